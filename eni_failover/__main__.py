@@ -1,0 +1,1 @@
+"""The program's entry: `eni-failover` and `python -m eni_failover`."""

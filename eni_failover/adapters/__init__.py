@@ -1,0 +1,1 @@
+"""One outside system a file: translate, time out, map errors. No policy."""

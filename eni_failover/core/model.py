@@ -1,0 +1,319 @@
+"""What one pass sees: the observation and its parts, all frozen.
+
+Owns the shapes. Knows nothing of boto3, sockets or clocks. Times named `*_at` are seconds of one
+monotonic clock; `wall` is seconds since the Unix epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from eni_failover.core.policy import AttachmentId, EniId, InstanceId, MemberName
+from eni_failover.core.words import Answer, Reason
+
+
+class Presence(StrEnum):
+    """What a describe said about one ENI: it is there, it is not, or the answer is no answer."""
+
+    KNOWN = "known"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+class AttachmentStatus(StrEnum):
+    """EC2's `AttachmentStatus`; `detached` never reaches the core (it is no attachment)."""
+
+    ATTACHING = "attaching"
+    ATTACHED = "attached"
+    DETACHING = "detaching"
+
+
+class InstanceState(StrEnum):
+    """EC2's instance states; `unknown` is a value this version does not know."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether EC2's own word is that the instance does not serve (row 9)."""
+        return self in {
+            InstanceState.STOPPING,
+            InstanceState.STOPPED,
+            InstanceState.SHUTTING_DOWN,
+            InstanceState.TERMINATED,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """An ENI's relation to an instance, as one describe showed it."""
+
+    attachment_id: AttachmentId
+    instance_id: InstanceId | None
+    status: AttachmentStatus
+    device_index: int
+    delete_on_termination: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eni:
+    """One ENI in one describe.
+
+    `unmovable` is why EC2 would never let us move it (primary, requester- or service-managed).
+    The identity fields stay the same over a move; they are what the link on this host is
+    compared with.
+    """
+
+    eni_id: EniId
+    presence: Presence = Presence.KNOWN
+    attachment: Attachment | None = None
+    zone: str = ""
+    unmovable: Reason | None = None
+    mac: str = ""
+    subnet_id: str = ""
+    addresses: tuple[str, ...] = ()
+    ipv6_addresses: tuple[str, ...] = ()
+    public_addresses: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EniSurvey:
+    """The answer of one DescribeNetworkInterfaces over the group's ENIs, in file order.
+
+    `began_at` is when the call was sent: a fact about the world from then or later. `answered`
+    False means that the call failed; every ENI in it is then `unknown`.
+    """
+
+    began_at: float
+    answered: bool
+    enis: tuple[Eni, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One member's instance in one describe.
+
+    `used_indexes` are the device indexes of all its ENIs on network card 0, detaching ones
+    included; `interface_count` counts them on all cards.
+    """
+
+    instance_id: InstanceId
+    state: InstanceState
+    zone: str = ""
+    instance_type: str = ""
+    used_indexes: tuple[int, ...] = ()
+    interface_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSurvey:
+    """The answer of one DescribeInstances over the members; absent ones are not in `instances`."""
+
+    began_at: float
+    answered: bool
+    instances: tuple[Instance, ...]
+
+    def find(self, instance_id: InstanceId | None) -> Instance | None:
+        """The instance with this id, or None when this answer does not have it."""
+        return next((one for one in self.instances if one.instance_id == instance_id), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One finished probe attempt.
+
+    `answered` is whether the target gave any sign of life: a refusal and a wrong answer do, a
+    timeout does not. An answer of `unknown` may still carry one (a refused peer probe).
+    """
+
+    probe: str
+    member: MemberName
+    answer: Answer
+    answered: bool
+    started_at: float
+    ended_at: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stall:
+    """A stretch in which this process did not run, though it should have."""
+
+    from_at: float
+    to_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """The kernel's link of one ENI on this host.
+
+    `watched` False means that nobody looks at links (`[network] mode = "off"`): an attached ENI
+    then counts as ready. `missing` says what is not there yet, one word each.
+    """
+
+    eni_id: EniId
+    watched: bool
+    present: bool = False
+    missing: tuple[str, ...] = ()
+    lost_at: float | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether packets for this ENI's addresses are served by this host."""
+        return not self.watched or (self.present and not self.missing)
+
+
+class PauseKind(StrEnum):
+    """The two operator words that travel between members."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRecord:
+    """An operator's pause or resume. The newest `at` wins in the whole group.
+
+    Wall-clock seconds, because the record travels between hosts and outlives restarts. `until`
+    None means until resumed. A `local` record is this member's alone and is never adopted.
+    """
+
+    kind: PauseKind
+    at: float
+    until: float | None = None
+    reason: str = ""
+    by: str = ""
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """What another member's /status said, the last time it was asked."""
+
+    member: MemberName
+    reachable: bool
+    role: str = ""
+    version: str = ""
+    config_hash: str = ""
+    paused: bool = False
+    pause: PauseRecord | None = None
+    takeover_trigger: str = ""
+    last_takeover_trigger: str = ""
+    last_takeover_ended_wall: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeoverRequest:
+    """An operator's wish to have the group here. Lives until `deadline`, never over a restart."""
+
+    request_id: str
+    deadline: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRequest:
+    """An operator's pause or resume, not yet stamped: the core gives it its place in time."""
+
+    kind: PauseKind
+    duration: float | None = None
+    reason: str = ""
+    by: str = ""
+    local: bool = False
+
+
+Request = TakeoverRequest | PauseRequest
+
+
+class Mutation(StrEnum):
+    """The calls that change something."""
+
+    DETACH = "detach"
+    ATTACH = "attach"
+    STOP = "stop"
+    KEEP_ON_TERMINATION = "keep_on_termination"
+
+
+class Verdict(StrEnum):
+    """What is known of a mutation after its call returned.
+
+    `unanswered`: it may have taken effect. `gone`: the attachment named does not exist.
+    `in_use` / `index_taken` / `bad_state` / `limit`: EC2 refused, for that reason. `busy`:
+    throttled or out of order, nothing happened. `denied`: IAM. `refused`: any other no.
+    """
+
+    ACCEPTED = "accepted"
+    UNANSWERED = "unanswered"
+    GONE = "gone"
+    IN_USE = "in_use"
+    INDEX_TAKEN = "index_taken"
+    BAD_STATE = "bad_state"
+    LIMIT = "limit"
+    BUSY = "busy"
+    DENIED = "denied"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The fate of one mutation asked for by an earlier pass.
+
+    `target` is the ENI, or the instance for `stop`. `code` is EC2's own word, for the log.
+    `attachment_id` is the new one, after an accepted attach. `not_sent` True means that the call
+    never left this host (the decision had grown old).
+    """
+
+    mutation: Mutation
+    target: str
+    verdict: Verdict
+    sent_at: float
+    ended_at: float
+    attachment_id: AttachmentId | None = None
+    code: str = ""
+    detail: str = ""
+    not_sent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Local:
+    """Slow facts about this member, refreshed by timers outside the takeover path.
+
+    `max_interfaces` None means that EC2 did not say; `attach_allowed` is the last answered DryRun
+    of attach, None before the first.
+    """
+
+    zone: str = ""
+    max_interfaces: int | None = None
+    attach_allowed: bool | None = None
+    attach_detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Everything one pass sees. Surveys are the newest there are, even when not from this pass.
+
+    `jitter` is a fresh random number in [0, 1), drawn by the caller so that the core stays pure.
+    `links`, `peers`, `outcomes`, `requests`, `attempts`, `stalls` are what came since the last pass
+    (links and peers: their present state).
+    """
+
+    now: float
+    wall: float
+    enis: EniSurvey
+    instances: InstanceSurvey
+    jitter: float = 0.0
+    attempts: tuple[Attempt, ...] = ()
+    stalls: tuple[Stall, ...] = ()
+    links: tuple[Link, ...] = ()
+    peers: tuple[Peer, ...] = ()
+    requests: tuple[Request, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    local: Local = Local()

@@ -1,0 +1,121 @@
+"""What the configuration asks for, as the core sees it: frozen, checked, durations in seconds.
+
+Owns no defaults and no validation: `eni_failover.config` does both and builds these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from eni_failover.core.words import ProbeType, Scope
+
+EniId = NewType("EniId", str)
+InstanceId = NewType("InstanceId", str)
+AttachmentId = NewType("AttachmentId", str)
+MemberName = NewType("MemberName", str)
+
+
+class TakeoverMode(StrEnum):
+    """`observe` decides and reports, and acts only for an operator or past the point of no return."""
+
+    AUTOMATIC = "automatic"
+    OBSERVE = "observe"
+
+
+class FailbackMode(StrEnum):
+    """Whether the primary takes the group back by itself once it has recovered."""
+
+    MANUAL = "manual"
+    AUTOMATIC = "automatic"
+
+
+class FenceMode(StrEnum):
+    """`stop`: the holder's instance is stopped, and seen stopped, before the first detach."""
+
+    NONE = "none"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An instance that may hold the group; `address` is on its primary ENI, where probes go."""
+
+    name: MemberName
+    instance_id: InstanceId
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbePolicy:
+    """When a probe runs and how many consecutive answers decide. All times in seconds."""
+
+    name: str
+    type: ProbeType
+    scope: Scope
+    interval: float
+    fast_interval: float
+    timeout: float
+    fall: int
+    rise: int
+
+    @property
+    def worst_case(self) -> float:
+        """The longest time from a holder's death to the verdict, in seconds."""
+        return self.interval + (self.fall - 1) * max(self.timeout, self.fast_interval) + self.timeout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything `step` may depend on beside the state and the observation.
+
+    `members` is in file order: the first is the primary. `eni_ids` is in file order: the first is
+    the group's lock. `down_needed` is how many holder probes must be down (1 for "any", their
+    number for "all"). `device_index` None means the lowest free one; `force_detach_after` None
+    means never. `call_timeout` is connect plus read timeout: how long an unanswered call may still
+    take effect.
+    """
+
+    group: str
+    local: MemberName
+    members: tuple[Member, ...]
+    eni_ids: tuple[EniId, ...]
+    device_index: int | None
+    probes: tuple[ProbePolicy, ...]
+    down_needed: int
+    takeover: TakeoverMode
+    failback: FailbackMode
+    failback_delay: float
+    cooldown: float
+    max_takeovers: int
+    max_takeovers_window: float
+    stagger: float
+    unproven_grace: float
+    force_detach_after: float | None
+    startup_grace: float
+    fence: FenceMode
+    observe_interval: float
+    move_interval: float
+    max_loop_lag: float
+    call_timeout: float
+    config_hash: str
+
+    def member_of(self, instance_id: InstanceId | None) -> Member | None:
+        """The member that this instance is, or None for a foreign one."""
+        return next((member for member in self.members if member.instance_id == instance_id), None)
+
+    @property
+    def me(self) -> Member:
+        """This member."""
+        return next(member for member in self.members if member.name == self.local)
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether this member is the one listed first."""
+        return self.members[0].name == self.local
+
+    @property
+    def moving_bound(self) -> float:
+        """How long an ENI counts as moving, in seconds."""
+        return 60.0 if self.force_detach_after is None else self.force_detach_after

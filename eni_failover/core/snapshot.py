@@ -1,0 +1,113 @@
+"""What a pass publishes: one immutable view for /status, the metrics, the role file and the log.
+
+Owns the shape only. Durations are seconds; `*_wall` are seconds since the Unix epoch. Edges turn it
+into JSON or samples; they never reach behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from eni_failover.core.model import PauseRecord, Peer
+from eni_failover.core.policy import AttachmentId, EniId, MemberName
+from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Result, Role, Scope, Trigger
+
+NOBODY = "none"
+FOREIGN = "foreign"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EniLine:
+    """One ENI: `status` as EC2 says it, `member` a member's name or none | foreign | unknown."""
+
+    eni_id: EniId
+    status: str
+    member: str
+    attachment_id: AttachmentId | None = None
+    unowned_since_wall: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeLine:
+    """One probe: its verdict about `member`, and how many equal answers came in a row."""
+
+    name: str
+    scope: Scope
+    member: str
+    state: Answer
+    consecutive: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One readiness check; `remedy` is one line for the operator, empty on pass."""
+
+    name: str
+    result: CheckResult
+    detail: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionLine:
+    """The last decision that differed from the one before it."""
+
+    action: Action
+    reason: Reason
+    at_wall: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeoverLine:
+    """A takeover of this member's under way."""
+
+    takeover_id: str
+    trigger: Trigger
+    phase: Phase
+    since_wall: float
+    reason: Reason = Reason.STARTING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """One takeover that ended: a line of the journal, and of `eni-failover history`."""
+
+    takeover_id: str
+    trigger: Trigger
+    reason: Reason
+    from_member: str
+    to_member: str
+    started_wall: float
+    ended_wall: float
+    result: Result
+    phases: tuple[tuple[Phase, float], ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The whole view of one pass."""
+
+    version: str
+    group: str
+    member: MemberName
+    instance_id: str
+    config_hash: str
+    role: Role
+    holder: str
+    at_wall: float
+    enis: tuple[EniLine, ...] = ()
+    probes: tuple[ProbeLine, ...] = ()
+    ready: bool = False
+    checks: tuple[Check, ...] = ()
+    decision: DecisionLine = field(
+        default_factory=lambda: DecisionLine(action=Action.WAIT, reason=Reason.STARTING, at_wall=0.0)
+    )
+    pause: PauseRecord | None = None
+    paused: bool = False
+    takeover: TakeoverLine | None = None
+    last_takeover: History | None = None
+    peers: tuple[Peer, ...] = ()
+    addresses: tuple[str, ...] = ()

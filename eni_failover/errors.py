@@ -1,0 +1,65 @@
+"""The errors this project raises, split by who must act.
+
+    EniFailoverError
+    ├── ConfigError            the user: the file or the arguments are wrong (exit 2)
+    ├── AdapterError           an outside system answered badly or not at all
+    │   ├── TransientError     try again with backoff; nothing happened
+    │   ├── ReobserveError     the world is not what the caller believed; describe and decide
+    │   ├── LostError          another instance has won; stand down
+    │   ├── TerminalError      trying again cannot help until somebody changes something
+    │   │   └── DeniedError    IAM says no
+    │   └── UnansweredError    the call may have taken effect; describe before anything else
+    └── InvariantError         a bug of ours; the process ends and systemd restarts it
+
+Errors of libraries are raised `from` theirs, and carry the AWS error code where there is one.
+"""
+
+from __future__ import annotations
+
+
+class EniFailoverError(Exception):
+    """The root: catching it catches everything this project raises on purpose."""
+
+
+class ConfigError(EniFailoverError):
+    """The configuration or an argument is wrong; `problems` has one line for each mistake."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class AdapterError(EniFailoverError):
+    """An outside system failed; `code` is its own word for it, empty when it has none."""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TransientError(AdapterError):
+    """Nothing happened, and the same call may succeed later."""
+
+
+class ReobserveError(AdapterError):
+    """The call's premise no longer holds: look at EC2 again before deciding anything."""
+
+
+class LostError(AdapterError):
+    """EC2 says that another instance has what the call wanted."""
+
+
+class TerminalError(AdapterError):
+    """The same call will fail again until an operator changes something."""
+
+
+class DeniedError(TerminalError):
+    """The credentials lack a permission."""
+
+
+class UnansweredError(AdapterError):
+    """No usable answer came: the call may or may not have taken effect."""
+
+
+class InvariantError(EniFailoverError):
+    """The program contradicts itself."""
