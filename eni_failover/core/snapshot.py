@@ -88,7 +88,11 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The whole view of one pass."""
+    """The whole view of one pass.
+
+    `pause` is the group's newest pause or resume, in force or not (peers adopt it); `local_pause` is
+    this member's own; `paused` is whether either is in force.
+    """
 
     version: str
     group: str
@@ -106,6 +110,7 @@ class Snapshot:
         default_factory=lambda: DecisionLine(action=Action.WAIT, reason=Reason.STARTING, at_wall=0.0)
     )
     pause: PauseRecord | None = None
+    local_pause: PauseRecord | None = None
     paused: bool = False
     takeover: TakeoverLine | None = None
     last_takeover: History | None = None

@@ -1,0 +1,213 @@
+"""Taking in an observation: from the state before the pass to what is known at its start.
+
+Owns memory, decides nothing. Each function takes in one kind of fact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eni_failover.core import health as healths
+from eni_failover.core import outcomes, pause
+from eni_failover.core.fitness import is_impaired, why_not_fit
+from eni_failover.core.group import CONFIRM_AFTER, View
+from eni_failover.core.model import Eni, Mutation, Observation, Presence, TakeoverRequest, Verdict
+from eni_failover.core.policy import MemberName, Policy
+from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen
+from eni_failover.core.words import Answer, Scope, Trigger
+
+KEEP_RETRY_AFTER = 60.0
+
+
+def absorb(state: State, obs: Observation, policy: Policy) -> State:
+    """The state with everything this observation says, before any rule is asked."""
+    for take in (_operators, _stalls, _survey, _holder, _probes, _instances, _unowned, _calls, _fitness):
+        state = take(View(state, obs, policy))
+    return state
+
+
+def _operators(view: View) -> State:
+    state = replace(view.state, durable=pause.adopt(view.state.durable, view.obs))
+    paused = View(state, view.obs, view.policy).is_paused
+    if state.was_paused and not paused:
+        # When a pause ends, probes and turns start afresh: nothing seen meanwhile may act.
+        fresh = tuple(healths.fresh(one.probe, one.member, view.now) for one in state.health)
+        state = replace(state, health=fresh, turn_unowned=None, turn_ec2=None, turn_probes=None)
+    request = next((one for one in view.obs.requests if isinstance(one, TakeoverRequest)), None)
+    if request is not None and state.request is None:
+        state = replace(state, request=request)
+    return replace(state, was_paused=paused)
+
+
+def _stalls(view: View) -> State:
+    long = [one for one in view.obs.stalls if one.to_at - one.from_at > view.policy.max_loop_lag]
+    if not long:
+        return view.state
+    kept = tuple(healths.forget_failures(one, view.now) for one in view.state.health)
+    return replace(
+        view.state,
+        health=kept,
+        stalled_at=max(one.to_at for one in long),
+        turn_unowned=None,
+        turn_ec2=None,
+        turn_probes=None,
+        confirm=None,
+    )
+
+
+def _survey(view: View) -> State:
+    survey = view.obs.enis
+    if view.state.surveyed_at == survey.began_at:
+        return view.state
+    if not survey.answered:
+        failures = view.state.describe_failures + 1
+        return replace(view.state, describe_failures=failures, surveyed_at=survey.began_at)
+    sights = tuple(_sight(view, eni) for eni in survey.enis)
+    moved = sights != view.state.sights
+    return replace(
+        view.state,
+        sights=sights,
+        moved_at=survey.began_at if moved else view.state.moved_at,
+        describe_failures=0,
+        surveyed_at=survey.began_at,
+    )
+
+
+def _sight(view: View, eni: Eni) -> Sight:
+    known = view.sight(eni.eni_id)
+    if eni.presence is Presence.UNKNOWN and known is not None:
+        return known
+    attachment = eni.attachment
+    status = eni.presence.value if attachment is None else attachment.status.value
+    attachment_id = None if attachment is None else attachment.attachment_id
+    if known is not None and (known.status, known.attachment_id) == (status, attachment_id):
+        return known
+    return Sight(eni_id=eni.eni_id, status=status, attachment_id=attachment_id, since=view.obs.enis.began_at)
+
+
+def _holder(view: View) -> State:
+    state, survey = view.state, view.obs.enis
+    if not survey.answered or view.unknown:
+        if survey.answered:
+            state = replace(state, last_answer_at=survey.began_at)
+        return state
+    at_start = state.last_answer_at is None
+    state = replace(state, last_answer_at=survey.began_at)
+    state = replace(state, here=tuple(eni.eni_id for eni in view.usable if view.is_attached_here(eni)))
+    attachment = view.holder_attachment
+    if view.holder is None or attachment is None:
+        return replace(state, tenure=None)
+    tenure = state.tenure
+    if tenure is None or tenure.attachment_id != attachment.attachment_id:
+        since = None if at_start else view.now
+        tenure = Tenure(member=view.holder.name, attachment_id=attachment.attachment_id, since=since)
+    changed = state.durable.last_had != view.holder.name
+    return replace(
+        state,
+        tenure=tenure,
+        holder_changed_at=view.now if changed else state.holder_changed_at,
+        durable=_had(view, view.holder.name, at_start=at_start),
+    )
+
+
+def _had(view: View, holder: MemberName, *, at_start: bool) -> Durable:
+    durable, local = view.state.durable, view.policy.local
+    if holder == local:
+        return replace(durable, last_had=holder, lost_at=None, excused=False, lost_unseen=False)
+    if durable.last_had != local:
+        return replace(durable, last_had=holder)
+    soon = (
+        durable.failback_at is not None
+        and view.now - durable.failback_at <= view.policy.max_takeovers_window
+        and not is_operators(view, holder)
+    )
+    return replace(
+        durable,
+        last_had=holder,
+        lost_at=view.now,
+        lost_unseen=at_start,
+        excused=durable.excused or is_impaired(view),
+        failback_blocked=durable.failback_blocked or soon,
+    )
+
+
+def is_operators(view: View, holder: MemberName) -> bool:
+    """Whether that member says that an operator brought the group to it."""
+    peer = next((one for one in view.obs.peers if one.member == holder), None)
+    return peer is not None and Trigger.MANUAL in {peer.takeover_trigger, peer.last_takeover_trigger}
+
+
+def _target(view: View, scope: Scope) -> MemberName | None:
+    if scope is not Scope.HOLDER:
+        return view.policy.local
+    tenure = view.state.tenure
+    return None if tenure is None or tenure.member == view.policy.local else tenure.member
+
+
+def _probes(view: View) -> State:
+    state, tenure = view.state, view.state.tenure
+    known = {one.probe: one for one in state.health}
+    standing = []
+    for probe in view.policy.probes:
+        target = _target(view, probe.scope)
+        health = known.get(probe.name)
+        if health is None or health.member != target:
+            health = healths.fresh(probe.name, target, view.now)
+        for attempt in view.obs.attempts:
+            if attempt.probe != probe.name or attempt.member != target:
+                continue
+            if probe.scope is Scope.HOLDER and attempt.answered and tenure is not None:
+                tenure = replace(tenure, answered=True)
+            if not healths.is_spoilt(attempt, view.obs.stalls):
+                health = healths.advance(health, attempt, probe)
+        if probe.scope is Scope.HOLDER and health.verdict is Answer.UP and tenure is not None:
+            tenure = replace(tenure, proven=True)
+        standing.append(health)
+    return replace(state, health=tuple(standing), tenure=tenure)
+
+
+def _instances(view: View) -> State:
+    survey, holder = view.obs.instances, view.holder
+    if holder is None or view.i_hold:
+        return replace(view.state, unseen=None)
+    if not survey.answered or survey.find(view.policy.me.instance_id) is None:
+        return view.state
+    if survey.find(holder.instance_id) is not None:
+        return replace(view.state, unseen=None)
+    unseen = view.state.unseen
+    if unseen is None or unseen.instance_id != holder.instance_id:
+        return replace(view.state, unseen=Unseen(instance_id=holder.instance_id, since=survey.began_at))
+    sure = unseen.sure or survey.began_at - unseen.since >= CONFIRM_AFTER
+    return replace(view.state, unseen=replace(unseen, sure=sure))
+
+
+def _unowned(view: View) -> State:
+    if view.first is None and view.unknown:
+        return view.state
+    since = (view.state.unowned_since or view.now) if view.is_unowned else None
+    return replace(view.state, unowned_since=since)
+
+
+def _calls(view: View) -> State:
+    state = view.state
+    answered = [outcome.ended_at for outcome in view.obs.outcomes]
+    if answered:
+        state = replace(state, polled_from_at=max(answered))
+    for outcome in view.obs.outcomes:
+        if outcome.mutation is Mutation.KEEP_ON_TERMINATION and outcome.verdict is not Verdict.ACCEPTED:
+            state = replace(state, keep_retry_at=view.now + KEEP_RETRY_AFTER)
+    takeover = state.durable.takeover
+    if takeover is None:
+        return state
+    return replace(state, durable=replace(state.durable, takeover=outcomes.learn(view, takeover)))
+
+
+def _fitness(view: View) -> State:
+    state, durable = view.state, view.state.durable
+    fit_since = None if why_not_fit(view) else (state.fit_since or view.now)
+    if durable.lost_at is not None and not durable.excused and is_impaired(view):
+        durable = replace(durable, excused=True)
+    horizon = view.now - max(view.policy.max_takeovers_window, view.policy.cooldown)
+    if any(one.ended_at < horizon for one in durable.past):
+        durable = replace(durable, past=tuple(one for one in durable.past if one.ended_at >= horizon))
+    return replace(state, fit_since=fit_since, durable=durable)

@@ -1,0 +1,159 @@
+"""When to look again: the next describe, the next look at the instances, the next pass.
+
+Everything that only the passing of time can change has its moment here, so that no pass is late and
+none is for nothing. All results are absolute monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from eni_failover.core import candidates
+from eni_failover.core.fitness import STALL_MEMORY
+from eni_failover.core.group import CONFIRM_AFTER, RESCUE_AFTER, View
+from eni_failover.core.health import Health
+from eni_failover.core.links import READY_BOUND, lost_at
+from eni_failover.core.model import Presence, Verdict
+from eni_failover.core.moves import ATTACH_BOUND
+from eni_failover.core.state import Decision, Takeover
+from eni_failover.core.words import Action, Scope, Trigger
+
+RETRY_FIRST = 0.25
+RETRY_CAP = 5.0
+UNOWNED_INTERVAL = 1.0
+INSTANCES_EVERY = 2  # of the observe intervals
+INSTANCES_SPACING = 1.0
+SLOW_AFTER = 60.0
+
+_SURPRISES = {Verdict.GONE, Verdict.IN_USE}
+
+
+def schedule(view: View, decision: Decision) -> Decision:
+    """The decision with its times. `view` is the pass's, with the state that the rules left."""
+    surprised = any(one.verdict in _SURPRISES for one in view.obs.outcomes)
+    at_once = decision.ended is not None or surprised
+    return replace(
+        decision,
+        describe_at=view.now if at_once else _describe_at(view),
+        instances_at=_instances_at(view, decision),
+        pass_at=min(one for one in _moments(view) if one > view.now),
+    )
+
+
+def _describe_at(view: View) -> float:
+    survey, policy = view.obs.enis, view.policy
+    if not survey.answered:
+        longest = min(RETRY_CAP, policy.observe_interval)
+        delay = min(longest, RETRY_FIRST * 2.0 ** min(view.state.describe_failures, 10))
+        return survey.began_at + delay * (0.5 + view.obs.jitter / 2)
+    confirm = view.state.confirm
+    gone_at = lost_at(view)
+    if (confirm is not None and survey.began_at <= confirm.since) or (
+        gone_at is not None and survey.began_at <= gone_at
+    ):
+        return view.now
+    if view.takeover is not None or view.is_moving:
+        return _next_poll(view)
+    times = [survey.began_at + policy.observe_interval]
+    times += [
+        sight.since + CONFIRM_AFTER
+        for sight in view.state.sights
+        if sight.status == Presence.MISSING and survey.began_at < sight.since + CONFIRM_AFTER
+    ]
+    if view.is_unowned:
+        times.append(survey.began_at + UNOWNED_INTERVAL)
+    if view.state.request is not None:
+        times.append(survey.began_at + policy.move_interval)
+    return min(times)
+
+
+def _next_poll(view: View) -> float:
+    """The next multiple of the move interval after the last answered call.
+
+    EC2's own time begins with the call it accepts, so polls counted from that answer are never
+    early by a whole interval; polls counted from anywhere else are late by half of one on average.
+    """
+    interval, began_at = view.policy.move_interval, view.obs.enis.began_at
+    takeover = view.takeover
+    if takeover is not None and view.now - takeover.started_at > SLOW_AFTER:
+        interval = max(interval, UNOWNED_INTERVAL)
+    anchor = began_at if view.state.polled_from_at is None else view.state.polled_from_at
+    elapsed = max(0.0, max(view.now, began_at) - anchor)
+    return anchor + interval * (math.floor(elapsed / interval) + 1)
+
+
+def _instances_at(view: View, decision: Decision) -> float:
+    survey, policy = view.obs.instances, view.policy
+    steady = survey.began_at + INSTANCES_EVERY * policy.observe_interval
+    if not survey.answered:
+        return min(steady, survey.began_at + INSTANCES_SPACING)
+    times = [steady]
+    unseen = view.state.unseen
+    if unseen is not None and not unseen.sure:
+        times.append(unseen.since + CONFIRM_AFTER)
+    takeover = view.takeover
+    if takeover is not None and takeover.fence_began_at is not None and takeover.fenced_at is None:
+        times.append(survey.began_at + INSTANCES_SPACING)
+    if decision.action is Action.CONFIRM and survey.began_at <= view.now - INSTANCES_SPACING:
+        times.append(view.now)
+    confirm = view.state.confirm
+    if confirm is not None and confirm.trigger is Trigger.EC2 and survey.began_at <= confirm.since:
+        times.append(view.now)
+    first_downs = [one.down_since for one in _holder_health(view) if one.down_since is not None]
+    if any(since > survey.began_at for since in first_downs):
+        times.append(max(view.now, survey.began_at + INSTANCES_SPACING))
+    return min(times)
+
+
+def _holder_health(view: View) -> list[Health]:
+    names = {probe.name for probe in view.policy.probes if probe.scope is Scope.HOLDER}
+    return [one for one in view.state.health if one.probe in names]
+
+
+def _moments(view: View) -> Iterator[float]:
+    """Every moment at which time alone may change the decision or what is published."""
+    state, policy = view.state, view.policy
+    yield view.now + policy.observe_interval
+    for trigger in (Trigger.UNOWNED, Trigger.EC2, Trigger.PROBES):
+        yield candidates.turn_at(view, trigger)
+    yield candidates.unproven_until(view)
+    yield candidates.cooldown_until(view)
+    yield candidates.limit_until(view)
+    yield candidates.failback_at(view) or 0.0
+    yield state.started_at + policy.startup_grace
+    yield (view.paused_until or 0.0) - view.obs.wall + view.now
+    yield view.moving_until or 0.0
+    yield view.stuck_detaching_at or 0.0
+    for since, after in (
+        (state.unowned_since, RESCUE_AFTER),
+        (state.rescue_after_at, 0.0),
+        (state.probes_after_at, 0.0),
+        (state.moved_at, candidates.SPLIT_AFTER),
+        (state.not_ready_since, READY_BOUND),
+        (state.stalled_at, STALL_MEMORY),
+        (state.keep_retry_at, 0.0),
+    ):
+        if since is not None:
+            yield since + after
+    if state.request is not None:
+        yield state.request.deadline
+    if view.takeover is not None:
+        yield from _takeover_moments(view, view.takeover)
+
+
+def _takeover_moments(view: View, takeover: Takeover) -> Iterator[float]:
+    if takeover.deadline_at is not None and not takeover.is_committed:
+        yield takeover.deadline_at
+    if takeover.fence_retry_at is not None:
+        yield takeover.fence_retry_at
+    if takeover.link_since is not None:
+        yield takeover.link_since + READY_BOUND
+    for move in takeover.moves:
+        if move.retry_at is not None:
+            yield move.retry_at
+        if move.attaching_since is not None:
+            yield move.attaching_since + ATTACH_BOUND
+        if move.detach_began_at is not None and view.policy.force_detach_after is not None:
+            yield move.detach_began_at + view.policy.force_detach_after

@@ -1,0 +1,260 @@
+"""The rows that start a takeover: is there a cause, and what holds this member back.
+
+A candidate is a cause that is there; `block` is the first thing, other than the turn, that keeps
+this member from acting on it. The rows of `decide` act on candidates without a block whose turn has
+come; the same candidates, asked again, carry a takeover to its point of no return or end it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from eni_failover.core.absorb import is_operators
+from eni_failover.core.fitness import me, why_not_able, why_not_fit
+from eni_failover.core.group import RESCUE_AFTER, View
+from eni_failover.core.model import AttachmentStatus, InstanceState
+from eni_failover.core.policy import AttachmentId, FailbackMode
+from eni_failover.core.state import State
+from eni_failover.core.words import Answer, Reason, Scope, Trigger
+
+SPLIT_AFTER = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A cause to take over. `attachment_id` is the first ENI's, None when it is on nobody."""
+
+    trigger: Trigger
+    reason: Reason
+    cause_at: float
+    attachment_id: AttachmentId | None
+    block: Reason | None = None
+
+
+def unowned(view: View) -> Candidate | None:
+    """Row 6: the first ENI is on nobody, or its detach is stuck."""
+    if not view.is_unowned or view.first is None:
+        return None
+    attachment = view.first.attachment
+    since = view.state.unowned_since or view.now
+    return Candidate(
+        trigger=Trigger.UNOWNED,
+        reason=Reason.ENI_UNOWNED if attachment is None else Reason.STUCK_DETACHING,
+        cause_at=since,
+        attachment_id=None if attachment is None else attachment.attachment_id,
+        block=_unowned_block(view, since),
+    )
+
+
+def _unowned_block(view: View, since: float) -> Reason | None:
+    resting_until = view.state.rescue_after_at
+    if resting_until is not None and view.now < resting_until:
+        return Reason.COOLDOWN
+    instance = me(view)
+    if view.now - since >= RESCUE_AFTER and instance and instance.state is InstanceState.RUNNING:
+        return None
+    if view.is_paused:
+        return Reason.PAUSED
+    return why_not_fit(view)
+
+
+def is_rescue_due(view: View) -> bool:
+    """Row 6's last resort: unowned for 60 s, whoever's turn it is."""
+    since = view.state.unowned_since
+    return since is not None and view.now - since >= RESCUE_AFTER
+
+
+def split(view: View) -> Candidate | None:
+    """Row 8: the first ENI is attached here, others are not."""
+    if view.first is None or not view.is_attached_here(view.first) or view.all_here:
+        return None
+    moved_at = view.state.moved_at
+    block = why_not_able(view)
+    if view.is_moving or (moved_at is not None and view.now - moved_at < SPLIT_AFTER):
+        block = Reason.MOVING
+    elif not peers_agree(view):
+        block = Reason.PEERS_DIFFER
+    return Candidate(
+        trigger=Trigger.SPLIT,
+        reason=Reason.GROUP_SPLIT,
+        cause_at=view.now if moved_at is None else moved_at,
+        attachment_id=view.first.attachment.attachment_id if view.first.attachment else None,
+        block=block,
+    )
+
+
+def ec2(view: View) -> Candidate | None:
+    """Row 9: EC2's own word that the holder does not run."""
+    holder, attachment = view.holder, view.holder_attachment
+    if holder is None or attachment is None or view.i_hold:
+        return None
+    survey, unseen = view.obs.instances, view.state.unseen
+    instance = survey.find(holder.instance_id) if survey.answered else None
+    if instance is not None and instance.state.is_ended:
+        reason = Reason.HOLDER_STOPPED
+    elif unseen is not None and unseen.sure and unseen.instance_id == holder.instance_id:
+        reason = Reason.HOLDER_GONE
+    else:
+        return None
+    block = Reason.MOVING if view.is_moving else why_not_fit(view)
+    return Candidate(
+        trigger=Trigger.EC2,
+        reason=reason,
+        cause_at=view.state.turn_ec2 or view.now,
+        attachment_id=attachment.attachment_id,
+        block=block,
+    )
+
+
+def probes(view: View) -> Candidate | None:
+    """Row 10: the holder probes say that the holder is down."""
+    attachment = view.holder_attachment
+    if attachment is None or view.i_hold or attachment.status is not AttachmentStatus.ATTACHED:
+        return None
+    names = {probe.name for probe in view.policy.probes if probe.scope is Scope.HOLDER}
+    down = [one for one in view.state.health if one.probe in names and one.verdict is Answer.DOWN]
+    if not down or len(down) < view.policy.down_needed:
+        return None
+    return Candidate(
+        trigger=Trigger.PROBES,
+        reason=Reason.HOLDER_DOWN,
+        cause_at=min(view.now if one.down_since is None else one.down_since for one in down),
+        attachment_id=attachment.attachment_id,
+        block=next(_probes_blocks(view), None),
+    )
+
+
+def _probes_blocks(view: View) -> Iterator[Reason]:
+    if view.is_moving:
+        yield Reason.MOVING
+    if unproven_until(view) > view.now:
+        yield Reason.UNPROVEN_HOLDER
+    yield from _automatic_blocks(view)
+    after_at = view.state.probes_after_at
+    if after_at is not None and view.now < after_at:
+        yield Reason.FENCE_REFUSED
+
+
+def _automatic_blocks(view: View) -> Iterator[Reason]:
+    unfit = why_not_fit(view)
+    if unfit is not None:
+        yield unfit
+    if not view.witnesses_up:
+        yield Reason.WITNESSES_DOWN
+    if cooldown_until(view) > view.now:
+        yield Reason.COOLDOWN
+    if limit_until(view) > view.now:
+        yield Reason.LIMIT_REACHED
+
+
+def unproven_until(view: View) -> float:
+    """Until when a holder that this member has never seen up is not judged down."""
+    tenure = view.state.tenure
+    if tenure is None or tenure.since is None or tenure.proven:
+        return 0.0
+    grace = 0.0 if tenure.answered else view.policy.unproven_grace
+    return tenure.since + max(view.policy.cooldown, grace)
+
+
+def cooldown_until(view: View) -> float:
+    """Until when this member's last automatic takeover keeps it from the next."""
+    ends = [one.ended_at for one in view.state.durable.past]
+    return max(ends) + view.policy.cooldown if ends and view.policy.cooldown else 0.0
+
+
+def limit_until(view: View) -> float:
+    """Until when the takeover limit holds this member back."""
+    counted = sorted(
+        one.ended_at
+        for one in view.state.durable.past
+        if one.trigger in {Trigger.PROBES, Trigger.FAILBACK} and not one.forgiven
+    )
+    if len(counted) < view.policy.max_takeovers:
+        return 0.0
+    return counted[-view.policy.max_takeovers] + view.policy.max_takeovers_window
+
+
+def failback(view: View) -> Candidate | None:
+    """Row 11: the primary has recovered and takes back, where it is told to."""
+    holder, attachment, durable = view.holder, view.holder_attachment, view.state.durable
+    if view.policy.failback is not FailbackMode.AUTOMATIC or not view.policy.is_primary:
+        return None
+    if holder is None or attachment is None or view.i_hold:
+        return None
+    # Lost while this daemon was down: the holder itself says whether an operator wanted that.
+    was_absent = durable.lost_unseen and _is_known(view, holder.name) and not is_operators(view, holder.name)
+    if durable.lost_at is None or not (durable.excused or was_absent):
+        return None
+    return Candidate(
+        trigger=Trigger.FAILBACK,
+        reason=Reason.PRIMARY_RECOVERED,
+        cause_at=failback_at(view) or view.now,
+        attachment_id=attachment.attachment_id,
+        block=next(_failback_blocks(view), None),
+    )
+
+
+def _is_known(view: View, name: str) -> bool:
+    return any(peer.member == name and peer.reachable for peer in view.obs.peers)
+
+
+def _failback_blocks(view: View) -> Iterator[Reason]:
+    if view.is_moving:
+        yield Reason.MOVING
+    yield from _automatic_blocks(view)
+    if view.state.durable.failback_blocked:
+        yield Reason.LIMIT_REACHED
+    ripe_at = failback_at(view)
+    if ripe_at is None or view.now < ripe_at:
+        yield Reason.FAILBACK_DELAY
+    if not peers_agree(view):
+        yield Reason.PEERS_DIFFER
+
+
+def failback_at(view: View) -> float | None:
+    """When the failback delay is over, None while this member is not fit."""
+    if view.state.fit_since is None:
+        return None
+    changed_at = view.state.holder_changed_at
+    since = view.state.fit_since if changed_at is None else max(view.state.fit_since, changed_at)
+    return since + view.policy.failback_delay
+
+
+def peers_agree(view: View) -> bool:
+    """Whether no reachable member shows another hash of [eni] and [[member]]."""
+    return all(peer.config_hash in {"", view.policy.config_hash} for peer in view.obs.peers if peer.reachable)
+
+
+def turn_at(view: View, trigger: Trigger) -> float:
+    """When this member's turn comes (or came) to act on this cause; infinity when it never does."""
+    state, turn = view.state, view.turn
+    match trigger:
+        case Trigger.UNOWNED:
+            since, wait = state.turn_unowned, view.unowned_wait
+        case Trigger.EC2:
+            since, wait = state.turn_ec2, view.policy.stagger * (turn or 0)
+        case Trigger.PROBES:
+            since, wait = state.turn_probes, view.policy.stagger * (turn or 0)
+        case _:
+            return view.now
+    return float("inf") if since is None else since + wait
+
+
+def turns(view: View) -> State:
+    """The state with the clocks of the turns: since when each row's condition holds without a break."""
+
+    def held(candidate: Candidate | None, since: float | None) -> float | None:
+        if candidate is None or candidate.block is not None:
+            return None
+        return view.now if since is None else since
+
+    state = view.state
+    if view.unknown:
+        return replace(state, turn_unowned=None, turn_ec2=None, turn_probes=None)
+    return replace(
+        state,
+        turn_unowned=held(unowned(view), state.turn_unowned),
+        turn_ec2=held(ec2(view), state.turn_ec2),
+        turn_probes=held(probes(view), state.turn_probes),
+    )

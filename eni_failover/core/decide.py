@@ -1,0 +1,386 @@
+"""The decision table: an ordered list of rules, the first that matches acts.
+
+    standby --cause, confirmed by one more describe--> taking (intent on disk, nothing moved)
+    taking --starting row no longer matches--> standby          takeover `failed`
+    taking --first detach accepted--> past the point of no return
+        --every ENI attached here, links ready--> active        takeover `success`
+        --another member has the first ENI------> standby       takeover `lost`
+        --attach hung twice, or link never ready> standby/fault takeover `failed`
+    active --link or ENI gone--> standby        active --link not ready for 60 s--> fault
+
+Every rule is `rule(view) -> (state, decision) | None`. Rules only read the view; nothing else
+decides. A rule's name ends in its row of the table in the manual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from eni_failover.core import candidates, endings, moves
+from eni_failover.core.absorb import absorb
+from eni_failover.core.alarms import schedule
+from eni_failover.core.candidates import Candidate
+from eni_failover.core.fences import fence
+from eni_failover.core.fitness import why_not_able
+from eni_failover.core.group import View
+from eni_failover.core.links import READY_BOUND, not_ready
+from eni_failover.core.model import Observation
+from eni_failover.core.policy import Policy, TakeoverMode
+from eni_failover.core.snapshot import NOBODY
+from eni_failover.core.state import (
+    Call,
+    Confirm,
+    Decision,
+    KeepOnTermination,
+    Move,
+    RequestAnswer,
+    RequestFate,
+    State,
+    Takeover,
+)
+from eni_failover.core.words import Action, Answer, Reason, Result, Scope, Trigger
+
+Turnout = tuple[State, Decision]
+Rule = Callable[[View], Turnout | None]
+
+
+def step(state: State, obs: Observation, policy: Policy) -> Turnout:
+    """One pass: takes the observation in, asks the rules, says when to look again.
+
+    `state` is never changed; the returned one must be on disk (its durable part) before any of the
+    decision's calls is made.
+    """
+    view = View(absorb(state, obs, policy), obs, policy)
+    view = View(candidates.turns(view), obs, policy)
+    view, answers = _answer_early(view)
+    state, decision = next(turnout for rule in RULES if (turnout := rule(view)) is not None)
+    if decision.action is not Action.CONFIRM:
+        state = replace(state, confirm=None)
+    if decision.action is not Action.WOULD_TAKE_OVER:
+        state = replace(state, reported_cause="")
+    decision = replace(decision, answers=(*answers, *decision.answers))
+    return state, schedule(View(state, obs, policy), decision)
+
+
+def _answer_early(view: View) -> tuple[View, tuple[RequestAnswer, ...]]:
+    """A request joins a takeover that is under way, and ends with its deadline."""
+    request = view.state.request
+    if request is None:
+        return view, ()
+    if view.takeover is not None:
+        fate, reason = RequestFate.JOINED, view.takeover.reason
+    elif request.deadline <= view.now:
+        fate, reason = RequestFate.REFUSED, Reason.REQUEST_EXPIRED
+    else:
+        return view, ()
+    answer = RequestAnswer(request_id=request.request_id, fate=fate, reason=reason)
+    return View(replace(view.state, request=None), view.obs, view.policy), (answer,)
+
+
+def _wait(view: View, reason: Reason, action: Action = Action.WAIT) -> Turnout:
+    return view.state, Decision(action=action, reason=reason)
+
+
+def _with_takeover(view: View, takeover: Takeover | None) -> View:
+    durable = replace(view.state.durable, takeover=takeover)
+    return View(replace(view.state, durable=durable), view.obs, view.policy)
+
+
+# Row 3 ---------------------------------------------------------------------------------------------
+
+
+def held_3(view: View) -> Turnout | None:
+    """All ENIs are attached here: done once the links are ready, undone once if they never are."""
+    if view.unknown or not view.all_here:
+        return None
+    state = view.state
+    waiting = not_ready(view)
+    since = (state.not_ready_since or view.now) if waiting else None
+    state = replace(state, not_ready_since=since)
+    view = View(state, view.obs, view.policy)
+    answers: tuple[RequestAnswer, ...] = ()
+    if state.request is not None and not waiting:
+        answer = RequestAnswer(request_id=state.request.request_id, fate=RequestFate.HELD, reason=Reason.HELD)
+        answers, state = (answer,), replace(state, request=None)
+        view = View(state, view.obs, view.policy)
+    state, decision = _settle_3(view)
+    return state, replace(decision, answers=answers, calls=(*decision.calls, *_keep(view, decision.calls)))
+
+
+def _settle_3(view: View) -> Turnout:
+    takeover, waiting = view.takeover, not_ready(view)
+    if not waiting:
+        if takeover is not None:
+            return endings.end(view, takeover, Result.SUCCESS, takeover.reason)
+        return _wait(view, Reason.HELD, Action.HOLD)
+    if takeover is None:
+        since = view.state.not_ready_since
+        late = since is not None and view.now - since >= READY_BOUND
+        return _wait(view, Reason.LINK_NOT_READY if late else Reason.LINK_WAIT)
+    if takeover.link_since is None or view.now - takeover.link_since < READY_BOUND:
+        return _wait(view, Reason.LINK_WAIT, Action.MOVE)
+    if takeover.repaired:
+        return endings.end(view, takeover, Result.FAILED, Reason.LINK_NOT_READY)
+    undone = moves.undo(view, replace(takeover, repaired=True), waiting)
+    decision = Decision(action=Action.MOVE, reason=Reason.LINK_NOT_READY, calls=undone.calls)
+    return _with_takeover(view, undone.takeover).state, decision
+
+
+def _keep(view: View, calls: tuple[Call, ...]) -> tuple[Call, ...]:
+    """DeleteOnTermination found true is set false: terminating this instance would destroy the ENI."""
+    retry_at = view.state.keep_retry_at
+    if calls or (retry_at is not None and view.now < retry_at):
+        return ()
+    return tuple(
+        KeepOnTermination(eni_id=eni.eni_id, attachment_id=eni.attachment.attachment_id)
+        for eni in view.usable
+        if eni.attachment is not None and eni.attachment.delete_on_termination
+    )
+
+
+# Row 4, and row 1 beside it ------------------------------------------------------------------------
+
+
+def committed_4(view: View) -> Turnout | None:
+    """Past the point of no return: carried on whatever pause, probes, limits or fitness say."""
+    takeover = view.takeover
+    if takeover is None or not takeover.is_committed:
+        return None
+    lost = moves.why_lost(view, takeover)
+    if lost is not None:
+        return endings.end(view, takeover, Result.LOST, lost)
+    if view.missing and not view.usable and not view.unknown and not view.foreign:
+        return endings.end(view, takeover, Result.FAILED, Reason.ENI_MISSING)
+    if moves.has_hung_twice(view, takeover):
+        takeover = replace(takeover, failing=True)
+    hanging = any(view.is_mine(eni) and not view.is_attached_here(eni) for eni in view.usable)
+    if takeover.failing and not hanging:
+        state, decision = endings.end(view, takeover, Result.FAILED, Reason.ATTACH_STUCK)
+        return replace(state, rescue_after_at=view.now + view.policy.cooldown), decision
+    step_ = moves.carry_on(view, takeover)
+    reason = Reason.ENI_UNKNOWN if view.unknown and not step_.calls else step_.reason
+    decision = Decision(action=Action.MOVE, reason=reason, calls=step_.calls)
+    return _with_takeover(view, step_.takeover).state, decision
+
+
+def unknown_1(view: View) -> Turnout | None:
+    """An ENI's state is unknown: nothing may start, and nothing already intended may go on."""
+    return _wait(view, Reason.ENI_UNKNOWN) if view.unknown else None
+
+
+def intended_4(view: View) -> Turnout | None:
+    """Before the point of no return the starting row is asked again, every pass."""
+    takeover = view.takeover
+    if takeover is None:
+        return None
+    gone = _why_gone(view, takeover)
+    if gone is not None:
+        return endings.end(view, takeover, Result.FAILED, gone)
+    return _pursue(view, takeover)
+
+
+def _why_gone(view: View, takeover: Takeover) -> Reason | None:
+    first = view.first
+    if takeover.trigger is Trigger.MANUAL:
+        if takeover.deadline_at is not None and view.now >= takeover.deadline_at:
+            return Reason.REQUEST_EXPIRED
+        other = view.holder is not None and not view.i_hold and not _is_recorded(view, takeover)
+        return Reason.OTHER_TAKEOVER if other else why_not_able(view)
+    if view.policy.takeover is TakeoverMode.OBSERVE:
+        return Reason.CAUSE_GONE
+    if takeover.trigger is Trigger.UNOWNED:
+        candidate = candidates.unowned(view)
+    else:
+        stopped = _why_rest_waits(view)
+        if stopped is not None:
+            return stopped
+        candidate = _STARTERS[takeover.trigger](view)
+    if candidate is None or (first is not None and not _is_recorded(view, takeover)):
+        return Reason.CAUSE_GONE
+    return candidate.block
+
+
+def _is_recorded(view: View, takeover: Takeover) -> bool:
+    first = view.first
+    if first is None or first.attachment is None or view.is_mine(first):
+        return True
+    return first.attachment.attachment_id == takeover.move(first.eni_id).recorded
+
+
+def _pursue(view: View, takeover: Takeover) -> Turnout:
+    """The next calls of a takeover that has moved nothing yet: the fence, then the first detach."""
+    fenced = fence(view, takeover)
+    takeover = fenced.takeover
+    if takeover.fence_refused:
+        state, decision = endings.end(view, takeover, Result.FAILED, Reason.FENCE_REFUSED)
+        return replace(state, probes_after_at=view.now + view.policy.cooldown), decision
+    if fenced.waits:
+        decision = Decision(action=Action.MOVE, reason=Reason.FENCING, calls=fenced.calls)
+        return _with_takeover(view, takeover).state, decision
+    step_ = moves.carry_on(view, takeover)
+    decision = Decision(action=Action.TAKE_OVER, reason=takeover.reason, calls=step_.calls)
+    if not step_.calls:
+        decision = replace(decision, action=Action.MOVE, reason=step_.reason)
+    return _with_takeover(view, step_.takeover).state, decision
+
+
+# Starting a takeover -------------------------------------------------------------------------------
+
+
+def _begin(view: View, candidate: Candidate) -> Turnout:
+    """Confirms the cause by one more describe, then writes the intent and makes the first call."""
+    trigger, request = candidate.trigger, view.state.request
+    if trigger is not Trigger.MANUAL and view.policy.takeover is TakeoverMode.OBSERVE:
+        return _would(view, candidate)
+    confirm = view.state.confirm
+    if confirm is None or (confirm.trigger, confirm.attachment_id) != (trigger, candidate.attachment_id):
+        confirm = Confirm(trigger=trigger, attachment_id=candidate.attachment_id, since=view.now)
+    fresh = view.obs.enis.began_at > confirm.since
+    if trigger is Trigger.EC2:
+        fresh = fresh and view.obs.instances.began_at > confirm.since
+    if not fresh:
+        state = replace(view.state, confirm=confirm)
+        return state, Decision(action=Action.CONFIRM, reason=candidate.reason)
+    takeover = Takeover(
+        takeover_id=f"{int(view.obs.wall * 1000):x}-{view.policy.local}",
+        trigger=trigger,
+        reason=candidate.reason,
+        from_member=_from_member(view),
+        started_at=view.now,
+        started_wall=view.obs.wall,
+        cause_at=min(candidate.cause_at, confirm.since),
+        matched_at=confirm.since,
+        moves=tuple(_intent(view, eni_id) for eni_id in view.policy.eni_ids),
+        deadline_at=request.deadline if request and trigger is Trigger.MANUAL else None,
+        request_id=request.request_id if request and trigger is Trigger.MANUAL else "",
+    )
+    return _pursue(view, takeover)
+
+
+def _intent(view: View, eni_id: str) -> Move:
+    eni = next(one for one in view.enis if one.eni_id == eni_id)
+    usable = eni in view.usable and not view.is_mine(eni)
+    recorded = eni.attachment.attachment_id if usable and eni.attachment else None
+    return Move(eni_id=eni.eni_id, recorded=recorded)
+
+
+def _from_member(view: View) -> str:
+    attachment = view.first.attachment if view.first else None
+    member = view.policy.member_of(attachment.instance_id) if attachment else None
+    return member.name if member else NOBODY
+
+
+def _would(view: View, candidate: Candidate) -> Turnout:
+    """Observe mode: the decision is reported once for each cause, and not acted on."""
+    cause = f"{candidate.trigger}:{candidate.attachment_id}:{candidate.reason}"
+    would = candidate.trigger if view.state.reported_cause != cause else None
+    state = replace(view.state, reported_cause=cause)
+    return state, Decision(action=Action.WOULD_TAKE_OVER, reason=candidate.reason, would=would)
+
+
+def operator_5(view: View) -> Turnout | None:
+    """An operator asked: start, or refuse at once and say why."""
+    request = view.state.request
+    if request is None:
+        return None
+    refusal = _why_rest_refused(view)
+    if refusal is not None:
+        answer = RequestAnswer(request_id=request.request_id, fate=RequestFate.REFUSED, reason=refusal)
+        state = replace(view.state, request=None)
+        return state, Decision(action=Action.REFUSE, reason=refusal, answers=(answer,))
+    attachment = view.holder_attachment
+    candidate = Candidate(
+        trigger=Trigger.MANUAL,
+        reason=Reason.OPERATOR,
+        cause_at=view.now,
+        attachment_id=attachment.attachment_id if attachment else None,
+    )
+    state, decision = _begin(view, candidate)
+    if decision.action is Action.CONFIRM:
+        return state, decision
+    answer = RequestAnswer(request_id=request.request_id, fate=RequestFate.STARTED, reason=Reason.OPERATOR)
+    return replace(state, request=None), replace(decision, answers=(answer,))
+
+
+def _why_rest_refused(view: View) -> Reason | None:
+    if view.foreign:
+        return Reason.FOREIGN_HOLDER
+    if view.missing:
+        return Reason.ENI_MISSING
+    if view.is_moving:
+        return Reason.OTHER_TAKEOVER
+    return why_not_able(view)
+
+
+def unowned_6(view: View) -> Turnout | None:
+    """The first ENI is on nobody: some member must have it."""
+    candidate = candidates.unowned(view)
+    if candidate is None or candidate.block is not None:
+        return None
+    if candidates.is_rescue_due(view) or candidates.turn_at(view, Trigger.UNOWNED) <= view.now:
+        return _begin(view, candidate)
+    return None
+
+
+def _why_rest_waits(view: View) -> Reason | None:
+    """Rows 2 and 7: what keeps the rows after them from being asked at all."""
+    if view.foreign:
+        return Reason.FOREIGN_HOLDER
+    if view.missing:
+        return Reason.ENI_MISSING
+    if view.is_paused:
+        return Reason.PAUSED
+    return Reason.STARTUP_GRACE if view.in_grace else None
+
+
+def waits_2_7(view: View) -> Turnout | None:
+    """A foreign or missing ENI, a pause, or the start-up grace: wait."""
+    reason = _why_rest_waits(view)
+    return None if reason is None else _wait(view, reason)
+
+
+_STARTERS: dict[Trigger, Callable[[View], Candidate | None]] = {
+    Trigger.SPLIT: candidates.split,
+    Trigger.EC2: candidates.ec2,
+    Trigger.PROBES: candidates.probes,
+    Trigger.FAILBACK: candidates.failback,
+}
+
+
+def starters_8_to_11(view: View) -> Turnout | None:
+    """Split, EC2's word, probes, failback: the first whose cause is there, unblocked, in its turn."""
+    for trigger, starter in _STARTERS.items():
+        candidate = starter(view)
+        if candidate is None or candidate.block is not None:
+            continue
+        if candidates.turn_at(view, trigger) <= view.now:
+            return _begin(view, candidate)
+    return None
+
+
+def wait_12(view: View) -> Turnout:
+    """Nothing to do: say what holds a cause back, or that there is none."""
+    for starter in (candidates.unowned, *_STARTERS.values()):
+        candidate = starter(view)
+        if candidate is not None:
+            return _wait(view, candidate.block or Reason.NOT_MY_TURN)
+    if view.is_moving:
+        return _wait(view, Reason.MOVING)
+    verdicts = view.verdicts(Scope.HOLDER)
+    if view.i_hold or Answer.UP in verdicts:
+        return _wait(view, Reason.HOLDER_UP)
+    return _wait(view, Reason.PROBE_UNKNOWN if verdicts else Reason.NO_HOLDER_PROBE)
+
+
+RULES: tuple[Rule, ...] = (
+    held_3,
+    committed_4,
+    unknown_1,
+    intended_4,
+    operator_5,
+    unowned_6,
+    waits_2_7,
+    starters_8_to_11,
+    wait_12,
+)

@@ -1,0 +1,65 @@
+"""The end of a takeover: what stays in memory, and the line for the history."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eni_failover.core.group import View
+from eni_failover.core.pause import clear_limits
+from eni_failover.core.snapshot import History
+from eni_failover.core.state import Decision, Past, State, Takeover
+from eni_failover.core.words import Action, Phase, Reason, Result, Trigger
+
+
+def end(view: View, takeover: Takeover, result: Result, reason: Reason) -> tuple[State, Decision]:
+    """Ends the takeover. Nothing more is called; the next pass looks at the world as it then is."""
+    durable = replace(view.state.durable, takeover=None)
+    if takeover.is_committed and takeover.trigger is not Trigger.MANUAL:
+        durable = replace(durable, past=(*durable.past, Past(trigger=takeover.trigger, ended_at=view.now)))
+    if result is Result.SUCCESS and takeover.trigger is Trigger.MANUAL:
+        durable = clear_limits(durable)
+    if result is Result.SUCCESS and takeover.trigger is Trigger.FAILBACK:
+        durable = replace(durable, failback_at=view.now)
+    state = replace(view.state, durable=durable)
+    ended = History(
+        takeover_id=takeover.takeover_id,
+        trigger=takeover.trigger,
+        reason=reason,
+        from_member=takeover.from_member,
+        to_member=view.policy.local,
+        started_wall=takeover.started_wall,
+        ended_wall=takeover.started_wall + (view.now - takeover.started_at),
+        result=result,
+        phases=_phases(takeover, view.now),
+    )
+    return state, Decision(action=Action.END, reason=reason, ended=ended)
+
+
+def phase(takeover: Takeover) -> Phase:
+    """The phase that a takeover under way is in."""
+    if takeover.attached_at is not None:
+        return Phase.LINK
+    if takeover.available_at is not None:
+        return Phase.ATTACH
+    if takeover.detach_at is not None:
+        return Phase.DETACH
+    if takeover.fence_began_at is not None and takeover.fenced_at is None:
+        return Phase.FENCE
+    return Phase.OBSERVE
+
+
+def _phases(takeover: Takeover, now: float) -> tuple[tuple[Phase, float], ...]:
+    """Each phase that happened, with its length in seconds, in order."""
+    spans = (
+        (Phase.DETECT, takeover.cause_at, takeover.matched_at),
+        (Phase.OBSERVE, takeover.matched_at, takeover.started_at),
+        (Phase.FENCE, takeover.fence_began_at, takeover.fenced_at),
+        (Phase.DETACH, takeover.detach_at, takeover.available_at),
+        (Phase.ATTACH, takeover.available_at, takeover.attached_at),
+        (Phase.LINK, takeover.attached_at, now),
+    )
+    return tuple(
+        (name, max(0.0, to_at - from_at))
+        for name, from_at, to_at in spans
+        if from_at is not None and to_at is not None
+    )

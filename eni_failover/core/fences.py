@@ -1,0 +1,63 @@
+"""The fence: the holder's instance is stopped, and seen stopped, before anything is detached.
+
+Only takeovers by probes fence. A refused fence moves nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from eni_failover.core.group import View
+from eni_failover.core.model import InstanceState
+from eni_failover.core.policy import FenceMode
+from eni_failover.core.state import Call, Sent, StopInstance, Takeover
+from eni_failover.core.words import Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fenced:
+    """The takeover after this pass's look at the fence; `waits` while it is not done."""
+
+    takeover: Takeover
+    waits: bool
+    calls: tuple[Call, ...] = ()
+
+
+def fence(view: View, takeover: Takeover) -> Fenced:
+    """Stops the holder's instance if the policy says so, and waits until EC2 shows it stopped."""
+    due = view.policy.fence is FenceMode.STOP and takeover.trigger is Trigger.PROBES
+    if not due or takeover.fenced_at is not None or view.holder is None:
+        return Fenced(takeover=takeover, waits=False)
+    if takeover.fence_began_at is None:
+        takeover = replace(takeover, fence_began_at=view.now, fence_instance=view.holder.instance_id)
+    if _is_stopped(view, takeover):
+        return Fenced(takeover=replace(takeover, fenced_at=view.now), waits=False)
+    if takeover.fence_refused or not _may_ask(view, takeover):
+        return Fenced(takeover=takeover, waits=True)
+    call = StopInstance(instance_id=view.holder.instance_id)
+    asked = replace(takeover, fence=Sent.UNANSWERED, fence_sent_at=view.now, fence_retry_at=None)
+    return Fenced(takeover=asked, waits=True, calls=(call,))
+
+
+def _is_stopped(view: View, takeover: Takeover) -> bool:
+    """Whether EC2, asked after the fence was begun, says that the instance runs no more."""
+    unseen = view.state.unseen
+    if unseen is not None and unseen.sure and unseen.instance_id == takeover.fence_instance:
+        return True
+    survey, began_at = view.obs.instances, takeover.fence_began_at
+    if not survey.answered or began_at is None or survey.began_at < began_at:
+        return False
+    instance = survey.find(takeover.fence_instance)
+    return instance is not None and instance.state in {InstanceState.STOPPED, InstanceState.TERMINATED}
+
+
+def _may_ask(view: View, takeover: Takeover) -> bool:
+    if takeover.fence_retry_at is not None and view.now < takeover.fence_retry_at:
+        return False
+    if takeover.fence is Sent.NO:
+        return True
+    # StopInstances is idempotent: an answer that shows no effect in good time may be asked for again.
+    sent_at, survey = takeover.fence_sent_at, view.obs.instances
+    settled = sent_at is not None and survey.began_at >= sent_at + view.policy.call_timeout
+    instance = survey.find(takeover.fence_instance)
+    return bool(settled and instance is not None and instance.state is InstanceState.RUNNING)

@@ -1,0 +1,113 @@
+"""Able and fit: whether this member could hold the group, and whether it should.
+
+Able is about EC2 (instance, zone, slots, permission); fit adds this member's own probes and its own
+timeliness. Nothing is detached that this member could not attach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eni_failover.core.group import View
+from eni_failover.core.model import Instance, InstanceState
+from eni_failover.core.policy import EniId
+from eni_failover.core.state import Takeover
+from eni_failover.core.words import Answer, Reason, Scope
+
+LEAST_INTERFACES = 2  # every EC2 instance type allows at least this many (DescribeInstanceTypes)
+LAST_INDEX = 31  # beyond any instance type's limit on one network card
+ANSWER_INTERVALS = 3
+STALL_MEMORY = 1.0  # a stall this recent leaves doubt about everything seen since
+
+
+def me(view: View) -> Instance | None:
+    """This member's own instance in the newest answer, None when it is not in it."""
+    return view.obs.instances.find(view.policy.me.instance_id) if view.obs.instances.answered else None
+
+
+def why_not_able(view: View) -> Reason | None:
+    """The first thing that keeps this member from holding the group, None when it is able."""
+    return next(obstacles(view), None)
+
+
+def obstacles(view: View) -> Iterator[Reason]:
+    """Everything that keeps this member from holding the group."""
+    instance = me(view)
+    answered_at = view.state.last_answer_at
+    if answered_at is None or view.now - answered_at > ANSWER_INTERVALS * view.policy.observe_interval:
+        yield Reason.EC2_SILENT
+    if instance is None or instance.state is not InstanceState.RUNNING:
+        yield Reason.INSTANCE_NOT_RUNNING
+    wanted = [eni for eni in view.usable if not view.is_mine(eni)]
+    for eni in wanted:
+        if eni.unmovable is not None:
+            yield eni.unmovable
+        zone = instance.zone if instance and instance.zone else view.obs.local.zone
+        if eni.zone and zone and eni.zone != zone:
+            yield Reason.OTHER_ZONE
+    if instance is not None:
+        limit = view.obs.local.max_interfaces or LEAST_INTERFACES
+        if instance.interface_count + len(wanted) > limit:
+            yield Reason.NO_SLOT
+        if any(index is None for index in planned_indexes(view, view.takeover).values()):
+            yield Reason.NO_INDEX
+    if view.obs.local.attach_allowed is False:
+        yield Reason.ATTACH_DENIED
+
+
+def planned_indexes(view: View, takeover: Takeover | None) -> dict[EniId, int | None]:
+    """A distinct free device index for each usable ENI not here; None where there is none.
+
+    An index that EC2 refused in this takeover is skipped, an index of an attach on its way is kept.
+    """
+    instance = me(view)
+    used = set(instance.used_indexes) if instance else {0}
+    moves = takeover.moves if takeover else ()
+    refused = {index for move in moves for index in move.refused_indexes}
+    used |= {eni.attachment.device_index for eni in view.usable if eni.attachment and view.is_mine(eni)}
+    planned: dict[EniId, int | None] = {}
+    for position, eni in enumerate(view.enis):
+        if eni not in view.usable or view.is_mine(eni):
+            continue
+        planned[eni.eni_id] = index = _index(view, position=position, used=used, refused=refused)
+        if index is not None:
+            used.add(index)
+    return planned
+
+
+def _index(view: View, *, position: int, used: set[int], refused: set[int]) -> int | None:
+    fixed = view.policy.device_index
+    if fixed is not None:
+        index = fixed + position
+        return None if index in used else index
+    free = [index for index in range(1, LAST_INDEX + 1) if index not in used]
+    fresh = [index for index in free if index not in refused]
+    # When EC2 has refused every free index, start over rather than stop trying.
+    return next(iter(fresh or free), None)
+
+
+def why_not_fit(view: View) -> Reason | None:
+    """The first thing that keeps this member from starting anything by itself."""
+    obstacle = why_not_able(view)
+    if obstacle is not None:
+        return obstacle
+    if any(verdict is not Answer.UP for verdict in view.verdicts(Scope.SELF)):
+        return Reason.SELF_PROBE_DOWN
+    stalled_at = view.state.stalled_at
+    if stalled_at is not None and view.now - stalled_at < STALL_MEMORY:
+        return Reason.LOOP_LAG
+    return None
+
+
+def is_impaired(view: View) -> bool:
+    """Whether this member is known unfit, as opposed to not yet known fit after a start.
+
+    Row 11 forgives a loss to a member that was unfit. A daemon that has just started knows nothing
+    of its probes or of EC2 yet, and its own stalls are its own: neither may undo an operator's
+    takeover by a failback.
+    """
+    if Answer.DOWN in view.verdicts(Scope.SELF):
+        return True
+    if view.state.last_answer_at is None or me(view) is None:
+        return False
+    return why_not_able(view) is not None

@@ -1,0 +1,221 @@
+"""The terms of the decision table: who has what, which ENI is the lock, what is moving, whose turn.
+
+Owns the meaning of the words; the rules only combine them. A member *has* an ENI while its
+attachment is attaching or attached; one that is detaching is no longer had.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from eni_failover.core.model import Attachment, AttachmentStatus, Eni, Observation, Presence
+from eni_failover.core.policy import EniId, Member, Policy
+from eni_failover.core.state import Sight, State, Takeover
+from eni_failover.core.words import Answer, Scope
+
+CONFIRM_AFTER = 2.0  # two answers this far apart before an absence is believed (row 9)
+RESCUE_AFTER = 60.0  # row 6: from then on whoever is running attaches
+LAST_HOLDER_AFTER = 10.0  # row 6: the member that last had the ENI comes after all others
+FIRST_TURN_AFTER = 2.0  # row 6: a takeover of another member may be between detach and attach
+
+
+@dataclass(frozen=True)
+class View:
+    """One pass's values side by side, with the terms as properties. Never changed, never kept."""
+
+    state: State
+    obs: Observation
+    policy: Policy
+
+    @property
+    def now(self) -> float:
+        """The pass's time, monotonic seconds."""
+        return self.obs.now
+
+    @property
+    def takeover(self) -> Takeover | None:
+        """This member's takeover under way."""
+        return self.state.durable.takeover
+
+    def sight(self, eni_id: EniId) -> Sight | None:
+        """Since when this ENI has been as it is."""
+        return next((one for one in self.state.sights if one.eni_id == eni_id), None)
+
+    @cached_property
+    def enis(self) -> tuple[Eni, ...]:
+        """The ENIs in file order; one absent from a single answer is unknown, not missing."""
+        return tuple(self._believed(eni) for eni in self.obs.enis.enis)
+
+    def _believed(self, eni: Eni) -> Eni:
+        if eni.presence is not Presence.MISSING:
+            return eni
+        sight = self.sight(eni.eni_id)
+        if sight and self.obs.enis.began_at - sight.since >= CONFIRM_AFTER:
+            return eni
+        return Eni(eni_id=eni.eni_id, presence=Presence.UNKNOWN)
+
+    @property
+    def unknown(self) -> tuple[Eni, ...]:
+        """The ENIs whose state this pass does not know (row 1)."""
+        return tuple(eni for eni in self.enis if eni.presence is Presence.UNKNOWN)
+
+    @property
+    def missing(self) -> tuple[Eni, ...]:
+        """The ENIs that EC2 says do not exist (row 2)."""
+        return tuple(eni for eni in self.enis if eni.presence is Presence.MISSING)
+
+    @property
+    def foreign(self) -> tuple[Eni, ...]:
+        """The ENIs on an instance that is no member (row 2)."""
+        return tuple(eni for eni in self.enis if self.is_foreign(eni))
+
+    @cached_property
+    def usable(self) -> tuple[Eni, ...]:
+        """The ENIs that are known, exist, and are on a member or on nobody."""
+        return tuple(eni for eni in self.enis if eni.presence is Presence.KNOWN and not self.is_foreign(eni))
+
+    def is_foreign(self, eni: Eni) -> bool:
+        """Whether an instance that is no member has, or is losing, this ENI."""
+        attachment = eni.attachment
+        return attachment is not None and self.policy.member_of(attachment.instance_id) is None
+
+    @cached_property
+    def first(self) -> Eni | None:
+        """The group's lock: the first that exists and is not foreign; None when that is not known."""
+        for eni in self.enis:
+            if eni.presence is Presence.UNKNOWN:
+                return None
+            if eni.presence is Presence.KNOWN and not self.is_foreign(eni):
+                return eni
+        return None
+
+    def owner(self, eni: Eni) -> Member | None:
+        """The member that has this ENI, None when it is on nobody or detaching."""
+        attachment = eni.attachment
+        if attachment is None or attachment.status is AttachmentStatus.DETACHING:
+            return None
+        return self.policy.member_of(attachment.instance_id)
+
+    def is_mine(self, eni: Eni) -> bool:
+        """Whether this member has the ENI (attaching or attached)."""
+        owner = self.owner(eni)
+        return owner is not None and owner.name == self.policy.local
+
+    def is_attached_here(self, eni: Eni) -> bool:
+        """Whether the ENI is attached to this member, by EC2."""
+        return (
+            self.is_mine(eni)
+            and eni.attachment is not None
+            and eni.attachment.status is AttachmentStatus.ATTACHED
+        )
+
+    @cached_property
+    def holder(self) -> Member | None:
+        """The member that has the first ENI now."""
+        return self.owner(self.first) if self.first else None
+
+    @property
+    def holder_attachment(self) -> Attachment | None:
+        """The attachment by which the holder has the first ENI."""
+        return self.first.attachment if self.first and self.holder else None
+
+    @property
+    def i_hold(self) -> bool:
+        """Whether this member is the holder."""
+        return self.holder is not None and self.holder.name == self.policy.local
+
+    @property
+    def all_here(self) -> bool:
+        """Whether every usable ENI, and at least one, is attached here."""
+        return bool(self.usable) and all(self.is_attached_here(eni) for eni in self.usable)
+
+    @property
+    def moving_until(self) -> float | None:
+        """Until when the group counts as moving, None when nothing moves."""
+        ends = [
+            sight.since + self.policy.moving_bound
+            for eni in self.usable
+            if eni.attachment is not None
+            and eni.attachment.status in {AttachmentStatus.ATTACHING, AttachmentStatus.DETACHING}
+            and (sight := self.sight(eni.eni_id)) is not None
+        ]
+        latest = max(ends, default=None)
+        return latest if latest is not None and latest >= self.now else None
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether an ENI of the group is attaching or detaching, and not for too long."""
+        return self.moving_until is not None
+
+    @property
+    def stuck_detaching_at(self) -> float | None:
+        """When the first ENI's detach counts, or will count, as stuck; None when it is not detaching."""
+        first, force_after = self.first, self.policy.force_detach_after
+        if first is None or first.attachment is None or force_after is None:
+            return None
+        if first.attachment.status is not AttachmentStatus.DETACHING:
+            return None
+        sight = self.sight(first.eni_id)
+        return None if sight is None else sight.since + force_after
+
+    @property
+    def is_unowned(self) -> bool:
+        """Row 6's condition: the first ENI is on nobody, or stuck detaching."""
+        if self.first is None:
+            return False
+        if self.first.attachment is None:
+            return True
+        stuck_at = self.stuck_detaching_at
+        return stuck_at is not None and stuck_at < self.now
+
+    @property
+    def turn(self) -> int | None:
+        """This member's place among those that may act, from 0; None for the one left out.
+
+        Left out is the member that has the first ENI, else the one that last had it: a living
+        daemon on a holder with a dead service would else take the ENI back each time.
+        """
+        out = self.holder.name if self.holder else self.state.durable.last_had
+        others = [member.name for member in self.policy.members if member.name != out]
+        return others.index(self.policy.local) if self.policy.local in others else None
+
+    @property
+    def unowned_wait(self) -> float:
+        """Row 6: for how long the ENI must have been on nobody before this member acts."""
+        turn, stagger = self.turn, self.policy.stagger
+        if turn is None:
+            return max(LAST_HOLDER_AFTER, len(self.policy.members) * stagger)
+        return max(FIRST_TURN_AFTER, (turn + 1) * stagger)
+
+    def verdicts(self, scope: Scope) -> tuple[Answer, ...]:
+        """The verdicts of this scope's probes, in file order."""
+        names = [probe.name for probe in self.policy.probes if probe.scope is scope]
+        return tuple(one.verdict for one in self.state.health if one.probe in names)
+
+    @property
+    def witnesses_up(self) -> bool:
+        """Whether the network between is known to work: no witness configured, or one is up."""
+        verdicts = self.verdicts(Scope.WITNESS)
+        return not verdicts or Answer.UP in verdicts
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether an operator's pause, the group's or this member's own, is in force."""
+        return self.paused_until is not None
+
+    @property
+    def paused_until(self) -> float | None:
+        """When the pause in force ends, wall-clock seconds; infinity without an end, None without pause."""
+        ends = [
+            float("inf") if record.until is None else record.until
+            for record in (self.state.durable.pause, self.state.durable.local_pause)
+            if record is not None and record.kind == "pause"
+        ]
+        latest = max(ends, default=None)
+        return latest if latest is not None and latest > self.obs.wall else None
+
+    @property
+    def in_grace(self) -> bool:
+        """Whether the daemon's start-up grace is still running."""
+        return self.now - self.state.started_at < self.policy.startup_grace

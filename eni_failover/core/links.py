@@ -1,0 +1,30 @@
+"""The links of this host, as far as decisions go: which attached ENI cannot be served yet."""
+
+from __future__ import annotations
+
+from eni_failover.core.group import View
+from eni_failover.core.model import Eni, Link
+from eni_failover.core.policy import EniId
+
+READY_BOUND = 60.0  # seconds that an attached ENI's link may take before this is a fault
+
+
+def link_of(view: View, eni_id: EniId) -> Link:
+    """The link of this ENI; one that nobody has looked for yet counts as absent."""
+    found = next((one for one in view.obs.links if one.eni_id == eni_id), None)
+    return found or Link(eni_id=eni_id, watched=True)
+
+
+def not_ready(view: View) -> tuple[Eni, ...]:
+    """The ENIs attached here by EC2 whose link is not up, addressed and routed."""
+    return tuple(
+        eni for eni in view.usable if view.is_attached_here(eni) and not link_of(view, eni.eni_id).is_ready
+    )
+
+
+def lost_at(view: View) -> float | None:
+    """When the kernel took a link of the group's away from this host, None when it has them all."""
+    times = [
+        one.lost_at for one in view.obs.links if one.lost_at is not None and one.eni_id in view.state.here
+    ]
+    return max(times, default=None)

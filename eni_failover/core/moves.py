@@ -1,0 +1,224 @@
+"""Carrying a takeover on: which call, if any, each ENI needs next.
+
+The order within a takeover, for the lock L (the first ENI) and any other ENI X:
+
+    L attached to the old holder --detach(recorded id)--> detaching --> available --attach--> here
+                                     |                                                |
+    X ...                            +--> X may be detached        X may be attached <+
+
+so no other ENI is detached before the detach of L was accepted, and none is attached by a member
+whose attach of L was not accepted. Every detach names an attachment id that this takeover recorded
+(or, once L is here, the one just observed): EC2 refuses it when somebody else was faster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from eni_failover.core.fitness import planned_indexes
+from eni_failover.core.group import View
+from eni_failover.core.model import Attachment, AttachmentStatus, Eni
+from eni_failover.core.outcomes import BACKOFF_CAP
+from eni_failover.core.state import Attach, Call, Detach, Move, Sent, Takeover
+from eni_failover.core.words import Reason
+
+ATTACH_BOUND = 60.0
+GONE_CONFIRM = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """The takeover after this pass, the calls it makes, and the one word for what it waits for."""
+
+    takeover: Takeover
+    calls: tuple[Call, ...]
+    reason: Reason
+
+
+def why_lost(view: View, takeover: Takeover) -> Reason | None:
+    """Why this takeover is lost, None while it is not.
+
+    Another member's attachment that is not the recorded one cannot be a stale read: it is newer than
+    the intent. An ENI that was here and is not any more could be one, so a second describe is asked.
+    """
+    first = view.first
+    if first is None:
+        return Reason.FOREIGN_HOLDER if view.foreign and not view.usable and not view.unknown else None
+    attachment = first.attachment
+    if (
+        attachment is not None
+        and attachment.instance_id != view.policy.me.instance_id
+        and attachment.attachment_id != takeover.move(first.eni_id).recorded
+    ):
+        return Reason.LOST_TO_ANOTHER
+    gone_at = takeover.gone_at
+    if gone_at is not None and view.obs.enis.began_at >= gone_at + GONE_CONFIRM:
+        return Reason.ATTACHMENT_GONE
+    return None
+
+
+def carry_on(view: View, takeover: Takeover) -> Step:
+    """One pass of the takeover: at most one call for each ENI whose state is known."""
+    indexes = planned_indexes(view, takeover)
+    calls: list[Call] = []
+    reason: Reason | None = None
+    for eni in view.usable:
+        move = takeover.move(eni.eni_id)
+        move, call, why = _next(view, takeover, eni, move, indexes.get(eni.eni_id))
+        takeover = _noted(view, takeover.with_move(move), eni, call)
+        calls += [call] if call else []
+        reason = reason or why
+    if takeover.gone_at is not None:
+        return Step(takeover=takeover, calls=(), reason=Reason.ATTACHMENT_GONE)
+    return Step(takeover=takeover, calls=tuple(calls), reason=reason or Reason.ANSWER_PENDING)
+
+
+def undo(view: View, takeover: Takeover, enis: tuple[Eni, ...]) -> Step:
+    """Detaches this member's own attachments of these ENIs, so that they can be attached afresh."""
+    calls: list[Call] = []
+    for eni in enis:
+        move, call, _ = _undo(view, eni, takeover.move(eni.eni_id))
+        takeover = _noted(view, takeover.with_move(move), eni, call)
+        calls += [call] if call else []
+    return Step(takeover=takeover, calls=tuple(calls), reason=Reason.DETACHING)
+
+
+def has_hung_twice(view: View, takeover: Takeover) -> bool:
+    """Whether an ENI's second attach has hung too: the takeover gives up (row 4)."""
+    return any(
+        view.is_mine(eni)
+        and eni.attachment is not None
+        and eni.attachment.attachment_id != move.recorded
+        and move.reattached
+        and move.attaching_since is not None
+        and view.now - move.attaching_since >= ATTACH_BOUND
+        for eni in view.usable
+        for move in (takeover.move(eni.eni_id),)
+    )
+
+
+def _noted(view: View, takeover: Takeover, eni: Eni, call: Call | None) -> Takeover:
+    if not isinstance(call, Detach):
+        return takeover
+    if takeover.detach_at is None:
+        takeover = replace(takeover, detach_at=view.now)
+    if view.first is not None and eni.eni_id == view.first.eni_id and view.is_mine(eni):
+        # Undoing an attach of our own is no loss.
+        takeover = replace(takeover, had_first=False, gone_at=None)
+    return takeover
+
+
+Next = tuple[Move, Call | None, Reason | None]
+
+
+def _next(view: View, takeover: Takeover, eni: Eni, move: Move, index: int | None) -> Next:
+    attachment = eni.attachment
+    is_lock = view.first is not None and eni.eni_id == view.first.eni_id
+    lock_here = _lock_here(view, takeover)
+    if attachment is None:
+        if takeover.failing or not (is_lock or lock_here):
+            return move, None, None
+        return _attach(view, eni, move, index)
+    if view.is_mine(eni):
+        return _mine(view, takeover, eni, move)
+    allowed = attachment.attachment_id == move.recorded
+    if not allowed and lock_here and not is_lock:
+        move, allowed = _record(move, attachment), True
+    if not allowed or not (is_lock or lock_here or _lock_released(view, takeover)):
+        return move, None, None
+    return _detach(view, eni, attachment, move)
+
+
+def _lock_here(view: View, takeover: Takeover) -> bool:
+    """Whether this member has the lock, or its attach of it was accepted."""
+    if view.first is not None:
+        return view.is_mine(view.first) or takeover.move(view.first.eni_id).attach is Sent.ACCEPTED
+    return takeover.had_first
+
+
+def _lock_released(view: View, takeover: Takeover) -> bool:
+    """Whether the detach of the lock was accepted, or EC2 shows its effect."""
+    lock = view.first.eni_id if view.first else (takeover.moves[0].eni_id if takeover.moves else None)
+    return lock is not None and takeover.move(lock).detach is Sent.ACCEPTED
+
+
+def _record(move: Move, attachment: Attachment) -> Move:
+    """The move, now meant for the attachment just observed."""
+    return replace(
+        move,
+        recorded=attachment.attachment_id,
+        detach=Sent.NO,
+        detach_sent_at=None,
+        detach_began_at=None,
+        bad_state=False,
+        attach=Sent.NO,
+        attach_sent_at=None,
+    )
+
+
+def _mine(view: View, takeover: Takeover, eni: Eni, move: Move) -> Next:
+    if view.is_attached_here(eni):
+        return move, None, None
+    since = move.attaching_since
+    stuck = since is not None and view.now - since >= ATTACH_BOUND
+    if not stuck and not takeover.failing:
+        return move, None, Reason.ATTACHING
+    return _undo(view, eni, move)
+
+
+def _undo(view: View, eni: Eni, move: Move) -> Next:
+    attachment = eni.attachment
+    if attachment is None:
+        return move, None, None
+    if attachment.attachment_id != move.recorded:
+        refused = move.refused_indexes
+        if move.attach_index is not None and attachment.status is AttachmentStatus.ATTACHING:
+            refused = (*refused, move.attach_index)
+        move = replace(_record(move, attachment), refused_indexes=refused, reattached=True)
+    return _detach(view, eni, attachment, move)
+
+
+def _detach(view: View, eni: Eni, attachment: Attachment, move: Move) -> Next:
+    began_at = move.detach_began_at
+    detaching = attachment.status is AttachmentStatus.DETACHING
+    if detaching and began_at is None:
+        sight = view.sight(eni.eni_id)
+        began_at = view.now if sight is None else sight.since
+        move = replace(move, detach_began_at=began_at)
+    force_after = view.policy.force_detach_after
+    force = (
+        force_after is not None
+        and began_at is not None
+        and view.now - began_at >= force_after
+        and (detaching or move.bad_state)
+    )
+    if detaching and not force:
+        return move, None, Reason.DETACHING
+    if move.retry_at is not None and view.now < move.retry_at:
+        return move, None, Reason.EC2_REFUSED
+    settled_at = None if move.detach_sent_at is None else move.detach_sent_at + view.policy.call_timeout
+    if not force and move.detach is not Sent.NO and settled_at is not None and view.now < settled_at:
+        return move, None, Reason.ANSWER_PENDING if move.detach is Sent.UNANSWERED else Reason.DETACHING
+    accepted = move.detach is Sent.ACCEPTED
+    move = replace(
+        move,
+        detach=Sent.ACCEPTED if accepted else Sent.UNANSWERED,
+        detach_sent_at=view.now,
+        detach_began_at=view.now if began_at is None else began_at,
+        # An accepted force that shows no effect is repeated, slowly.
+        retry_at=view.now + BACKOFF_CAP if force else None,
+    )
+    call = Detach(eni_id=eni.eni_id, attachment_id=attachment.attachment_id, force=force)
+    return move, call, Reason.FORCE_DETACH if force else Reason.DETACHING
+
+
+def _attach(view: View, eni: Eni, move: Move, index: int | None) -> Next:
+    if move.attach is not Sent.NO:
+        pending = move.attach is Sent.UNANSWERED
+        return move, None, Reason.ANSWER_PENDING if pending else Reason.ATTACHING
+    if move.retry_at is not None and view.now < move.retry_at:
+        return move, None, Reason.EC2_REFUSED
+    if index is None:
+        return move, None, Reason.NO_INDEX
+    move = replace(move, attach=Sent.UNANSWERED, attach_sent_at=view.now, attach_index=index, retry_at=None)
+    return move, Attach(eni_id=eni.eni_id, device_index=index), Reason.ATTACHING

@@ -1,0 +1,165 @@
+"""What is known of a takeover's own calls: their answers, and their effects as EC2 shows them.
+
+Owns the point of no return. A call that was never answered counts as accepted until a describe,
+begun when the call can no longer take effect, shows that nothing came of it (neither call has a
+client token, so asking again is no way to find out).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eni_failover.core.group import View
+from eni_failover.core.model import AttachmentStatus, Eni, Mutation, Outcome, Verdict
+from eni_failover.core.state import Move, Sent, Takeover
+
+BACKOFF_FIRST = 0.25
+BACKOFF_CAP = 5.0
+
+
+def backoff(attempts: int, jitter: float) -> float:
+    """How long to wait after this many refusals in a row, seconds; jittered, at most 5 s."""
+    longest = min(BACKOFF_CAP, BACKOFF_FIRST * 2.0 ** min(attempts, 10))
+    return longest * (0.5 + jitter / 2)
+
+
+def learn(view: View, takeover: Takeover) -> Takeover:
+    """The takeover after this pass's answers and, when it is new, this pass's survey."""
+    for outcome in view.obs.outcomes:
+        takeover = _answered(view, takeover, outcome)
+    if view.obs.enis.answered:
+        for eni in view.usable:
+            takeover = _seen(view, takeover, eni)
+        takeover = _first_seen(view, takeover)
+    return takeover
+
+
+def _answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeover:
+    match outcome.mutation:
+        case Mutation.STOP:
+            return _fence_answered(view, takeover, outcome)
+        case Mutation.DETACH:
+            return _detach_answered(view, takeover, outcome)
+        case Mutation.ATTACH:
+            return _attach_answered(view, takeover, outcome)
+        case Mutation.KEEP_ON_TERMINATION:
+            return takeover
+
+
+def _fence_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeover:
+    if outcome.verdict is Verdict.ACCEPTED:
+        return replace(takeover, fence=Sent.ACCEPTED, fence_retry_at=None, fence_attempts=0)
+    if outcome.verdict in {Verdict.DENIED, Verdict.REFUSED, Verdict.LIMIT}:
+        return replace(takeover, fence=Sent.NO, fence_refused=True)
+    attempts = takeover.fence_attempts + 1
+    return replace(
+        takeover,
+        fence=Sent.UNANSWERED if outcome.verdict is Verdict.UNANSWERED else Sent.NO,
+        fence_attempts=attempts,
+        fence_retry_at=view.now + backoff(attempts, view.obs.jitter),
+    )
+
+
+def _refused(view: View, move: Move, outcome: Outcome) -> Move:
+    if outcome.not_sent:
+        return replace(move, retry_at=None)
+    attempts = move.attempts + 1
+    return replace(move, attempts=attempts, retry_at=view.now + backoff(attempts, view.obs.jitter))
+
+
+def _detach_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeover:
+    move = next((one for one in takeover.moves if one.eni_id == outcome.target), None)
+    if move is None:
+        return takeover
+    if outcome.verdict is Verdict.ACCEPTED:
+        move = replace(move, detach=Sent.ACCEPTED, bad_state=False, attempts=0)
+        return replace(takeover.with_move(move), committed=True)
+    if outcome.verdict is Verdict.UNANSWERED:
+        return takeover.with_move(move)
+    # A refused repetition of an accepted detach takes nothing back.
+    detach = Sent.ACCEPTED if move.detach is Sent.ACCEPTED else Sent.NO
+    began_at = move.detach_began_at
+    if outcome.not_sent and began_at == move.detach_sent_at:
+        began_at = None
+    bad_state = move.bad_state or outcome.verdict is Verdict.BAD_STATE
+    move = replace(move, detach=detach, detach_began_at=began_at, bad_state=bad_state)
+    return takeover.with_move(_refused(view, move, outcome))
+
+
+def _attach_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeover:
+    move = next((one for one in takeover.moves if one.eni_id == outcome.target), None)
+    if move is None or outcome.verdict is Verdict.UNANSWERED:
+        return takeover
+    if outcome.verdict is Verdict.ACCEPTED:
+        move = replace(move, attach=Sent.ACCEPTED, attempts=0, retry_at=None)
+        return replace(takeover.with_move(move), committed=True)
+    move = replace(move, attach=Sent.NO)
+    if outcome.verdict is Verdict.INDEX_TAKEN and move.attach_index is not None:
+        refused = (*move.refused_indexes, move.attach_index)
+        first_time = move.attach_index not in move.refused_indexes
+        move = replace(move, refused_indexes=refused)
+        if first_time:
+            return takeover.with_move(replace(move, retry_at=None))
+    return takeover.with_move(_refused(view, move, outcome))
+
+
+def _seen(view: View, takeover: Takeover, eni: Eni) -> Takeover:
+    move = takeover.move(eni.eni_id)
+    move, committed = _detach_seen(view, move, eni)
+    move = _attach_seen(view, move, eni)
+    committed = committed or (move.attach is Sent.ACCEPTED)
+    return replace(takeover.with_move(move), committed=takeover.committed or committed)
+
+
+def _detach_seen(view: View, move: Move, eni: Eni) -> tuple[Move, bool]:
+    survey_at, sent_at = view.obs.enis.began_at, move.detach_sent_at
+    if sent_at is None or survey_at < sent_at:
+        return move, False
+    attachment = eni.attachment
+    untouched = (
+        attachment is not None
+        and attachment.attachment_id == move.recorded
+        and attachment.status is not AttachmentStatus.DETACHING
+    )
+    if not untouched:
+        return replace(move, detach=Sent.ACCEPTED), True
+    if move.detach is Sent.UNANSWERED and survey_at >= sent_at + view.policy.call_timeout:
+        move = replace(move, detach=Sent.NO)
+    return move, False
+
+
+def _attach_seen(view: View, move: Move, eni: Eni) -> Move:
+    survey_at, sent_at = view.obs.enis.began_at, move.attach_sent_at
+    if view.is_mine(eni):
+        attaching = not view.is_attached_here(eni)
+        since = (move.attaching_since or view.now) if attaching else None
+        attach = Sent.ACCEPTED if sent_at is not None and survey_at >= sent_at else move.attach
+        return replace(move, attach=attach, attaching_since=since)
+    move = replace(move, attaching_since=None)
+    if sent_at is None or survey_at < sent_at:
+        return move
+    too_late = survey_at >= sent_at + view.policy.call_timeout
+    return replace(move, attach=Sent.NO) if too_late or eni.attachment is not None else move
+
+
+def _first_seen(view: View, takeover: Takeover) -> Takeover:
+    if view.first is None:
+        return takeover
+    survey_at = view.obs.enis.began_at
+    attachment = view.first.attachment
+    undoing = attachment is not None and attachment.attachment_id == takeover.move(view.first.eni_id).recorded
+    if view.is_mine(view.first):
+        # A stale read of the attachment that this takeover is itself undoing is no new possession.
+        takeover = replace(takeover, had_first=not undoing, gone_at=None)
+    elif takeover.had_first and takeover.gone_at is None:
+        takeover = replace(takeover, gone_at=survey_at)
+    free = view.first.attachment is None or view.is_mine(view.first)
+    if free and takeover.available_at is None:
+        takeover = replace(takeover, available_at=view.now)
+    if not view.all_here:
+        return replace(takeover, attached_at=None, link_since=None)
+    return replace(
+        takeover,
+        attached_at=takeover.attached_at or view.now,
+        link_since=view.now if takeover.link_since is None else takeover.link_since,
+    )

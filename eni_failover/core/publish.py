@@ -1,0 +1,148 @@
+"""From what is known and decided to what is shown: the role, and the snapshot of a pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eni_failover.core.endings import phase
+from eni_failover.core.group import View
+from eni_failover.core.links import READY_BOUND, lost_at, not_ready
+from eni_failover.core.model import Eni, Presence
+from eni_failover.core.policy import EniId
+from eni_failover.core.readiness import checks
+from eni_failover.core.snapshot import (
+    FOREIGN,
+    NOBODY,
+    UNKNOWN,
+    DecisionLine,
+    EniLine,
+    History,
+    ProbeLine,
+    Snapshot,
+    TakeoverLine,
+)
+from eni_failover.core.state import State
+from eni_failover.core.words import CheckResult, Role
+
+
+def with_role(view: View) -> State:
+    """The state with the role this pass shows. Until EC2 has answered once, no role is known."""
+    if view.state.last_answer_at is None:
+        return view.state
+    return replace(view.state, role=_role(view), role_known=True)
+
+
+def _role(view: View) -> Role:
+    before, gone_at = view.state.role, lost_at(view)
+    if view.unknown:
+        # The kernel is all there is: it can take a role away, and it cannot give one.
+        return before if gone_at is None or before is Role.FAULT else Role.STANDBY
+    if not view.all_here:
+        return Role.STANDBY if view.takeover is None else Role.TAKING
+    if gone_at is not None:
+        # Only a describe begun after the loss can say that EC2 still sees the ENI here.
+        return Role.STANDBY if view.obs.enis.began_at <= gone_at else Role.FAULT
+    if not not_ready(view):
+        return Role.ACTIVE
+    return _role_without_links(view)
+
+
+def _role_without_links(view: View) -> Role:
+    """Everything is attached here and the links are not ready: a fault, but only after a while."""
+    since = view.state.not_ready_since
+    if since is not None and view.now - since >= READY_BOUND:
+        return Role.FAULT
+    if view.takeover is not None:
+        return Role.TAKING
+    return view.state.role if view.state.role in {Role.ACTIVE, Role.FAULT} else Role.STANDBY
+
+
+def snapshot(view: View, *, version: str, last: DecisionLine, last_takeover: History | None) -> Snapshot:
+    """The view of this pass for everything outside the loop."""
+    state, policy = view.state, view.policy
+    lines = checks(view)
+    healthy = all(line.result is not CheckResult.FAIL for line in lines)
+    return Snapshot(
+        version=version,
+        group=policy.group,
+        member=policy.local,
+        instance_id=policy.me.instance_id,
+        config_hash=policy.config_hash,
+        role=state.role,
+        holder=_holder(view),
+        at_wall=view.obs.wall,
+        enis=tuple(_eni_line(view, eni) for eni in view.enis),
+        probes=_probe_lines(view),
+        ready=state.role is Role.ACTIVE or healthy,
+        checks=lines,
+        decision=last,
+        pause=state.durable.pause,
+        local_pause=state.durable.local_pause,
+        paused=view.is_paused,
+        takeover=_takeover_line(view),
+        last_takeover=last_takeover,
+        peers=view.obs.peers,
+        addresses=tuple(address for eni in view.enis for address in (*eni.addresses, *eni.ipv6_addresses)),
+    )
+
+
+def _holder(view: View) -> str:
+    if view.unknown:
+        return UNKNOWN
+    if view.holder is not None:
+        return view.holder.name
+    return FOREIGN if view.foreign and not view.usable else NOBODY
+
+
+def _eni_line(view: View, eni: Eni) -> EniLine:
+    if eni.presence is not Presence.KNOWN:
+        return EniLine(
+            eni_id=eni.eni_id, status=eni.presence, member=UNKNOWN if eni in view.unknown else NOBODY
+        )
+    owner, attachment = view.owner(eni), eni.attachment
+    member = owner.name if owner else (FOREIGN if view.is_foreign(eni) else NOBODY)
+    return EniLine(
+        eni_id=eni.eni_id,
+        status="available" if attachment is None else attachment.status,
+        member=member,
+        attachment_id=None if attachment is None else attachment.attachment_id,
+        unowned_since_wall=_wall(view, _unowned_since(view, eni.eni_id)) if member == NOBODY else None,
+    )
+
+
+def _unowned_since(view: View, eni_id: EniId) -> float:
+    sight = view.sight(eni_id)
+    return view.now if sight is None else sight.since
+
+
+def _wall(view: View, at: float) -> float:
+    return view.obs.wall - (view.now - at)
+
+
+def _probe_lines(view: View) -> tuple[ProbeLine, ...]:
+    scopes = {probe.name: probe.scope for probe in view.policy.probes}
+    return tuple(
+        ProbeLine(
+            name=one.probe,
+            scope=scopes[one.probe],
+            member=one.member or NOBODY,
+            state=one.verdict,
+            consecutive=one.consecutive,
+            detail=one.detail,
+        )
+        for one in view.state.health
+        if one.probe in scopes
+    )
+
+
+def _takeover_line(view: View) -> TakeoverLine | None:
+    takeover = view.takeover
+    if takeover is None:
+        return None
+    return TakeoverLine(
+        takeover_id=takeover.takeover_id,
+        trigger=takeover.trigger,
+        phase=phase(takeover),
+        since_wall=takeover.started_wall,
+        reason=takeover.reason,
+    )

@@ -1,0 +1,100 @@
+"""Could this member take the group over now? One line for each thing that must hold.
+
+The lines feed /readyz, `ready`, `ready_check{check}` and `eni-failover status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from eni_failover.core import fitness
+from eni_failover.core.group import View
+from eni_failover.core.health import Health
+from eni_failover.core.links import not_ready
+from eni_failover.core.snapshot import Check
+from eni_failover.core.words import Answer, CheckResult, Reason, Scope
+
+UNDECIDED_INTERVALS = 3
+
+_ABLE = (
+    ("ec2_api", {Reason.EC2_SILENT}, "see that this host reaches the EC2 API by its primary link"),
+    ("instance", {Reason.INSTANCE_NOT_RUNNING}, "EC2 must show this instance running"),
+    (
+        "eni_movable",
+        {Reason.ENI_PRIMARY, Reason.REQUESTER_MANAGED, Reason.SERVICE_MANAGED},
+        "configure a secondary ENI of your own: EC2 does not move this one",
+    ),
+    ("zone", {Reason.OTHER_ZONE}, "an ENI cannot leave its availability zone"),
+    ("slot", {Reason.NO_SLOT}, "free an interface slot, or use a larger instance type"),
+    ("device_index", {Reason.NO_INDEX}, 'free the device index, or write device_index = "auto"'),
+    ("attach_permission", {Reason.ATTACH_DENIED}, "allow ec2:AttachNetworkInterface to this role"),
+)
+
+
+def checks(view: View) -> tuple[Check, ...]:
+    """All readiness checks, in the order in which an operator would look."""
+    return (*_able(view), *_group(view), *_probes(view), *_local(view))
+
+
+def _able(view: View) -> Iterator[Check]:
+    obstacles = set(fitness.obstacles(view))
+    for name, reasons, remedy in _ABLE:
+        found = sorted(obstacles & reasons)
+        yield _check(name, found, remedy)
+
+
+def _check(name: str, found: Iterable[str], remedy: str, result: CheckResult = CheckResult.FAIL) -> Check:
+    detail = " ".join(found)
+    if not detail:
+        return Check(name=name, result=CheckResult.PASS)
+    return Check(name=name, result=result, detail=detail, remedy=remedy)
+
+
+def _group(view: View) -> Iterator[Check]:
+    found = []
+    found += [f"{Reason.ENI_UNKNOWN} {eni.eni_id}" for eni in view.unknown]
+    found += [f"{Reason.FOREIGN_HOLDER} {eni.eni_id}" for eni in view.foreign]
+    found += [f"{Reason.ENI_MISSING} {eni.eni_id}" for eni in view.missing]
+    yield _check("enis", found, "every ENI of the group must exist and be on a member or on nobody")
+
+
+def _probes(view: View) -> Iterator[Check]:
+    by_name = {one.probe: one for one in view.state.health}
+    undecided = [
+        f"{Reason.PROBE_UNKNOWN} {probe.name}"
+        for probe in view.policy.probes
+        if probe.scope is Scope.HOLDER
+        and (health := by_name.get(probe.name)) is not None
+        and _is_undecided(view, health, UNDECIDED_INTERVALS * probe.interval)
+    ]
+    yield _check("holder_probes", undecided, "a probe that this host cannot send decides nothing")
+    unfit = [
+        probe.name
+        for probe in view.policy.probes
+        if probe.scope is Scope.SELF
+        and (health := by_name.get(probe.name)) is not None
+        and health.verdict is not Answer.UP
+    ]
+    failing = [f"{Reason.SELF_PROBE_DOWN} {name}" for name in unfit]
+    yield _check("self_probes", failing, "mend what this member's own probes say")
+    lonely = [] if view.witnesses_up else [Reason.WITNESSES_DOWN.value]
+    yield _check("witnesses", lonely, "no witness answers: this host may be the one that is cut off")
+
+
+def _is_undecided(view: View, health: Health, after: float) -> bool:
+    since = health.undecided_since
+    return health.member is not None and since is not None and view.now - since >= after
+
+
+def _local(view: View) -> Iterator[Check]:
+    stalled_at = view.state.stalled_at
+    lagging = stalled_at is not None and view.now - stalled_at < fitness.STALL_MEMORY
+    yield _check("loop_lag", [Reason.LOOP_LAG.value] if lagging else [], "this host stalls: give it CPU")
+    waiting = [
+        f"{Reason.LINK_NOT_READY} {eni.eni_id}"
+        + "".join(f" {word}" for link in view.obs.links if link.eni_id == eni.eni_id for word in link.missing)
+        for eni in not_ready(view)
+    ]
+    yield _check("links", waiting, "bring the link up with its addresses and source rules")
+    paused = [Reason.PAUSED.value] if view.is_paused else []
+    yield _check("paused", paused, "eni-failover resume", CheckResult.WARN)

@@ -1,0 +1,308 @@
+"""What a member remembers from pass to pass, and what a pass decides. All frozen.
+
+Owns the shapes only: `absorb` and the rules make new ones. Times are seconds of one process's
+monotonic clock, named `*_at` or `*_since`; `rebase` carries the durable ones over a restart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from eni_failover.core.health import Health
+from eni_failover.core.model import PauseRecord, TakeoverRequest
+from eni_failover.core.policy import AttachmentId, EniId, InstanceId, MemberName
+from eni_failover.core.snapshot import History
+from eni_failover.core.words import Action, Reason, Role, Trigger
+
+
+class Sent(StrEnum):
+    """How far a mutation is known to have got."""
+
+    NO = "no"
+    UNANSWERED = "unanswered"
+    ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """The moving of one ENI within a takeover.
+
+    `recorded` is the attachment this takeover may detach: the compare half of the compare-and-swap.
+    `detach_began_at` is the first detach of it, from which the force ladder counts. `reattached`
+    is set once an attach that hung was undone (row 4 allows that once).
+    """
+
+    eni_id: EniId
+    recorded: AttachmentId | None
+    detach: Sent = Sent.NO
+    detach_sent_at: float | None = None
+    detach_began_at: float | None = None
+    bad_state: bool = False
+    attach: Sent = Sent.NO
+    attach_sent_at: float | None = None
+    attach_index: int | None = None
+    attaching_since: float | None = None
+    refused_indexes: tuple[int, ...] = ()
+    reattached: bool = False
+    attempts: int = 0
+    retry_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takeover:
+    """A takeover of this member's, under way.
+
+    `committed` is the point of no return, once it is certain. `had_first` is whether EC2 has shown
+    the group's first ENI on this member during it. `gone_at` is the first describe that showed it
+    gone again (one stale read must not end a takeover). `failing` is a takeover that gives up.
+    """
+
+    takeover_id: str
+    trigger: Trigger
+    reason: Reason
+    from_member: str
+    started_at: float
+    started_wall: float
+    cause_at: float
+    matched_at: float
+    moves: tuple[Move, ...]
+    deadline_at: float | None = None
+    request_id: str = ""
+    fence_instance: InstanceId | None = None
+    fence: Sent = Sent.NO
+    fence_began_at: float | None = None
+    fence_sent_at: float | None = None
+    fence_retry_at: float | None = None
+    fence_attempts: int = 0
+    fence_refused: bool = False
+    fenced_at: float | None = None
+    committed: bool = False
+    had_first: bool = False
+    gone_at: float | None = None
+    repaired: bool = False
+    failing: bool = False
+    detach_at: float | None = None
+    available_at: float | None = None
+    attached_at: float | None = None
+    link_since: float | None = None
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether the point of no return is passed: an unanswered first call counts as accepted."""
+        return self.committed or any(Sent.UNANSWERED in {one.detach, one.attach} for one in self.moves)
+
+    def move(self, eni_id: EniId) -> Move:
+        """The move of this ENI; an ENI that came back later starts with nothing recorded."""
+        return next((one for one in self.moves if one.eni_id == eni_id), Move(eni_id=eni_id, recorded=None))
+
+    def with_move(self, move: Move) -> Takeover:
+        """This takeover with one of its moves replaced, or added."""
+        others = tuple(one for one in self.moves if one.eni_id != move.eni_id)
+        if len(others) == len(self.moves):
+            return replace(self, moves=(*self.moves, move))
+        return replace(self, moves=tuple(move if one.eni_id == move.eni_id else one for one in self.moves))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A takeover of this member's that passed its point of no return, for cooldown and limit.
+
+    `forgiven` ones no longer count towards the limit: an operator has looked since.
+    """
+
+    trigger: Trigger
+    ended_at: float
+    forgiven: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Durable:
+    """What outlives the process: journalled whenever it changes, before anything is done.
+
+    `last_had` is the member that has, or last had, the first ENI. `lost_at` is when this member
+    lost it to another; `excused` whether it was unfit or not running when or since then, and
+    `lost_unseen` whether its daemon was down at that moment. `failback_blocked` is set when a
+    takeover followed too soon on a failback.
+    """
+
+    last_had: MemberName | None = None
+    lost_at: float | None = None
+    excused: bool = False
+    lost_unseen: bool = False
+    failback_at: float | None = None
+    failback_blocked: bool = False
+    past: tuple[Past, ...] = ()
+    pause: PauseRecord | None = None
+    local_pause: PauseRecord | None = None
+    takeover: Takeover | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """Since when an ENI has been seen as it is: `status` is available | attaching | ... | missing."""
+
+    eni_id: EniId
+    status: str
+    attachment_id: AttachmentId | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenure:
+    """The present holder's time in office, as this member saw it.
+
+    `since` None means found at this daemon's start. `proven`: this member has seen it up.
+    `answered`: it has given any sign of life, a refusal included.
+    """
+
+    member: MemberName
+    attachment_id: AttachmentId
+    since: float | None
+    proven: bool = False
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """The holder's instance was absent from an answer that knew this one; `sure` after the second."""
+
+    instance_id: InstanceId
+    since: float
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm:
+    """A row matched, and waits for a describe begun after `since` that still says the same."""
+
+    trigger: Trigger
+    attachment_id: AttachmentId | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything remembered. `turn_*` are since when the rows' conditions have held without a break."""
+
+    started_at: float
+    role: Role = Role.STANDBY
+    role_known: bool = False
+    durable: Durable = Durable()
+    health: tuple[Health, ...] = ()
+    sights: tuple[Sight, ...] = ()
+    tenure: Tenure | None = None
+    holder_changed_at: float | None = None
+    moved_at: float | None = None
+    unseen: Unseen | None = None
+    unowned_since: float | None = None
+    turn_unowned: float | None = None
+    turn_ec2: float | None = None
+    turn_probes: float | None = None
+    confirm: Confirm | None = None
+    request: TakeoverRequest | None = None
+    fit_since: float | None = None
+    not_ready_since: float | None = None
+    rescue_after_at: float | None = None
+    probes_after_at: float | None = None
+    keep_retry_at: float | None = None
+    stalled_at: float | None = None
+    last_answer_at: float | None = None
+    surveyed_at: float | None = None
+    polled_from_at: float | None = None
+    describe_failures: int = 0
+    here: tuple[EniId, ...] = ()
+    was_paused: bool = False
+    reported_cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detach:
+    """DetachNetworkInterface of exactly this attachment."""
+
+    eni_id: EniId
+    attachment_id: AttachmentId
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attach:
+    """AttachNetworkInterface to this member, on network card 0."""
+
+    eni_id: EniId
+    device_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopInstance:
+    """StopInstances with force: the fence."""
+
+    instance_id: InstanceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepOnTermination:
+    """Sets DeleteOnTermination false: else terminating the holder destroys the ENI."""
+
+    eni_id: EniId
+    attachment_id: AttachmentId
+
+
+Call = Detach | Attach | StopInstance | KeepOnTermination
+
+
+class RequestFate(StrEnum):
+    """What became of an operator's takeover request."""
+
+    STARTED = "started"
+    JOINED = "joined"
+    HELD = "held"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAnswer:
+    """The answer to one request; `reason` says why when it is refused."""
+
+    request_id: str
+    fate: RequestFate
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What one pass decided: at most one mutating call per ENI, why, and when to look again.
+
+    `describe_at` and `instances_at` are when the next surveys are due, `pass_at` when the next pass
+    is due without any wakeup; all absolute monotonic seconds.
+    """
+
+    action: Action
+    reason: Reason
+    calls: tuple[Call, ...] = ()
+    ended: History | None = None
+    would: Trigger | None = None
+    answers: tuple[RequestAnswer, ...] = ()
+    describe_at: float = 0.0
+    instances_at: float = 0.0
+    pass_at: float = 0.0
+
+
+def rebase(value: Any, by: float) -> Any:
+    """The same frozen value with each of its monotonic times moved by `by` seconds.
+
+    Times are recognised by their names, `*_at` and `*_since`, down through nested values.
+    """
+    if isinstance(value, tuple):
+        return tuple(rebase(item, by) for item in value)
+    if not is_dataclass(value) or isinstance(value, (type, PauseRecord)):
+        return value
+    changes = {}
+    for item in fields(value):
+        inner = getattr(value, item.name)
+        if item.name.endswith(("_at", "_since")):
+            changes[item.name] = None if inner is None else inner + by
+        else:
+            changes[item.name] = rebase(inner, by)
+    return replace(value, **changes)
