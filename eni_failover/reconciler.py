@@ -1,0 +1,420 @@
+"""The loop: observe, step, publish, act. The only writer of the state.
+
+Level-triggered: the start, a wakeup and a timer all run the same pass, and a request carries no
+facts. What a pass decides is on disk before it is done; what it does is seen by the next pass. The
+core decides everything; this file only moves values between it and the world.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, assert_never
+
+import structlog
+
+from eni_failover.core.decide import step
+from eni_failover.core.group import View
+from eni_failover.core.model import (
+    Attempt,
+    Eni,
+    EniSurvey,
+    Link,
+    Mutation,
+    Observation,
+    Outcome,
+    Peer,
+    Presence,
+    Request,
+    Verdict,
+)
+from eni_failover.core.policy import AttachmentId, EniId, InstanceId, Policy
+from eni_failover.core.publish import snapshot, with_role
+from eni_failover.core.snapshot import DecisionLine, History, Snapshot
+from eni_failover.core.state import (
+    Attach,
+    Call,
+    Decision,
+    Detach,
+    KeepOnTermination,
+    RequestAnswer,
+    State,
+    StopInstance,
+)
+from eni_failover.core.words import Action, Reason
+from eni_failover.errors import AdapterError
+from eni_failover.facts import SlowFacts
+from eni_failover.history import Journal, Moment
+from eni_failover.lag import LoopLag
+
+DECISION_TTL = 3.0  # an older decision is not acted on: the world is looked at again instead
+LONGEST_WAIT = 5.0  # between passes, so that liveness does not depend on a long observe_interval
+
+
+class Surveyed(Protocol):
+    """What a describe gave: the survey, and the error when it was not answered."""
+
+    @property
+    def survey(self) -> EniSurvey:
+        """The survey; all unknown when there was no answer."""
+        ...
+
+    @property
+    def error(self) -> AdapterError | None:
+        """Why there was no answer."""
+        ...
+
+
+class Ec2(Protocol):
+    """The calls of the takeover path; each is bounded in time by the adapter and never raises."""
+
+    async def describe_enis(self, eni_ids: tuple[EniId, ...]) -> Surveyed:
+        """The group's ENIs."""
+        ...
+
+    async def detach(self, *, eni_id: EniId, attachment_id: AttachmentId, force: bool) -> Outcome:
+        """Detaches exactly this attachment."""
+        ...
+
+    async def attach(self, *, eni_id: EniId, instance_id: InstanceId, device_index: int) -> Outcome:
+        """Attaches the ENI on network card 0."""
+        ...
+
+    async def stop_instance(self, instance_id: InstanceId) -> Outcome:
+        """Stops the instance with force."""
+        ...
+
+    async def keep_on_termination(self, *, eni_id: EniId, attachment_id: AttachmentId) -> Outcome:
+        """Sets DeleteOnTermination false."""
+        ...
+
+
+class Links(Protocol):
+    """The kernel's links of this host."""
+
+    def state(self, eni: Eni) -> Link:
+        """The link of this ENI, found by its MAC."""
+        ...
+
+
+class Listener(Protocol):
+    """Whoever is told what passes found: metrics, hooks, the role file, systemd, the probes."""
+
+    def pass_ended(self, view: Snapshot, state: State, seconds: float, *, good: bool) -> None:
+        """A pass has ended; `good` when everything it asked was answered."""
+        ...
+
+    def decided(self, decision: Decision) -> None:
+        """A decision that differs from the one before it."""
+        ...
+
+    def took_over(self, ended: History) -> None:
+        """A takeover has ended."""
+        ...
+
+
+@dataclass(slots=True)
+class Inbox:
+    """What came since the last pass."""
+
+    attempts: list[Attempt]
+    requests: list[Request]
+    outcomes: list[Outcome]
+
+
+class Reconciler:
+    """One member's loop over one group."""
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        state: State,
+        version: str,
+        ec2: Ec2,
+        facts: SlowFacts,
+        links: Links,
+        peers: Callable[[], tuple[Peer, ...]],
+        lag: LoopLag,
+        journal: Journal,
+        listener: Listener,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        last_takeover: History | None = None,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self.policy = policy
+        self.state = state
+        self.snapshot: Snapshot | None = None
+        self.pass_ended_at = clock()
+        self.on_answer: Callable[[RequestAnswer], None] = _nobody
+        self._version = version
+        self._ec2 = ec2
+        self._facts = facts
+        self._links = links
+        self._peers = peers
+        self._lag = lag
+        self._journal = journal
+        self._listener = listener
+        self._clock = clock
+        self._wall = wall
+        self._draw = draw
+        self._log = structlog.get_logger()
+        self._inbox = Inbox(attempts=[], requests=[], outcomes=[])
+        self._awake = asyncio.Event()
+        self._next_policy: Policy | None = None
+        self._on_policy: Callable[[Policy], None] = _nothing
+        self._enis = _nothing_known(policy, clock())
+        self._describe_error = ""
+        self._decision = Decision(action=Action.WAIT, reason=Reason.STARTING)
+        self._line = DecisionLine(action=Action.WAIT, reason=Reason.STARTING, at_wall=wall())
+        self._last_takeover = last_takeover
+        self._pass_id = 0
+        self._journal_problem = ""
+
+    # Edges -----------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Asks for a pass now. A hint: every pass reads the world afresh."""
+        self._awake.set()
+
+    def take_attempt(self, attempt: Attempt) -> None:
+        """Keeps a probe's answer for the next pass."""
+        self._inbox.attempts.append(attempt)
+
+    def take_request(self, request: Request) -> None:
+        """Keeps an operator's request for the next pass, and asks for one."""
+        self._inbox.requests.append(request)
+        self.wake()
+
+    def take_policy(self, policy: Policy, applied: Callable[[Policy], None]) -> None:
+        """Takes a new policy over; other ENIs or members wait until nothing is moving."""
+        self._next_policy = policy
+        self._on_policy = applied
+        self.wake()
+
+    # The loop --------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Passes until cancelled. An unexpected error ends the process; systemd restarts it."""
+        while True:
+            await self._pass()
+            await self._rest()
+
+    async def _rest(self) -> None:
+        decision = self._decision
+        due_at = min(decision.pass_at, decision.describe_at, self._clock() + LONGEST_WAIT)
+        if self._inbox.outcomes or due_at <= self._clock():
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + due_at - self._clock()):
+                await self._awake.wait()
+        except TimeoutError:
+            return
+
+    async def _pass(self) -> None:
+        began_at = self._clock()
+        self._pass_id += 1
+        with structlog.contextvars.bound_contextvars(pass_id=self._pass_id, role=str(self.state.role)):
+            self._awake.clear()
+            self._change_policy()
+            obs = await self._observe()
+            before = self.state
+            state, decision = step(before, obs, self.policy)
+            view = View(state, obs, self.policy)
+            self.state = with_role(view)
+            if self.state.durable != before.durable:
+                await self._journal.remember(self.state.durable, self._moment())
+            await self._publish(View(self.state, obs, self.policy), decision)
+            self._inbox.outcomes += await self._act(decision, obs)
+            self.pass_ended_at = self._clock()
+            if self.snapshot is not None:
+                seconds = self.pass_ended_at - began_at
+                self._listener.pass_ended(self.snapshot, self.state, seconds, good=obs.enis.answered)
+
+    def _change_policy(self) -> None:
+        policy = self._next_policy
+        if policy is None:
+            return
+        same_shape = (policy.eni_ids, policy.members) == (self.policy.eni_ids, self.policy.members)
+        if not same_shape and (
+            self.state.durable.takeover is not None or self._decision.reason is Reason.MOVING
+        ):
+            return
+        self._next_policy = None
+        self.policy = policy
+        self._lag.threshold = policy.max_loop_lag
+        if not same_shape:
+            self._enis = _nothing_known(policy, self._clock())
+            self._decision = replace(self._decision, describe_at=self._clock())
+        self._facts.replace_policy(policy)
+        self._on_policy(policy)
+        self._log.info("config.applied", config_hash=policy.config_hash)
+
+    # Observe ---------------------------------------------------------------------------------------
+
+    async def _observe(self) -> Observation:
+        if self._clock() >= self._decision.describe_at and not self._inbox.outcomes:
+            surveyed = await self._ec2.describe_enis(self.policy.eni_ids)
+            self._enis = surveyed.survey
+            self._report_describe(surveyed.error)
+        inbox, self._inbox = self._inbox, Inbox(attempts=[], requests=[], outcomes=[])
+        return Observation(
+            now=self._clock(),
+            wall=self._wall(),
+            jitter=self._draw(),
+            enis=self._enis,
+            instances=self._facts.instances,
+            attempts=tuple(inbox.attempts),
+            requests=tuple(inbox.requests),
+            outcomes=tuple(inbox.outcomes),
+            stalls=self._lag.stalls(),
+            links=tuple(self._links.state(eni) for eni in self._enis.enis),
+            peers=self._peers(),
+            local=self._facts.local,
+        )
+
+    def _report_describe(self, error: AdapterError | None) -> None:
+        word = "" if error is None else f"{type(error).__name__} {error.code}"
+        if word != self._describe_error:
+            self._describe_error = word
+            if error is None:
+                self._log.info("ec2.answers_again")
+            else:
+                self._log.warning("ec2.describe_failed", code=error.code, error=str(error))
+
+    # Publish ---------------------------------------------------------------------------------------
+
+    async def _publish(self, view: View, decision: Decision) -> None:
+        if decision.ended is not None:
+            self._last_takeover = decision.ended
+            self._log.info("takeover.ended", **_history_keys(decision.ended))
+            self._listener.took_over(decision.ended)
+            await self._journal.record(decision.ended, self._moment())
+        changed = (decision.action, decision.reason) != (self._decision.action, self._decision.reason)
+        if changed:
+            self._line = DecisionLine(action=decision.action, reason=decision.reason, at_wall=view.obs.wall)
+            self._log.info("decision.changed", action=str(decision.action), reason=str(decision.reason))
+        if changed or decision.would is not None:
+            self._listener.decided(decision)
+        self._decision = decision
+        self._facts.ask_instances(decision.instances_at)
+        self._report_journal()
+        self.snapshot = snapshot(
+            view, version=self._version, last=self._line, last_takeover=self._last_takeover
+        )
+        for answer in decision.answers:
+            self.on_answer(answer)
+
+    def _report_journal(self) -> None:
+        if self._journal.problem != self._journal_problem:
+            self._journal_problem = self._journal.problem
+            if self._journal_problem:
+                self._log.error("journal.failed", error=self._journal_problem)
+            else:
+                self._log.info("journal.works_again")
+
+    def _moment(self) -> Moment:
+        return Moment(now=self._clock(), wall=self._wall())
+
+    # Act -------------------------------------------------------------------------------------------
+
+    async def _act(self, decision: Decision, obs: Observation) -> list[Outcome]:
+        """Makes the decision's calls side by side; each answers within the adapter's deadline."""
+        if not decision.calls:
+            return []
+        if self._clock() - obs.now > DECISION_TTL:
+            self._log.warning("decision.too_old", seconds=self._clock() - obs.now)
+            return [self._unsent(call) for call in decision.calls]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._make(call), name=type(call).__name__) for call in decision.calls]
+        outcomes = [task.result() for task in tasks]
+        for outcome in outcomes:
+            self._report_outcome(outcome, decision)
+        return outcomes
+
+    async def _make(self, call: Call) -> Outcome:
+        match call:
+            case Detach():
+                return await self._ec2.detach(
+                    eni_id=call.eni_id, attachment_id=call.attachment_id, force=call.force
+                )
+            case Attach():
+                me = self.policy.me.instance_id
+                return await self._ec2.attach(
+                    eni_id=call.eni_id, instance_id=me, device_index=call.device_index
+                )
+            case StopInstance():
+                return await self._ec2.stop_instance(call.instance_id)
+            case KeepOnTermination():
+                return await self._ec2.keep_on_termination(
+                    eni_id=call.eni_id, attachment_id=call.attachment_id
+                )
+            case _:
+                assert_never(call)
+
+    def _unsent(self, call: Call) -> Outcome:
+        now = self._clock()
+        mutation, target = _names(call)
+        return Outcome(
+            mutation=mutation, target=target, verdict=Verdict.BUSY, sent_at=now, ended_at=now, not_sent=True
+        )
+
+    def _report_outcome(self, outcome: Outcome, decision: Decision) -> None:
+        keys = {
+            "target": outcome.target,
+            "verdict": str(outcome.verdict),
+            "code": outcome.code,
+            "reason": str(decision.reason),
+            "seconds": round(outcome.ended_at - outcome.sent_at, 3),
+        }
+        if outcome.attachment_id:
+            keys["attachment_id"] = outcome.attachment_id
+        if outcome.verdict is Verdict.ACCEPTED:
+            self._log.info(f"ec2.{outcome.mutation}", **keys)
+        else:
+            self._log.warning(f"ec2.{outcome.mutation}", error=outcome.detail, **keys)
+
+
+def _names(call: Call) -> tuple[Mutation, str]:
+    match call:
+        case Detach():
+            return Mutation.DETACH, call.eni_id
+        case Attach():
+            return Mutation.ATTACH, call.eni_id
+        case StopInstance():
+            return Mutation.STOP, call.instance_id
+        case KeepOnTermination():
+            return Mutation.KEEP_ON_TERMINATION, call.eni_id
+        case _:
+            assert_never(call)
+
+
+def _nothing_known(policy: Policy, now: float) -> EniSurvey:
+    enis = tuple(Eni(eni_id=eni_id, presence=Presence.UNKNOWN) for eni_id in policy.eni_ids)
+    return EniSurvey(began_at=now, answered=False, enis=enis)
+
+
+def _history_keys(ended: History) -> dict[str, object]:
+    phases = {f"{phase}_s": round(seconds, 3) for phase, seconds in ended.phases}
+    return {
+        "takeover_id": ended.takeover_id,
+        "trigger": str(ended.trigger),
+        "reason": str(ended.reason),
+        "result": str(ended.result),
+        "from_member": ended.from_member,
+        "to_member": ended.to_member,
+        "duration_s": round(ended.ended_wall - ended.started_wall, 3),
+        **phases,
+    }
+
+
+def _nobody(answer: RequestAnswer) -> None:
+    """Stands for whoever asked, before the daemon connects the desk."""
+
+
+def _nothing(policy: Policy) -> None:
+    """Stands for whoever wants to know that a policy was applied."""
