@@ -122,6 +122,7 @@ class Inbox:
     attempts: list[Attempt]
     requests: list[Request]
     outcomes: list[Outcome]
+    taken: list[asyncio.Future[None]]
 
 
 class Reconciler:
@@ -162,7 +163,8 @@ class Reconciler:
         self._wall = wall
         self._draw = draw
         self._log = structlog.get_logger()
-        self._inbox = Inbox(attempts=[], requests=[], outcomes=[])
+        self._inbox = Inbox(attempts=[], requests=[], outcomes=[], taken=[])
+        self._taken: list[asyncio.Future[None]] = []
         self._awake = asyncio.Event()
         self._next_policy: Policy | None = None
         self._on_policy: Callable[[Policy], None] = _nothing
@@ -184,10 +186,13 @@ class Reconciler:
         """Keeps a probe's answer for the next pass."""
         self._inbox.attempts.append(attempt)
 
-    def take_request(self, request: Request) -> None:
-        """Keeps an operator's request for the next pass, and asks for one."""
+    def take_request(self, request: Request) -> asyncio.Future[None]:
+        """Keeps an operator's request for the next pass; done when that pass has published."""
+        taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._inbox.requests.append(request)
+        self._inbox.taken.append(taken)
         self.wake()
+        return taken
 
     def take_policy(self, policy: Policy, applied: Callable[[Policy], None]) -> None:
         """Takes a new policy over; other ENIs or members wait until nothing is moving."""
@@ -261,7 +266,8 @@ class Reconciler:
             surveyed = await self._ec2.describe_enis(self.policy.eni_ids)
             self._enis = surveyed.survey
             self._report_describe(surveyed.error)
-        inbox, self._inbox = self._inbox, Inbox(attempts=[], requests=[], outcomes=[])
+        inbox, self._inbox = self._inbox, Inbox(attempts=[], requests=[], outcomes=[], taken=[])
+        self._taken = inbox.taken
         return Observation(
             now=self._clock(),
             wall=self._wall(),
@@ -308,6 +314,9 @@ class Reconciler:
         )
         for answer in decision.answers:
             self.on_answer(answer)
+        for taken in self._taken:
+            if not taken.done():
+                taken.set_result(None)
 
     def _report_journal(self) -> None:
         if self._journal.problem != self._journal_problem:
