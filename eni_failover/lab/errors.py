@@ -1,8 +1,8 @@
 """What the fake EC2 answers instead of a result.
 
-Owns: the two exceptions of the lab and the wording of the EC2 errors it gives, each with the HTTP
-status that EC2 uses for it. Must not know: state, wire formats, sockets. Does not guarantee: AWS's
-exact prose; the codes are the contract, the texts follow public copies of AWS's own where one exists.
+Owns: the two exceptions of the lab and the wording of the EC2 errors it gives, each with the HTTP status
+that EC2 uses for it. Must not know: state, wire formats, sockets. Does not guarantee: AWS's exact prose;
+the codes are the contract, the texts follow public copies of AWS's own where one exists.
 
     LabError
       Ec2Error        EC2 answered with an error code
@@ -93,6 +93,14 @@ def unauthorized(action: str, principal: str) -> Ec2Error:
         "UnauthorizedOperation",
         f"You are not authorized to perform this operation. User: {principal} is not authorized to perform: "
         f"ec2:{action} because no identity-based policy allows the ec2:{action} action.",
+    )
+
+
+def unauthorized_resource(resource_id: str) -> Ec2Error:
+    """The resource belongs to a service or an operator, whatever IAM allows."""
+    return Ec2Error(
+        "OperationNotPermitted",
+        f"You do not have permission to access the specified resource '{resource_id}'.",
     )
 
 

@@ -1,8 +1,8 @@
-"""Scripted faults: what goes wrong with which call, how often.
+"""Scripted faults: what goes wrong with which call, how often, and what is wrong with an IMDS.
 
-Owns: the kinds of fault, matching a call to one, and counting. Must not know: state, sockets; the world
-and the server do what a matched fault says. Does not guarantee: an order between faults of one moment
-other than the order in which they were scripted: the first that matches is used.
+Owns: the kinds of fault, matching a call to one, and counting. Must not know: state, sockets; the world and
+the server do what a matched fault says. Does not guarantee: an order between faults of one moment other
+than the order in which they were scripted: the first that matches is used.
 """
 
 from dataclasses import dataclass, replace
@@ -69,6 +69,30 @@ class Fault:
             and self.caller in (None, caller)
             and self.dry_run in (None, dry_run)
         )
+
+
+class ImdsKind(StrEnum):
+    """What is wrong with the IMDS of one instance."""
+
+    REFUSED = "refused"
+    """Connections are refused (those that are open are reset)."""
+    HANG = "hang"
+    """Never answered."""
+    SLOW = "slow"
+    """Answered `seconds` late."""
+    TOKEN_403 = "token-403"  # noqa: S105 - the name of a fault, no password
+    """No session tokens."""
+    ERROR_500 = "error-500"
+    NO_CREDENTIALS = "no-credentials"
+    """The role has no credentials yet (404)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImdsCondition:
+    """What is wrong with the IMDS of one instance; `seconds` counts for `slow`."""
+
+    kind: ImdsKind
+    seconds: float = 0.0
 
 
 class Faults:

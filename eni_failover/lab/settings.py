@@ -1,14 +1,15 @@
 """The switches of a world: how long things take, and which of two plausible answers EC2 gives.
 
-Owns: the frozen values `Settings` and `Durations` and their defaults. Must not know: state or wire.
-Does not guarantee: that a default is what AWS does where AWS does not say; such switches are marked
-"not documented" and take both values, so that a client can be tried against either.
+Owns: the frozen values `Settings` and `Durations` and their defaults. Must not know: state or wire. Does
+not guarantee: that a default is what AWS does where AWS does not say; such switches are marked "not
+documented" and take both values, so that a client can be tried against either.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from math import inf
+from typing import Any
 
 
 class MovingStatus(StrEnum):
@@ -43,6 +44,17 @@ class Durations:
     initializing: float = 0.0
     """Status checks of an instance say `initializing` for this long after it began to run."""
 
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            _check_seconds(item.name, getattr(self, item.name))
+
+    def changed(self, **seconds: float | None) -> "Durations":
+        """The same with some fields changed; None is for ever, as JSON has no infinity.
+
+        Raises TypeError for a field that is none, ValueError for a value that is no duration.
+        """
+        return replace(self, **{name: inf if value is None else value for name, value in seconds.items()})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -75,6 +87,8 @@ class Settings:
     """IMDS hands out new ones when those it has are this old."""
 
     moving_status: MovingStatus = MovingStatus.IN_USE
+    in_use_code: str = "InvalidNetworkInterface.InUse"
+    """Answer to an attach of what is in use; InvalidParameterValue is documented too."""
     instance_state_code: str = "IncorrectInstanceState"
     """Answer to an attach to a pending, stopping, shutting-down or terminated instance (not documented)."""
     ip_limit_code: str = "PrivateIpAddressLimitExceeded"
@@ -100,8 +114,34 @@ class Settings:
     """IMDS still lists an ENI this long after it was detached."""
 
     history: float = 600.0
-    """How far back `lag` and `imds_lingers` can look."""
+    """How far back earlier states are kept at least, for lags and stale answers."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            if item.type is float:
+                _check_seconds(item.name, getattr(self, item.name))
+
+    def changed(self, **changes: Any) -> "Settings":
+        """The same with some fields changed, also from what JSON can say.
+
+        Raises TypeError for a field that is none and for a value of another kind, ValueError for one that is
+        no duration.
+        """
+        if isinstance(changes.get("durations"), Mapping):
+            changes["durations"] = self.durations.changed(**changes["durations"])
+        if "moving_status" in changes:
+            changes["moving_status"] = MovingStatus(changes["moving_status"])
+        for name, value in changes.items():
+            held = getattr(self, name, None)
+            if isinstance(held, (bool, str, Mapping, Durations)) and not isinstance(value, _kind_of(held)):
+                raise TypeError(f"{name}: {value!r} is not of the right kind")
+        return replace(self, **changes)
 
 
-FOREVER = inf
-"""A duration that never ends."""
+def _kind_of(held: object) -> type:
+    return Mapping if isinstance(held, Mapping) else type(held)
+
+
+def _check_seconds(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise ValueError(f"{name}: {value!r} is not a duration in seconds")

@@ -1,8 +1,8 @@
 """The things in a world: instances, ENIs, attachments, subnets, and the state they make up.
 
-Owns: frozen records and pure look-ups in them. Must not know: a clock, the rules that change a state,
-wire formats. Does not guarantee: that a state is one that EC2 would allow; `attachments` and
-`lifecycle` make only such, the drill verbs of the world can make others.
+Owns: frozen records and pure look-ups in them. Must not know: a clock, the rules that change a state, wire
+formats. Does not guarantee: that a state is one that EC2 would allow; `attachments` and `lifecycle` make
+only such, the drill verbs of the world can make others.
 
 A state is never changed: each change makes another one. So a describe that lags is an older state.
 """
@@ -88,7 +88,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """The relation of an ENI to an instance. `attach_time` is Unix seconds, the others are the world's clock."""
+    """The relation of an ENI to an instance. `attach_time` is Unix seconds, other times are the world's."""
 
     id: str
     instance_id: str

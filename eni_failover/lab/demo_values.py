@@ -1,0 +1,121 @@
+"""What a demo tells: its events, the ENI before and after, and the report.
+
+Owns the shapes and their JSON. Knows no process and no terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+
+class DemoEvent(StrEnum):
+    """What happened, one word for each line of the timeline."""
+
+    LAB_STARTED = "lab.started"
+    SERVICE_STARTED = "service.started"
+    DAEMON_STARTED = "daemon.started"
+    ROLE_CHANGED = "role.changed"
+    MEMBER_READY = "member.ready"
+    SERVICE_KILLED = "service.killed"
+    DAEMON_KILLED = "daemon.killed"
+    PROBE_CHANGED = "probe.changed"
+    TAKEOVER_STARTED = "takeover.started"
+    ENI_CHANGED = "eni.changed"
+    TAKEOVER_ENDED = "takeover.ended"
+
+
+class DemoResult(StrEnum):
+    """`pass`: the ENI moved, and everything that should stay with it did."""
+
+    PASS = "pass"  # noqa: S105 - a result, no password
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """One event, `at` seconds since the demo began; `text` for people, `facts` for programs."""
+
+    at: float
+    event: DemoEvent
+    text: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """A line of the timeline in `--json`."""
+        return {"at_s": round(self.at, 3), "event": self.event, **self.facts}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What clients, routes, DNS and licences know an ENI by: what a move must not change."""
+
+    eni_id: str
+    mac: str
+    private_addresses: tuple[str, ...]
+    public_addresses: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """The ENI in one describe: its identity, and where it is (empty where it is nowhere)."""
+
+    identity: Identity
+    member: str
+    attachment_id: str
+
+    def document(self) -> dict[str, Any]:
+        """`before` or `after` in `--json`."""
+        shown = {part.name: getattr(self.identity, part.name) for part in fields(Identity)}
+        return {**shown, "member": self.member, "attachment_id": self.attachment_id}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How the demo went. `takeover` is the daemon's own history line; `problem` is empty on `pass`."""
+
+    group: str
+    timeline: tuple[Happening, ...]
+    before: Sight | None = None
+    after: Sight | None = None
+    takeover: Mapping[str, Any] | None = None
+    problem: str = ""
+
+    @property
+    def same(self) -> dict[str, bool]:
+        """For each part of the identity, whether it is after what it was before; empty without an after."""
+        if self.before is None or self.after is None:
+            return {}
+        before, after = self.before.identity, self.after.identity
+        return {part.name: getattr(before, part.name) == getattr(after, part.name) for part in fields(Identity)}
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether another member has the ENI now, by another attachment."""
+        before, after = self.before, self.after
+        if before is None or after is None:
+            return False
+        return after.member not in {"", before.member} and after.attachment_id != before.attachment_id
+
+    @property
+    def result(self) -> DemoResult:
+        """Whether the demo has shown what it promises."""
+        shown = self.has_moved and bool(self.same) and all(self.same.values()) and not self.problem
+        return DemoResult.PASS if shown else DemoResult.FAIL
+
+    def document(self) -> dict[str, Any]:
+        """The document of `--json`."""
+        return {
+            "result": self.result,
+            "problem": self.problem,
+            "group": self.group,
+            "before": self.before.document() if self.before else None,
+            "after": self.after.document() if self.after else None,
+            "same": self.same,
+            "timeline": [one.document() for one in self.timeline],
+            "phases": dict(self.takeover.get("phases", {})) if self.takeover else {},
+            "takeover": dict(self.takeover) if self.takeover else None,
+        }
