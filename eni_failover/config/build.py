@@ -1,0 +1,178 @@
+"""From a document without mistakes to the `Config` that the program uses.
+
+Owns what follows from several values: default paths, down_needed, peer URLs, the two hashes. Finds
+no mistakes: `reading` and `rules` have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from eni_failover.adapters.probes.spec import (
+    ExecSettings,
+    HttpSettings,
+    IcmpSettings,
+    PeerSettings,
+    ProbeSettings,
+    ProbeSpec,
+    TcpSettings,
+)
+from eni_failover.config.choices import ALL
+from eni_failover.config.schema import Document, HooksTable, MemberTable, PolicyTable, ProbeTable, Table
+from eni_failover.config.settings import (
+    AwsSettings,
+    Config,
+    DiscoverySettings,
+    HookSettings,
+    LogLevel,
+    LogSettings,
+)
+from eni_failover.config.targets import status_url
+from eni_failover.core.policy import EniId, InstanceId, Member, MemberName, ProbePolicy
+from eni_failover.core.words import ProbeType, Scope
+from eni_failover.errors import InvariantError
+
+GROUP = "<group>"
+"""What the group's name takes the place of in a default path; in a written path it stands for itself."""
+
+_HASH_LENGTH = 12
+
+
+def build(document: Document, *, path: Path, level: LogLevel | None) -> Config:
+    """The configuration without its warnings. `level`, if any, takes the place of the file's."""
+    policy, timing, log = document.policy, document.timing, document.log
+    discovery = None if document.discovery is None else DiscoverySettings(tag=document.discovery.tag)
+    config = Config(
+        path=path,
+        group=document.group,
+        eni_ids=tuple(EniId(one) for one in document.eni.ids),
+        device_index=document.eni.device_index,
+        members=tuple(_member(one) for one in document.member),
+        discovery=discovery,
+        probes=tuple(_spec(one, document) for one in document.probe),
+        down_needed=_down_needed(policy, document.probe),
+        takeover=policy.takeover,
+        failback=policy.failback,
+        failback_delay=policy.failback_delay,
+        cooldown=policy.cooldown,
+        max_takeovers=policy.max_takeovers,
+        max_takeovers_window=policy.max_takeovers_window,
+        stagger=policy.stagger,
+        unproven_grace=policy.unproven_grace,
+        force_detach_after=policy.force_detach_after,
+        startup_grace=policy.startup_grace,
+        fence=policy.fence,
+        observe_interval=timing.observe_interval,
+        move_interval=timing.move_interval,
+        max_loop_lag=timing.max_loop_lag,
+        aws=AwsSettings(connect_timeout=document.aws.connect_timeout, read_timeout=document.aws.read_timeout),
+        network_mode=document.network.mode,
+        hooks=_hooks(document.hooks),
+        listen=document.server.listen,
+        socket=_path(document.control, "socket", document.group),
+        role_file=_path(document.control, "role_file", document.group),
+        state_directory=_path(document.state, "directory", document.group),
+        log=LogSettings(format=log.format, level=level or log.level),
+        config_hash="",
+        file_hash="",
+        warnings=(),
+        unsupported=(),
+    )
+    return replace(config, config_hash=_config_hash(config), file_hash=_file_hash(config))
+
+
+def _member(table: MemberTable) -> Member:
+    return Member(
+        name=MemberName(table.name),
+        instance_id=InstanceId(table.instance_id),
+        address=table.address,
+    )
+
+
+def _hooks(table: HooksTable) -> HookSettings:
+    return HookSettings(
+        on_active=table.on_active,
+        on_standby=table.on_standby,
+        on_fault=table.on_fault,
+        notify=table.notify,
+        timeout=table.timeout,
+    )
+
+
+def _down_needed(policy: PolicyTable, probes: tuple[ProbeTable, ...]) -> int:
+    """Never 0: without holder probes nothing may count as down."""
+    if isinstance(policy.down_when, int):
+        return policy.down_when
+    holder = sum(probe.scope is Scope.HOLDER for probe in probes)
+    return max(1, holder) if policy.down_when == ALL else 1
+
+
+def _path(table: Table, name: str, group: str) -> Path:
+    value: Path = getattr(table, name)
+    return value if name in table.model_fields_set else Path(str(value).replace(GROUP, group))
+
+
+def _spec(table: ProbeTable, document: Document) -> ProbeSpec:
+    if table.type is None:
+        raise InvariantError(f"probe {table.name} was built without a type")
+    policy = ProbePolicy(
+        name=table.name,
+        type=table.type,
+        scope=table.scope,
+        interval=table.interval,
+        fast_interval=table.interval if table.fast_interval is None else table.fast_interval,
+        timeout=table.timeout,
+        fall=table.fall,
+        rise=table.rise,
+    )
+    return ProbeSpec(policy=policy, settings=_settings(table.type, table, document))
+
+
+def _settings(kind: ProbeType, table: ProbeTable, document: Document) -> ProbeSettings:
+    match kind:
+        case ProbeType.TCP:
+            return TcpSettings(host=table.host, port=table.port)
+        case ProbeType.HTTP:
+            return HttpSettings(
+                url=table.url,
+                method=table.method,
+                headers=tuple(table.headers.items()),
+                bearer_token_file=table.bearer_token_file,
+                expect_status=table.expect_status,
+                expect_body=table.expect_body,
+                tls_verify=table.tls_verify,
+                ca_file=table.ca_file,
+                follow_redirects=table.follow_redirects,
+            )
+        case ProbeType.ICMP:
+            return IcmpSettings(host=table.host)
+        case ProbeType.EXEC:
+            return ExecSettings(command=table.command)
+        case ProbeType.PEER:
+            return PeerSettings(url=status_url(document.server.listen), group=document.group)
+
+
+def _config_hash(config: Config) -> str:
+    """Over [eni] and [[member]] or [discovery]; the order of ENIs and of members has a meaning."""
+    return _hash(
+        {
+            "eni_ids": config.eni_ids,
+            "device_index": config.device_index,
+            "members": [asdict(member) for member in config.members],
+            "discovery": None if config.discovery is None else asdict(config.discovery),
+        }
+    )
+
+
+def _file_hash(config: Config) -> str:
+    """Over all that has an effect: not where the file lies, nor the lines told about it."""
+    no_effect = {"path", "config_hash", "file_hash", "warnings", "unsupported"}
+    return _hash({name: value for name, value in asdict(config).items() if name not in no_effect})
+
+
+def _hash(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]

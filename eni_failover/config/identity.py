@@ -1,0 +1,135 @@
+"""What names things: groups, members, probes, ENIs, instances, addresses, files, programs.
+
+Owns the form of each. Each function takes a value from the file and gives it back (in one spelling
+where there are several), or raises ValueError in the user's words. Does not ask whether the thing
+exists: that is for `check`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from os import fsencode
+from pathlib import Path
+
+from eni_failover.config.wording import kind_of, shown
+from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN
+
+_GROUP = re.compile(r"[a-z0-9-]{1,63}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_ENI_ID = re.compile("eni-[0-9a-f]{8,17}")
+_INSTANCE_ID = re.compile("i-[0-9a-f]{8,17}")
+_HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST_SOCKET = 100  # sockaddr_un has 108 bytes on Linux (unix(7)); the rest is room for a temporary name
+
+
+def group_name(value: str) -> str:
+    """A group: it is a label, and part of file names and of systemd unit names."""
+    if not _GROUP.fullmatch(value):
+        raise ValueError(f"must be 1 to 63 characters of a-z 0-9 -, not {shown(value)}")
+    return value
+
+
+def plain_name(value: str) -> str:
+    """A member or a probe: it goes into labels, URLs and environment variables as it is."""
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            "must be 1 to 63 characters of A-Z a-z 0-9 . _ - beginning with a letter or a digit,"
+            f" not {shown(value)}"
+        )
+    return value
+
+
+def member_name(value: str) -> str:
+    """As `plain_name`, and not one of the words that stand for "no member" in labels."""
+    taken = (NOBODY, FOREIGN, UNKNOWN)
+    if value in taken:
+        words = ", ".join(shown(word) for word in taken)
+        raise ValueError(f"must not be one of {words}: the holder metric uses them")
+    return plain_name(value)
+
+
+def eni_id(value: str) -> str:
+    """An ENI id. EC2 makes them of 8 or 17 digits; see `has_usual_length`."""
+    if not _ENI_ID.fullmatch(value):
+        raise ValueError(f'must be "eni-" and 8 to 17 of 0-9 a-f, not {shown(value)}')
+    return value
+
+
+def instance_id(value: str) -> str:
+    """An instance id. EC2 makes them of 8 or 17 digits; see `has_usual_length`."""
+    if not _INSTANCE_ID.fullmatch(value):
+        raise ValueError(f'must be "i-" and 8 to 17 of 0-9 a-f, not {shown(value)}')
+    return value
+
+
+def has_usual_length(resource_id: str) -> bool:
+    """Whether the id has 8 (before 2018) or 17 digits: no other length was ever documented."""
+    return len(resource_id.rpartition("-")[2]) in {8, 17}
+
+
+def tag_key(value: str) -> str:
+    """The key of an EC2 tag: up to 128 characters (EC2 user guide, "Tag restrictions")."""
+    if not value.strip() or len(value) > 128 or _CONTROL.search(value):
+        raise ValueError(f"must be the key of a tag, 1 to 128 characters, not {shown(value)}")
+    return value
+
+
+def address(value: str) -> str:
+    """An IP address or a host name that packets can be sent to, in its canonical spelling."""
+    try:
+        found = ipaddress.ip_address(value)
+    except ValueError:
+        if not _is_host_name(value):
+            raise ValueError(f"must be an IPv4 or IPv6 address or a host name, not {shown(value)}") from None
+        return value.lower()
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped  # one address; its IPv6 spelling differs between versions of Python
+    if found.is_unspecified or found.is_multicast or "%" in value:
+        raise ValueError(f"must be the address of one host, without a zone, not {shown(value)}")
+    return str(found)
+
+
+def absolute_path(value: object) -> Path:
+    """A file or a directory; taken literally, nothing is expanded in it."""
+    if not isinstance(value, str):
+        raise ValueError(f"must be text: an absolute path, not {kind_of(value)}")  # noqa: TRY004 - pydantic reports ValueError only
+    if not value.startswith("/") or _CONTROL.search(value):
+        raise ValueError(f"must be an absolute path, not {shown(value)}")
+    return Path(value)
+
+
+def socket_path(value: object) -> Path:
+    """As `absolute_path`, short enough for the address of a Unix socket."""
+    path = absolute_path(value)
+    length = len(fsencode(path))
+    if length > _LONGEST_SOCKET:
+        raise ValueError(
+            f"must be {_LONGEST_SOCKET} bytes or shorter (the kernel's limit), not {length} bytes"
+        )
+    return path
+
+
+def argv(value: tuple[str, ...]) -> tuple[str, ...]:
+    """A program and its arguments. No word may hold NUL, which execve(2) cannot pass."""
+    if not value or not all(value) or any("\0" in word for word in value):
+        raise ValueError("must list a program and its arguments, none of them empty or with NUL in it")
+    return value
+
+
+def hook_argv(value: tuple[str, ...]) -> tuple[str, ...]:
+    """As `argv`, with an absolute program, because a service's PATH is not the user's; () is no hook."""
+    if value and not value[0].startswith("/"):
+        raise ValueError(f"must begin with the absolute path of a program, not {shown(value[0])}")
+    return argv(value) if value else value
+
+
+def _is_host_name(value: str) -> bool:
+    """RFC 1123, section 2.1, and underscores. A numeric last label is a mistyped IPv4 address."""
+    labels = value.split(".")
+    return (
+        len(value) <= 253
+        and all(_HOST_LABEL.fullmatch(label) for label in labels)
+        and not labels[-1].isdecimal()
+    )

@@ -1,0 +1,127 @@
+"""The way from a file to a `Config`, and which file it is.
+
+Owns reading the file, its syntax errors, and the form `PATH:LINE: key: text` of every problem. Every
+problem of a file comes out at once, in the order of its lines. No exception but ConfigError leaves
+here, whatever the file holds. Does not look at the world: neither EC2 nor other files are asked.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from eni_failover.config import choices, identity, remarks
+from eni_failover.config.build import build
+from eni_failover.config.lines import Lines
+from eni_failover.config.mistakes import Mistake, dotted
+from eni_failover.config.reading import read
+from eni_failover.config.rules import contradictions
+from eni_failover.config.settings import Config, LogLevel
+from eni_failover.config.wording import shown
+from eni_failover.errors import ConfigError
+
+CONFIG_VARIABLE = "ENI_FAILOVER_CONFIG"
+LOG_LEVEL_VARIABLE = "ENI_FAILOVER_LOG_LEVEL"
+DIRECTORY = Path("/etc/eni-failover")
+DEFAULT_PATH = DIRECTORY / "config.toml"
+
+_LARGEST = 256 * 1024
+_LINE_IN_MESSAGE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+def path_for(config: Path | None, group: str | None, env: Mapping[str, str]) -> Path:
+    """The file that `--config`, `--group`, the environment or the default name, in this order.
+
+    Raises ConfigError when both arguments are given, or the group's name is none.
+    """
+    if config is not None and group is not None:
+        raise ConfigError("--config and --group both name the file: give one of them")
+    if config is not None:
+        return config
+    if group is None:
+        written = env.get(CONFIG_VARIABLE, "")
+        return Path(written) if written else DEFAULT_PATH
+    try:
+        return DIRECTORY / f"{identity.group_name(group)}.toml"
+    except ValueError as error:
+        raise ConfigError(f"--group: {error}") from error
+
+
+def load(path: Path, env: Mapping[str, str]) -> Config:
+    """The checked configuration in this file, with the log level of ENI_FAILOVER_LOG_LEVEL if set.
+
+    Raises ConfigError with every problem at once, each one line.
+    """
+    text = _read(path)
+    raw, lines = _parse(path, text)
+    draft, mistakes = read(raw)
+    mistakes += contradictions(draft)
+    problems = _rendered(path, lines, mistakes)
+    level, level_problems = _level(env)
+    if problems or level_problems:
+        raise ConfigError(*problems, *level_problems)
+    return replace(
+        build(draft.document, path=path, level=level),
+        warnings=_rendered(path, lines, remarks.warnings(draft.document)),
+        unsupported=_rendered(path, lines, remarks.unsupported(draft.document)),
+    )
+
+
+def _read(path: Path) -> str:
+    """The file's text. A byte order mark, which some editors write, is no part of it."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ConfigError(f"{shown(str(path))}: cannot be read: {error}") from error
+    if len(content) > _LARGEST:
+        raise ConfigError(f"{path}: is larger than {_LARGEST // 1024} KiB, which no configuration is")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8 text: byte 0x{content[error.start]:02x}") from error
+
+
+def _parse(path: Path, text: str) -> tuple[dict[str, Any], Lines]:
+    try:
+        raw, lines = tomllib.loads(text), Lines(text)
+    except RecursionError as error:
+        raise ConfigError(f"{path}:1: not a configuration: brackets are nested too deeply") from error
+    except ValueError as error:  # TOMLDecodeError, and int() for a number of thousands of digits
+        raise ConfigError(_syntax_problem(path, text, str(error))) from error
+    if not raw:
+        raise ConfigError(f"{path}:1: is empty: group, [eni] and [[member]] are required")
+    return raw, lines
+
+
+def _syntax_problem(path: Path, text: str, message: str) -> str:
+    place = _LINE_IN_MESSAGE.search(message)
+    said = _LINE_IN_MESSAGE.sub("", message)
+    if place is None:
+        return f"{path}:1: not valid TOML: {said}"
+    if place[1] is None:
+        return f"{path}:{text.rstrip().count(chr(10)) + 1}: not valid TOML: {said} at the end of the file"
+    return f"{path}:{place[1]}: not valid TOML: {said}, column {place[2]}"
+
+
+def _rendered(path: Path, lines: Lines, mistakes: Iterable[Mistake]) -> tuple[str, ...]:
+    found = sorted((lines.line_of(one.key), dotted(one.key), one.text) for one in mistakes)
+    return tuple(f"{path}:{line}: {key}: {text}" for line, key, text in found)
+
+
+def _level(env: Mapping[str, str]) -> tuple[LogLevel | None, tuple[str, ...]]:
+    """The level that the environment asks for, and the problem with it. An empty variable is none."""
+    written = env.get(LOG_LEVEL_VARIABLE, "")
+    if not written:
+        return None, ()
+    try:
+        return choices.one_of(LogLevel)(written), ()
+    except ValueError as error:
+        return None, (f"{LOG_LEVEL_VARIABLE}: {error}",)

@@ -1,0 +1,235 @@
+"""Every table and key of the file: its type, its default, its unit, and why one would change it.
+
+Owns the defaults: a value that the file does not write comes from here and from nowhere else. What a
+value must look like is in `durations`, `identity`, `targets`, `http_request` and `choices`; what
+must hold between values is in `rules`.
+
+A key that must be written has an empty default, so that a file with mistakes can still be read to
+its end; `rules` asks pydantic which keys were written. Nothing outside this package sees these types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+
+from eni_failover.config import choices, durations, http_request, identity, targets
+from eni_failover.config.settings import LogFormat, LogLevel, NetworkMode
+from eni_failover.core.policy import FailbackMode, FenceMode, TakeoverMode
+from eni_failover.core.words import ProbeType, Scope
+
+Duration = Annotated[float, PlainValidator(durations.seconds)]
+PositiveDuration = Annotated[float, PlainValidator(durations.positive_seconds)]
+Count = Annotated[int, Field(ge=1, le=1000)]
+# TOML has lists, values have tuples: only here is a list taken for a tuple.
+Words = Annotated[tuple[str, ...], Field(strict=False)]
+HookArgv = Annotated[Words, AfterValidator(identity.hook_argv)]
+AbsolutePath = Annotated[Path, PlainValidator(identity.absolute_path)]
+
+
+class Table(BaseModel):
+    """A table of the file: an unknown key and a value of another type are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class EniTable(Table):
+    """[eni]: what moves."""
+
+    # Required. All move together; the first is the group's lock.
+    ids: Annotated[tuple[Annotated[str, AfterValidator(identity.eni_id)], ...], Field(strict=False)] = ()
+    # "auto" is the lowest free one. Write one where the guest names its links by it.
+    device_index: Annotated[int | None, PlainValidator(choices.device_index)] = None
+
+
+class MemberTable(Table):
+    """[[member]]: an instance that may hold the ENIs. All three are required."""
+
+    name: Annotated[str, AfterValidator(identity.member_name)] = ""
+    instance_id: Annotated[str, AfterValidator(identity.instance_id)] = ""
+    # On its primary ENI, which never moves: where the probes and the other members go.
+    address: Annotated[str, AfterValidator(identity.address)] = ""
+
+
+class DiscoveryTable(Table):
+    """[discovery]: members that come and go, found by a tag whose value is the group's name."""
+
+    tag: Annotated[str, AfterValidator(identity.tag_key)] = "eni-failover-group"
+
+
+class ProbeTable(Table):
+    """[[probe]]: one question, asked again and again. Which keys go with which type: `probes`."""
+
+    # Required, unique: a label.
+    name: Annotated[str, AfterValidator(identity.plain_name)] = ""
+    # Required.
+    type: Annotated[ProbeType | None, PlainValidator(choices.one_of(ProbeType))] = None
+    # Whom the answer is about.
+    scope: Annotated[Scope, PlainValidator(choices.one_of(Scope))] = Scope.HOLDER
+    # Seconds from start to start. Shorter: found sooner, at the price of more requests.
+    interval: PositiveDuration = 1.0
+    # Seconds, while the answers change; None is `interval`. Shorter: a slow interval, decided fast.
+    fast_interval: PositiveDuration | None = None
+    # Seconds for the whole attempt. Longer than the slowest healthy answer.
+    timeout: PositiveDuration = 1.0
+    # Consecutive answers. More: fewer false alarms, found later.
+    fall: Count = 3
+    rise: Count = 2
+    # tcp, icmp. Required there; a template.
+    host: Annotated[str, AfterValidator(targets.host)] = ""
+    # tcp. Required there.
+    port: Annotated[int, Field(ge=1, le=65535)] = 0
+    # exec. Required there; each word is a template.
+    command: Annotated[
+        tuple[Annotated[str, AfterValidator(targets.template)], ...],
+        Field(strict=False),
+        AfterValidator(identity.argv),
+    ] = ()
+    # http. Required there; a template.
+    url: Annotated[str, AfterValidator(targets.url)] = ""
+    # http: the rest.
+    method: Annotated[str, AfterValidator(http_request.method)] = "GET"
+    headers: Annotated[dict[str, str], AfterValidator(http_request.headers)] = Field(default_factory=dict)
+    bearer_token_file: AbsolutePath | None = None
+    expect_status: Annotated[tuple[tuple[int, int], ...], PlainValidator(http_request.statuses)] = (
+        (200, 399),
+    )
+    expect_body: Annotated[str, AfterValidator(http_request.pattern)] | None = None
+    tls_verify: bool = True
+    ca_file: AbsolutePath | None = None
+    follow_redirects: bool = False
+
+
+class PolicyTable(Table):
+    """[policy]: when a member acts. Durations in seconds."""
+
+    # Of the holder probes. "any": each of them is vital.
+    down_when: Annotated[int | str, PlainValidator(choices.down_when)] = choices.ALL
+    # "observe": to see for a while what would have happened.
+    takeover: Annotated[TakeoverMode, PlainValidator(choices.one_of(TakeoverMode))] = TakeoverMode.AUTOMATIC
+    # "automatic": the primary is the better place (a larger instance), and one more gap is worth it.
+    failback: Annotated[FailbackMode, PlainValidator(choices.one_of(FailbackMode))] = FailbackMode.MANUAL
+    # Longer: the primary proves itself for longer before it takes back.
+    failback_delay: Duration = 60.0
+    # After an automatic takeover, before this member's next. Longer than the service's start.
+    cooldown: Duration = 60.0
+    # Within the window, then hold and alert: moving has not helped.
+    max_takeovers: Count = 3
+    max_takeovers_window: PositiveDuration = 3600.0
+    # Between the turns of several standbys. Longer where their clocks or links are slow.
+    stagger: Duration = 2.0
+    # For a holder that was never seen up. Longer than the service's slowest start.
+    unproven_grace: Duration = 300.0
+    # None ("never") where a stuck detach should wait for an operator: force has a price for the old host.
+    force_detach_after: Annotated[float | None, PlainValidator(durations.seconds_or_never)] = 15.0
+    # After this daemon's start. Longer where the services start after it.
+    startup_grace: Duration = 0.0
+    # "stop": where two hosts that both think they hold would do harm.
+    fence: Annotated[FenceMode, PlainValidator(choices.one_of(FenceMode))] = FenceMode.NONE
+
+
+class TimingTable(Table):
+    """[timing]: the daemon's own rhythm, in seconds."""
+
+    # Longer: fewer EC2 calls, and a holder that EC2 reports as stopped is noticed later.
+    observe_interval: PositiveDuration = 10.0
+    # While EC2 moves something. Longer where many groups share the account's request quota.
+    move_interval: PositiveDuration = 0.25
+    # Longer on a host that stalls for that long in health.
+    max_loop_lag: PositiveDuration = 1.0
+
+
+class AwsTable(Table):
+    """[aws]: limits of one EC2 call, in seconds. Longer where EC2 is reached by a slow way."""
+
+    connect_timeout: PositiveDuration = 1.0
+    read_timeout: PositiveDuration = 4.0
+
+
+class NetworkTable(Table):
+    """[network]: what is done about the link of an attached ENI."""
+
+    mode: Annotated[NetworkMode, PlainValidator(choices.one_of(NetworkMode))] = NetworkMode.AUTO
+
+
+class HooksTable(Table):
+    """[hooks]: programs run after a change of role; empty is none."""
+
+    on_active: HookArgv = ()
+    on_standby: HookArgv = ()
+    on_fault: HookArgv = ()
+    notify: HookArgv = ()
+    # Seconds for one run. Longer than the slowest of them.
+    timeout: PositiveDuration = 30.0
+
+
+class ServerTable(Table):
+    """[server]: the read-only HTTP side."""
+
+    # Another port for each group on one host; another host to be reached by others than the members.
+    listen: Annotated[str, AfterValidator(targets.listen)] = "{address}:10177"
+
+
+class ControlTable(Table):
+    """[control]: files for local programs. The group's name takes the place of <group> in a default."""
+
+    socket: Annotated[Path, PlainValidator(identity.socket_path)] = Path("/run/eni-failover/<group>.sock")
+    role_file: AbsolutePath = Path("/run/eni-failover/<group>.role")
+
+
+class StateTable(Table):
+    """[state]: what outlives a restart. The group's name takes the place of <group> in the default."""
+
+    directory: AbsolutePath = Path("/var/lib/eni-failover/<group>")
+
+
+class LogTable(Table):
+    """[log]: what is logged, and how."""
+
+    format: Annotated[LogFormat, PlainValidator(choices.one_of(LogFormat))] = LogFormat.AUTO
+    level: Annotated[LogLevel, PlainValidator(choices.one_of(LogLevel))] = LogLevel.INFO
+
+
+class Document(Table):
+    """The whole file."""
+
+    config_version: int = 1
+    # Required: a label on every metric, part of every path.
+    group: Annotated[str, AfterValidator(identity.group_name)] = ""
+    eni: EniTable = EniTable()
+    member: Annotated[tuple[MemberTable, ...], Field(strict=False)] = ()
+    discovery: DiscoveryTable | None = None
+    probe: Annotated[tuple[ProbeTable, ...], Field(strict=False)] = ()
+    policy: PolicyTable = PolicyTable()
+    timing: TimingTable = TimingTable()
+    aws: AwsTable = AwsTable()
+    network: NetworkTable = NetworkTable()
+    hooks: HooksTable = HooksTable()
+    server: ServerTable = ServerTable()
+    control: ControlTable = ControlTable()
+    state: StateTable = StateTable()
+    log: LogTable = LogTable()
+
+
+TABLES: Mapping[str, type[Table]] = {
+    "eni": EniTable,
+    "member": MemberTable,
+    "discovery": DiscoveryTable,
+    "probe": ProbeTable,
+    "policy": PolicyTable,
+    "timing": TimingTable,
+    "aws": AwsTable,
+    "network": NetworkTable,
+    "hooks": HooksTable,
+    "server": ServerTable,
+    "control": ControlTable,
+    "state": StateTable,
+    "log": LogTable,
+}
+"""The tables by the names of their headers."""
+
+REPEATED = frozenset({"member", "probe"})
+"""The tables written [[so]], once for each."""

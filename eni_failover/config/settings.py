@@ -1,0 +1,165 @@
+"""The configuration as the rest of the program sees it: frozen, checked, durations in seconds.
+
+Owns the shapes. Holds no defaults (`schema` does) and checks nothing (`load` does). Building one by
+hand skips every check.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from eni_failover.adapters.probes.spec import ProbeSpec
+from eni_failover.config.targets import split_listen
+from eni_failover.core.policy import EniId, FailbackMode, FenceMode, Member, MemberName, Policy, TakeoverMode
+from eni_failover.errors import ConfigError
+
+
+class NetworkMode(StrEnum):
+    """What is done about the link of an attached ENI."""
+
+    AUTO = "auto"
+    MANAGE = "manage"
+    VERIFY = "verify"
+    OFF = "off"
+
+
+class LogFormat(StrEnum):
+    """How a log line looks; `auto` chooses by where it goes."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(StrEnum):
+    """The least severe line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoverySettings:
+    """Members found by an EC2 tag whose value is the group's name; `tag` is its key."""
+
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsSettings:
+    """Limits of one EC2 call, in seconds."""
+
+    connect_timeout: float
+    read_timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookSettings:
+    """Programs run after a change of role, argv each, () for none; `timeout` in seconds for each run."""
+
+    on_active: tuple[str, ...]
+    on_standby: tuple[str, ...]
+    on_fault: tuple[str, ...]
+    notify: tuple[str, ...]
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """What is logged, and how."""
+
+    format: LogFormat
+    level: LogLevel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One checked configuration file.
+
+    `members` is in file order and empty with `discovery`. `device_index` None is the lowest free one,
+    `force_detach_after` None is never, `down_needed` is how many holder probes must be down (at least
+    1, also without any). `listen` is a template: see `listen_at`.
+
+    `config_hash` covers [eni] and [[member]] or [discovery] only, so that members can compare it;
+    `file_hash` covers everything that has an effect. `warnings` are lines about what is allowed and
+    likely a mistake; `unsupported` about what this version reads but cannot do (`run` must refuse).
+    """
+
+    path: Path
+    group: str
+    eni_ids: tuple[EniId, ...]
+    device_index: int | None
+    members: tuple[Member, ...]
+    discovery: DiscoverySettings | None
+    probes: tuple[ProbeSpec, ...]
+    down_needed: int
+    takeover: TakeoverMode
+    failback: FailbackMode
+    failback_delay: float
+    cooldown: float
+    max_takeovers: int
+    max_takeovers_window: float
+    stagger: float
+    unproven_grace: float
+    force_detach_after: float | None
+    startup_grace: float
+    fence: FenceMode
+    observe_interval: float
+    move_interval: float
+    max_loop_lag: float
+    aws: AwsSettings
+    network_mode: NetworkMode
+    hooks: HookSettings
+    listen: str
+    socket: Path
+    role_file: Path
+    state_directory: Path
+    log: LogSettings
+    config_hash: str
+    file_hash: str
+    warnings: tuple[str, ...]
+    unsupported: tuple[str, ...]
+
+    def listen_at(self, address: str) -> tuple[str, int]:
+        """The (host, port) on which the member with this address listens; an IPv6 host has no brackets."""
+        host, port = split_listen(self.listen)
+        return host.replace("{address}", address), port
+
+    def policy_for(self, member: MemberName) -> Policy:
+        """What the core needs when it decides for this member.
+
+        Raises ConfigError when the file lists no such member.
+        """
+        names = [one.name for one in self.members]
+        if member not in names:
+            known = ", ".join(names) or "none"
+            raise ConfigError(f"{self.path}: no [[member]] is named {member!r}, the file lists: {known}")
+        return Policy(
+            group=self.group,
+            local=member,
+            members=self.members,
+            eni_ids=self.eni_ids,
+            device_index=self.device_index,
+            probes=tuple(probe.policy for probe in self.probes),
+            down_needed=self.down_needed,
+            takeover=self.takeover,
+            failback=self.failback,
+            failback_delay=self.failback_delay,
+            cooldown=self.cooldown,
+            max_takeovers=self.max_takeovers,
+            max_takeovers_window=self.max_takeovers_window,
+            stagger=self.stagger,
+            unproven_grace=self.unproven_grace,
+            force_detach_after=self.force_detach_after,
+            startup_grace=self.startup_grace,
+            fence=self.fence,
+            observe_interval=self.observe_interval,
+            move_interval=self.move_interval,
+            max_loop_lag=self.max_loop_lag,
+            call_timeout=self.aws.connect_timeout + self.aws.read_timeout,
+            config_hash=self.config_hash,
+        )

@@ -1,0 +1,131 @@
+"""Whom a probe asks and where the server listens: templates of hosts and URLs.
+
+Owns their form and the rule of the placeholders: {address}, {member} and {instance_id} are filled
+in, another {word} is an error, and every other brace stands for itself (`{ x }` and `{"a": 1}` too).
+Never shows a URL in a message: URLs carry passwords.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from eni_failover.adapters.probes.spec import PLACEHOLDERS, Target
+from eni_failover.config.identity import address
+from eni_failover.config.wording import shown
+from eni_failover.core.policy import InstanceId, MemberName
+
+_WORD_IN_BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+_LISTEN_FORM = 'must be host:port, such as "{address}:10177", "0.0.0.0:10177" or "[::]:10177"'
+
+# Stands in for any member when a template is checked; TEST-NET-1 (RFC 5737) is nobody's address.
+_SAMPLE = Target(member=MemberName("m"), address="192.0.2.1", instance_id=InstanceId("i-00000000"))
+
+
+def template(value: str) -> str:
+    """A text in which every {word} is a placeholder."""
+    return _template(value, PLACEHOLDERS)
+
+
+def host(value: str) -> str:
+    """A template of an IP address or a host name."""
+    template(value)
+    try:
+        address(_SAMPLE.fill(value))
+    except ValueError:
+        port = ", the port has its own key" if re.search(r"[^:]:[0-9]+$", value) else ""
+        raise ValueError(
+            f"must be an IPv4 or IPv6 address or a host name, placeholders allowed, not {shown(value)}{port}"
+        ) from None
+    return value
+
+
+def url(value: str) -> str:
+    """A template of an http or https URL without user name, password or fragment."""
+    template(value)
+    if _BLANK.search(value):
+        raise ValueError("must be a URL without spaces and line ends")
+    try:
+        parts = urlsplit(_SAMPLE.fill(value))
+        port = parts.port
+    except ValueError:
+        raise ValueError("must be a URL such as http://{address}:8080/healthz, port 1 to 65535") from None
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError("must begin with http:// or https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a user name or password: use bearer_token_file or headers")
+    if parts.fragment:
+        raise ValueError("must not have a fragment (#...): it is never sent")
+    if port == 0:
+        raise ValueError("must have a port of 1 to 65535, not 0")
+    try:
+        address(parts.hostname or "")
+    except ValueError:
+        raise ValueError(
+            "must name a host: an IP address (IPv6 in brackets), a host name or {address}"
+        ) from None
+    return value
+
+
+def has_placeholder(value: str) -> bool:
+    """Whether the text is another one for another member."""
+    return any("{" + word + "}" in value for word in PLACEHOLDERS)
+
+
+def listen(value: str) -> str:
+    """Where the server listens: host:port, port 0 is any free one; only {address} is filled in."""
+    _template(value, ("address",))
+    split_listen(value)
+    return value
+
+
+def split_listen(value: str) -> tuple[str, int]:
+    """The host without brackets, or "{address}", and the port. Raises ValueError."""
+    before, _, port = value.rpartition(":")
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
+        raise ValueError(f"{_LISTEN_FORM}, port 0 to 65535, not {shown(value)}")
+    bracketed = before.startswith("[") and before.endswith("]")
+    name = before[1:-1] if bracketed else before
+    if name == "{address}" or _is_local_host(name, bracketed=bracketed):
+        return name, int(port)
+    raise ValueError(f"{_LISTEN_FORM}, not {shown(value)}")
+
+
+def status_url(listens: str) -> str:
+    """The template of a member's own /status: what a peer probe asks.
+
+    A written host is kept, unless it means every address of the host (0.0.0.0 or ::): asked by
+    another member, that one would be the asker itself.
+    """
+    name, port = split_listen(listens)
+    if name == "{address}" or _is_any(name):
+        name = "{address}"
+    elif ":" in name:
+        name = f"[{name}]"
+    return f"http://{name}:{port}/status"
+
+
+def _template(value: str, words: tuple[str, ...]) -> str:
+    for word in _WORD_IN_BRACES.findall(value):
+        if word not in words:
+            allowed = " ".join("{" + one + "}" for one in words)
+            raise ValueError(f"must not hold {shown('{' + word + '}')}: the placeholders here are {allowed}")
+    return value
+
+
+def _is_local_host(name: str, *, bracketed: bool) -> bool:
+    if _is_any(name):
+        return bracketed == (":" in name)
+    try:
+        return bracketed == (":" in address(name))
+    except ValueError:
+        return False
+
+
+def _is_any(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_unspecified
+    except ValueError:
+        return False

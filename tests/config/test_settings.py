@@ -1,0 +1,92 @@
+import pytest
+
+from eni_failover.core.policy import EniId, FailbackMode, FenceMode, MemberName, Policy, TakeoverMode
+from eni_failover.errors import ConfigError
+
+TWO_PROBES = """
+[[probe]]
+name = "web"
+type = "http"
+url = "http://{address}/"
+[[probe]]
+name = "db"
+type = "tcp"
+host = "{address}"
+port = 5432
+[[probe]]
+name = "disk"
+type = "exec"
+scope = "self"
+command = ["disk"]
+"""
+
+
+def test_policy_of_a_member(config_of):
+    """The core's policy is the file's, seen by one member; times in seconds."""
+    config = config_of()
+
+    policy = config.policy_for(MemberName("beta"))
+
+    expected = Policy(
+        group="orders",
+        local=MemberName("beta"),
+        members=config.members,
+        eni_ids=(EniId("eni-0ffffffffffffff01"),),
+        device_index=None,
+        probes=(),
+        down_needed=1,
+        takeover=TakeoverMode.AUTOMATIC,
+        failback=FailbackMode.MANUAL,
+        failback_delay=60.0,
+        cooldown=60.0,
+        max_takeovers=3,
+        max_takeovers_window=3600.0,
+        stagger=2.0,
+        unproven_grace=300.0,
+        force_detach_after=15.0,
+        startup_grace=0.0,
+        fence=FenceMode.NONE,
+        observe_interval=10.0,
+        move_interval=0.25,
+        max_loop_lag=1.0,
+        call_timeout=5.0,
+        config_hash=config.config_hash,
+    )
+    assert expected == policy
+    assert policy.me is config.members[1]
+
+
+def test_policy_of_nobody(config_of, file):
+    """Whoever is not in the file has no policy; the error names those who are."""
+    config = config_of()
+
+    with pytest.raises(ConfigError) as caught:
+        config.policy_for(MemberName("gamma"))
+
+    assert caught.value.problems == (f"{file}: no [[member]] is named 'gamma', the file lists: alpha, beta",)
+
+
+@pytest.mark.parametrize(("written", "expected"), [('"all"', 2), ('"any"', 1), ("2", 2), ("1", 1)])
+def test_down_needed(config_of, written, expected):
+    """`down_when` is a number of holder probes for the core; self probes do not count."""
+    config = config_of(TWO_PROBES + f"[policy]\ndown_when = {written}\n")
+
+    assert expected == config.down_needed
+    assert [probe.policy for probe in config.probes] == list(config.policy_for(MemberName("alpha")).probes)
+
+
+@pytest.mark.parametrize(
+    ("listen", "address", "expected"),
+    [
+        ("{address}:10177", "10.0.1.11", ("10.0.1.11", 10177)),
+        ("{address}:10177", "fd00::1", ("fd00::1", 10177)),
+        ("[{address}]:0", "fd00::1", ("fd00::1", 0)),
+        ("[::]:99", "10.0.1.11", ("::", 99)),
+        ("0.0.0.0:99", "10.0.1.11", ("0.0.0.0", 99)),
+    ],
+)
+def test_listen_at(config_of, listen, address, expected):
+    """Where a member listens is its own address unless another one is written; no brackets are left."""
+    config = config_of(f'[server]\nlisten = "{listen}"\n')
+
+    assert expected == config.listen_at(address)
