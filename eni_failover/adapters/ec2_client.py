@@ -1,0 +1,279 @@
+"""One long-lived boto3 EC2 client in its own threads: every call is one attempt with a deadline.
+
+Owns the client's settings, the threads, the deadlines, the retries of calls that change nothing, and
+the report of each attempt. Must not know what the calls are for. Does not guarantee that a call given
+up has ended: its thread may still be waiting (`Ticket.is_running`), and what it sent may take effect.
+
+boto3 blocks, and no timeout stops a thread. So a call is begun within a second of being asked for or
+not at all, its sockets have timeouts, and the caller waits no longer than both together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+from botocore.session import Session
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+from tenacity.stop import stop_base
+
+from eni_failover.adapters.credentials import CredentialKeeper, exempt_imds_from_proxies, keep_credentials
+from eni_failover.adapters.ec2_errors import CALL_ERRORS, CONNECTION, TIMEOUT, is_about_credentials, translate
+from eni_failover.errors import AdapterError, InvariantError, TerminalError, TransientError, UnansweredError
+
+if TYPE_CHECKING:
+    from types_boto3_ec2.client import EC2Client
+
+OK = "ok"
+
+# Enough for a mutation of each of eight ENIs and two describes at once, plus one credential refresh.
+_THREADS = 12
+# A call not begun this many seconds after it was asked for is not begun any more.
+_START_WITHIN = 1.0
+_BUILD_TIMEOUT = 30.0
+# Three requests to IMDS with three attempts of a second each, and some room for a process provider.
+_REFRESH_TIMEOUT = 15.0
+_ATTEMPTS = 3
+# Seconds for all retries together, after the first attempt has ended.
+_RETRY_BUDGET = 1.0
+_BACKOFF = wait_random_exponential(multiplier=0.1, max=0.4)
+_RETRIED = (TransientError, UnansweredError)
+
+_Answer = TypeVar("_Answer", bound=Mapping[str, Any])
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestReport:
+    """One attempt: `operation` as in CloudTrail; `code` is ok, EC2's own, `timeout` or `connection`."""
+
+    operation: str
+    code: str
+    seconds: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Ticket:
+    """One call's way through a thread. `sent_at` stays None while, and if, nothing was sent."""
+
+    begin_before: float
+    sent_at: float | None = None
+    work: Future[Any] | None = field(default=None, repr=False)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the call's thread has not ended yet."""
+        return self.work is not None and not self.work.done()
+
+
+class _RetryBudget(stop_base):
+    """No attempt begins later than this many seconds after the first one ended."""
+
+    def __init__(self) -> None:
+        self._until: float | None = None
+
+    @property
+    def left(self) -> float | None:
+        """Seconds left for the next attempt; None for the first, which has its full deadline."""
+        return None if self._until is None else self._until - time.monotonic()
+
+    def begin(self) -> None:
+        """An attempt has ended: the first one starts the count."""
+        self._until = self._until or time.monotonic() + _RETRY_BUDGET
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return self.left is not None and retry_state.upcoming_sleep >= self.left
+
+
+class Ec2Client:
+    """The threads and the client. Times are seconds of `clock`, which is monotonic.
+
+    `region` is where this instance is, used when neither AWS_REGION, AWS_DEFAULT_REGION nor the AWS
+    configuration file names one. `on_request` is called in the event loop, once for each attempt.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str | None,
+        group: str,
+        version: str,
+        connect_timeout: float,
+        read_timeout: float,
+        clock: Callable[[], float],
+        on_request: Callable[[RequestReport], None],
+        endpoint_url: str | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._region = region
+        self._endpoint_url = endpoint_url
+        self._clock = clock
+        self._wall = wall
+        self._on_request = on_request
+        self._patience = connect_timeout + read_timeout + _START_WITHIN
+        self._config = Config(
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            # One attempt: a retry inside botocore could hide that the first one took effect.
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            tcp_keepalive=True,
+            max_pool_connections=_THREADS,
+            user_agent_extra=f"eni-failover/{version} group/{group}",
+        )
+        self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="ec2")
+        self._client: EC2Client | None = None
+        self._keeper: CredentialKeeper | None = None
+
+    async def warm(self) -> None:
+        """Build the client and load the credentials, so that no call has to; the first call connects.
+
+        Raises TerminalError when boto3 rejects the settings (no region, a bad endpoint or profile), and
+        TransientError when there are no credentials yet: calls work as soon as there are.
+        """
+        if self._client is None:
+            exempt_imds_from_proxies(os.environ)
+            self._client, self._keeper = await self._in_thread(self._build, patience=_BUILD_TIMEOUT)
+        await self.refresh_credentials()
+
+    async def refresh_credentials(self) -> None:
+        """Replace the credentials ahead of need; the ones in hand stay when that fails.
+
+        Raises TransientError when no newer ones were had, UnansweredError when the chain hangs.
+        """
+        await self._in_thread(self._ready()[1].refresh, patience=_REFRESH_TIMEOUT)
+
+    @property
+    def credentials_expiry(self) -> float | None:
+        """When the credentials in hand expire, in Unix seconds; None when they last, or there are none."""
+        return self._keeper.expiry if self._keeper else None
+
+    @property
+    def client(self) -> EC2Client:
+        """The boto3 client; raises InvariantError before `warm`."""
+        return self._ready()[0]
+
+    def ticket(self) -> Ticket:
+        """A ticket for a call that begins now."""
+        return Ticket(begin_before=self._clock() + _START_WITHIN)
+
+    async def call(
+        self,
+        operation: str,
+        send: Callable[[EC2Client], _Answer],
+        *,
+        ticket: Ticket | None = None,
+        patience: float | None = None,
+    ) -> _Answer:
+        """One attempt. Raises the AdapterError that says what is known of it afterwards."""
+        ticket = ticket or self.ticket()
+        started = self._clock()
+        try:
+            answer = await self._in_thread(
+                lambda: self._send(send, ticket),
+                patience=self._patience if patience is None else patience,
+                ticket=ticket,
+            )
+        except AdapterError as error:
+            self._report(operation, error.code, started)
+            if ticket.sent_at is None and isinstance(error, UnansweredError):
+                raise TransientError("not sent: no thread was free in time", code=TIMEOUT) from None
+            raise
+        self._report(operation, OK, started)
+        return answer
+
+    async def ask(self, operation: str, send: Callable[[EC2Client], _Answer]) -> _Answer:
+        """A call that changes nothing, tried up to three times, all retries within one second.
+
+        Raises the last attempt's AdapterError.
+        """
+        budget = _RetryBudget()
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(_RETRIED),
+            wait=_BACKOFF,
+            stop=stop_after_attempt(_ATTEMPTS) | budget,
+            reraise=True,
+        ):
+            with attempt:
+                try:
+                    return await self.call(operation, send, patience=budget.left)
+                finally:
+                    budget.begin()
+        raise InvariantError("a retry ended without an answer and without an error")
+
+    def close(self) -> None:
+        """Close the connections and start no call any more; threads end with their sockets' timeouts."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._client is not None:
+            self._client.close()
+
+    def _report(self, operation: str, code: str, started: float) -> None:
+        self._on_request(RequestReport(operation=operation, code=code, seconds=self._clock() - started))
+
+    def _ready(self) -> tuple[EC2Client, CredentialKeeper]:
+        if self._client is None or self._keeper is None:
+            raise InvariantError("Ec2Client was used before warm()")
+        return self._client, self._keeper
+
+    def _build(self) -> tuple[EC2Client, CredentialKeeper]:
+        """Runs in a thread: boto3 reads and checks about three megabytes of EC2's model."""
+        try:
+            session = Session()
+            # botocore itself knows AWS_DEFAULT_REGION only.
+            region = os.environ.get("AWS_REGION") or session.get_config_variable("region") or self._region
+            keeper = keep_credentials(session, wall=self._wall)
+            client = boto3.Session(botocore_session=session, region_name=region).client(
+                "ec2", config=self._config, endpoint_url=self._endpoint_url
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise TerminalError(f"boto3 cannot make an EC2 client: {error}") from error
+        return cast("EC2Client", client), keeper
+
+    def _send(self, send: Callable[[EC2Client], _Answer], ticket: Ticket) -> _Answer:
+        """Runs in a thread: one request, sent in time or not at all."""
+        client, keeper = self._ready()
+        try:
+            used = keeper.ensure()
+        except TransientError as error:
+            raise TransientError(str(error), code=CONNECTION) from error
+        now = self._clock()
+        if now > ticket.begin_before:
+            raise TransientError("the call began too late: not sent", code=TIMEOUT)
+        ticket.sent_at = now
+        try:
+            answer = send(client)
+        except CALL_ERRORS as error:
+            translated = translate(error)
+            if is_about_credentials(translated):
+                keeper.reject(used)
+            raise translated from error
+        # A proxy's page can be well-formed XML: EC2's own answers carry a request id.
+        if not answer["ResponseMetadata"].get("RequestId"):
+            raise UnansweredError("the answer is not EC2's", code=CONNECTION)
+        return answer
+
+    async def _in_thread(
+        self, work: Callable[[], _T], *, patience: float, ticket: Ticket | None = None
+    ) -> _T:
+        """Run blocking work with a deadline; giving up does not stop it once it has begun."""
+        future = self._threads.submit(work)
+        if ticket is not None:
+            ticket.work = future
+        try:
+            async with asyncio.timeout(patience):
+                return await asyncio.wrap_future(future)
+        except TimeoutError:
+            raise UnansweredError(f"no answer within {patience:.1f} s", code=TIMEOUT) from None

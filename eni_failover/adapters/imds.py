@@ -1,0 +1,125 @@
+"""Who this instance is, from the instance metadata service, version 2 only.
+
+Owns the endpoint, the token and the attempts. Must not know EC2's API or what the identity is for.
+Does not guarantee an answer: IMDS may be disabled, throttled, or out of reach from a container (the
+token's packets live for one hop by default), so the caller asks again and says that it waits.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-works.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from eni_failover.core.policy import InstanceId
+from eni_failover.errors import AdapterError, InvariantError, TerminalError, TransientError
+
+IPV4_ENDPOINT = "http://169.254.169.254"
+IPV6_ENDPOINT = "http://[fd00:ec2::254]"
+DISABLED = "Disabled"
+
+_ATTEMPTS = 3
+_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
+_BACKOFF = wait_random_exponential(multiplier=0.1, max=0.5)
+# The identity is asked for once: the token need not live longer than the five requests with retries.
+_TOKEN_TTL = "60"  # noqa: S105 - seconds, no password
+_TOKEN = re.compile(r"[!-~]{1,512}")
+_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What this instance is; none of it changes while the instance runs."""
+
+    instance_id: InstanceId
+    region: str
+    zone: str
+    instance_type: str
+
+
+class Imds:
+    """The IMDS of this instance, at the endpoint that the environment names.
+
+    Honours AWS_EC2_METADATA_SERVICE_ENDPOINT, AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE (IPv4 or IPv6) and
+    AWS_EC2_METADATA_DISABLED, as the AWS SDKs do. No proxy is ever used.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        mode = environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "").lower()
+        standard = IPV6_ENDPOINT if mode == "ipv6" else IPV4_ENDPOINT
+        self._endpoint = (environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or standard).rstrip("/")
+        self.is_disabled = environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
+
+    async def identity(self) -> Identity:
+        """Ask for the identity; takes at most three attempts of a second for each of five requests.
+
+        Raises TransientError when IMDS is out of reach, busy or broken, and TerminalError when asking
+        again cannot help: code `Disabled` when the environment says that there is none, else the HTTP
+        status (403 when IMDS is switched off for this instance).
+        """
+        if self.is_disabled:
+            raise TerminalError("AWS_EC2_METADATA_DISABLED says that there is no IMDS", code=DISABLED)
+        # aiohttp takes proxies from the environment only when told to.
+        async with aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False) as session:
+            token = await self._ask(
+                session, "PUT", "api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_TTL}
+            )
+            if not _TOKEN.fullmatch(token):
+                raise TerminalError(f"{self._endpoint} does not give a token like IMDS", code="api/token")
+            headers = {"X-aws-ec2-metadata-token": token}
+
+            async def read(path: str) -> str:
+                value = (await self._ask(session, "GET", f"meta-data/{path}", headers)).strip()
+                if not _VALUE.fullmatch(value):
+                    raise TerminalError(f"{self._endpoint} does not answer {path} like IMDS", code=path)
+                return value
+
+            return Identity(
+                instance_id=InstanceId(await read("instance-id")),
+                region=await read("placement/region"),
+                zone=await read("placement/availability-zone"),
+                instance_type=await read("instance-type"),
+            )
+
+    async def _ask(
+        self, session: aiohttp.ClientSession, method: str, path: str, headers: Mapping[str, str]
+    ) -> str:
+        """One request, tried again for what may pass."""
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(TransientError),
+            wait=_BACKOFF,
+            stop=stop_after_attempt(_ATTEMPTS),
+            reraise=True,
+        ):
+            with attempt:
+                return await self._try(session, method, path, headers)
+        raise InvariantError("a retry ended without an answer and without an error")
+
+    async def _try(
+        self, session: aiohttp.ClientSession, method: str, path: str, headers: Mapping[str, str]
+    ) -> str:
+        """One attempt. The token is in the request's headers only, never in an error."""
+        url = f"{self._endpoint}/latest/{path}"
+        try:
+            async with session.request(method, url, headers=headers, allow_redirects=False) as response:
+                if response.status == 200:
+                    return await response.text()
+                raise _refusal(response.status, url)
+        except TimeoutError as error:
+            raise TransientError(f"{url}: no answer within {_TIMEOUT.total:g} s", code="timeout") from error
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+            raise TerminalError(f"{url}: not a URL", code="url") from error
+        except (aiohttp.ClientError, UnicodeDecodeError) as error:
+            raise TransientError(f"{url}: {type(error).__name__}", code="connection") from error
+
+
+def _refusal(status: int, url: str) -> AdapterError:
+    """401 means that the token has expired, 429 and 5xx that IMDS is busy; the rest stays as it is."""
+    kind = TransientError if status in {401, 429} or status >= 500 else TerminalError
+    hint = ": IMDS is switched off for this instance" if status == 403 else ""
+    return kind(f"{url}: HTTP status {status}{hint}", code=str(status))

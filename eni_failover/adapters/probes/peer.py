@@ -1,0 +1,68 @@
+"""The peer probe: what the probed member's own daemon says of its role.
+
+Down only on silence or on its own word: a daemon that refuses, resets or answers anything else may
+be restarting, and the holder serves without it.
+"""
+
+from __future__ import annotations
+
+import json
+
+from eni_failover.adapters.probes.probe import ProbeResult
+from eni_failover.adapters.probes.spec import PeerSettings, Target
+from eni_failover.adapters.probes.web import Page, WebClient
+from eni_failover.core.words import Answer, Role
+
+SCHEMA = 1
+MAX_BODY = 1024 * 1024
+_OK = 200
+
+
+class PeerProbe:
+    """A /status of our group with any role but fault is up, with fault down, all else unknown."""
+
+    def __init__(self, settings: PeerSettings) -> None:
+        self._settings = settings
+        self._web = WebClient()
+
+    async def __call__(self, target: Target) -> ProbeResult:
+        """Read the member's /status once."""
+        page = await self._web.fetch(
+            "GET",
+            target.fill(self._settings.url),
+            headers={},
+            trust=True,
+            follow_redirects=False,
+            limit=MAX_BODY,
+        )
+        if isinstance(page, Page):
+            return self._judge(page)
+        if page.answered:
+            # Refused, reset or not HTTP: a sign of life, and no word on the role.
+            return ProbeResult(answer=Answer.UNKNOWN, answered=True, detail=page.detail)
+        return page
+
+    async def close(self) -> None:
+        """Close the client session."""
+        await self._web.close()
+
+    def _judge(self, page: Page) -> ProbeResult:
+        if page.status != _OK:
+            return _unclear(f"status {page.status}")
+        try:
+            status = json.loads(page.body)
+        except (ValueError, RecursionError):
+            return _unclear("not JSON")
+        match status:
+            case {"schema": schema, "group": group, "role": str(role)}:
+                if schema != SCHEMA or group != self._settings.group:
+                    return _unclear("another schema or group")
+            case _:
+                return _unclear("no /status of ours")
+        answer = Answer.DOWN if role == Role.FAULT else Answer.UP
+        known = role if role in set(Role) else "unknown"
+        return ProbeResult(answer=answer, answered=True, detail=f"role {known}")
+
+
+def _unclear(detail: str) -> ProbeResult:
+    return ProbeResult(answer=Answer.UNKNOWN, answered=True, detail=detail)

@@ -1,0 +1,161 @@
+"""The icmp probe: real echo requests on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from eni_failover.adapters.probes import icmp
+from eni_failover.adapters.probes.icmp import IcmpProbe, IcmpUnavailableError
+from eni_failover.adapters.probes.probe import ProbeResult
+from eni_failover.adapters.probes.spec import IcmpSettings
+from eni_failover.core.words import Answer
+from eni_failover.errors import ConfigError
+from tests.adapters.probes.netns import needs_root, run_in_namespace
+from tests.adapters.probes.servers import LOCAL, LOCAL6, has_ipv6
+
+REPLY = ProbeResult(answer=Answer.UP, answered=True, detail="echo reply")
+
+
+def can_ping() -> bool:
+    try:
+        icmp.prepare()
+    except IcmpUnavailableError:
+        return False
+    return True
+
+
+needs_ping = pytest.mark.skipif(not can_ping(), reason="NO ICMP SOCKETS for this user: pings are not tested")
+
+
+def ask(target=LOCAL, host="{address}", times=1) -> ProbeResult:
+    async def main():
+        probe = IcmpProbe(IcmpSettings(host=host))
+        for _ in range(times):
+            result = await probe(target)
+        await probe.close()
+        return result
+
+    return asyncio.run(main())
+
+
+@needs_ping
+def test_an_echo_reply_is_up():
+    """Loopback answers, at the first attempt and at the next."""
+    assert ask(times=2) == REPLY
+
+
+@needs_ping
+@pytest.mark.skipif(not has_ipv6(), reason="NO IPv6 LOOPBACK on this host: the IPv6 icmp probe is not tested")
+def test_an_echo_reply_over_ipv6_is_up():
+    """An IPv6 address needs no brackets in `host`."""
+    assert ask(LOCAL6) == REPLY
+
+
+@needs_ping
+def test_a_name_is_resolved():
+    """`localhost` is loopback, by either family."""
+    assert ask(host="localhost") == REPLY
+
+
+@needs_ping
+def test_a_name_that_does_not_resolve_is_unknown():
+    """The target was never asked."""
+    expected = ProbeResult(
+        answer=Answer.UNKNOWN, answered=False, detail="name not resolved: Name or service not known"
+    )
+
+    assert expected == ask(host="no-such-host.invalid")
+
+
+@needs_ping
+def test_pings_at_the_same_time_do_not_take_each_others_replies():
+    """Fifty probes at once over raw sockets, each of which hears all replies: every one gets its own."""
+
+    async def main():
+        probes = [IcmpProbe(IcmpSettings(host="{address}")) for _ in range(50)]
+        return await asyncio.gather(*(probe(LOCAL) for probe in probes))
+
+    assert asyncio.run(main()) == [REPLY] * 50
+
+
+_ALLOWED = """
+from eni_failover.adapters.probes import icmp
+from eni_failover.adapters.probes.spec import IcmpSettings, Target
+
+answers = {}
+with IPRoute() as ip:
+    ip.link("set", index=1, state="up")
+sysctl("net/ipv4/ping_group_range", "0 65535")
+answers["raw needed as root"] = icmp.prepare()
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+answers["raw needed as nobody"] = icmp.prepare()
+probe = icmp.IcmpProbe(IcmpSettings(host="{address}"))
+for address in ("127.0.0.1", "::1"):
+    local = Target(member="alpha", address=address, instance_id="i-0aaaaaaaaaaaaaaa1")
+    answers[address] = tell(asyncio.run(probe(local)))
+print(json.dumps(answers))
+"""
+
+_DENIED = """
+from eni_failover.adapters.probes import icmp
+from eni_failover.adapters.probes.spec import IcmpSettings, Target
+
+with IPRoute() as ip:
+    ip.link("set", index=1, state="up")
+sysctl("net/ipv4/icmp_echo_ignore_all", 1)
+sysctl("net/ipv4/ping_group_range", "1 0")
+local = Target(member="alpha", address="127.0.0.1", instance_id="i-0aaaaaaaaaaaaaaa1")
+
+def descriptors():
+    return sorted(os.listdir("/proc/self/fd"))
+
+async def ask():
+    probe = icmp.IcmpProbe(IcmpSettings(host="{address}"))
+    before = descriptors()
+    try:
+        async with asyncio.timeout(0.1):
+            await probe(local)
+    except TimeoutError:
+        return {"silence": "timeout", "leaked": before != descriptors()}
+
+answers = asyncio.run(ask())
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+try:
+    icmp.IcmpProbe(IcmpSettings(host="{address}"))
+except icmp.IcmpUnavailableError as error:
+    answers["problems"] = error.problems
+print(json.dumps(answers))
+"""
+
+
+@pytest.mark.root
+@needs_root
+def test_the_unprivileged_socket_is_preferred():
+    """Where ping_group_range has a group of ours, no capability is needed, for IPv4 and IPv6."""
+    up = ["up", True, "echo reply"]
+    ipv6 = (
+        up if Path("/proc/net/if_inet6").exists() else ["unknown", False, "Cannot assign requested address"]
+    )
+
+    assert run_in_namespace(_ALLOWED) == {
+        "raw needed as root": False,
+        "raw needed as nobody": False,
+        "127.0.0.1": up,
+        "::1": ipv6,
+    }
+
+
+@pytest.mark.root
+@needs_root
+def test_silence_lasts_until_the_deadline_and_no_socket_at_all_is_a_config_error():
+    """A target that ignores pings leaves no socket behind; a user who may not ping is told how to."""
+    problem = (
+        "icmp probes need a group of this process in the sysctl net.ipv4.ping_group_range,"
+        " or the capability CAP_NET_RAW"
+    )
+
+    assert issubclass(IcmpUnavailableError, ConfigError)
+    assert run_in_namespace(_DENIED) == {"silence": "timeout", "leaked": False, "problems": [problem]}

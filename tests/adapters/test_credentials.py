@@ -1,0 +1,299 @@
+"""Credentials are in hand when they are needed, and stay until they truly expire."""
+
+import os
+import threading
+import time
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from botocore.credentials import Credentials, RefreshableCredentials
+from botocore.exceptions import CredentialRetrievalError
+from botocore.session import Session
+from botocore.utils import IMDSFetcher
+
+from eni_failover.adapters.credentials import CredentialKeeper, exempt_imds_from_proxies, keep_credentials
+from eni_failover.errors import TransientError
+from eni_failover.lab import LabThread
+
+NOW = 1_800_000_000.0
+HOUR = 3600.0
+
+
+class Chain:
+    """A credential chain whose answers are set by the test; counts how often it is asked."""
+
+    def __init__(self, *answers) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    def __call__(self) -> Credentials | None:
+        self.asked += 1
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def temporary(key: str, expires_at: float) -> RefreshableCredentials:
+    moment = datetime.fromtimestamp(expires_at, UTC)
+
+    def refresh() -> dict[str, str]:
+        raise AssertionError("botocore's own refresh must not run")
+
+    # The time is the test's: with the real one botocore might find that a refresh is due.
+    long_before = datetime.fromtimestamp(expires_at - 5 * HOUR, UTC)
+    return RefreshableCredentials(
+        key, "secret", "token", moment, refresh, "iam-role", time_fetcher=lambda: long_before
+    )
+
+
+class Keeper:
+    """A keeper with its chain and its clock."""
+
+    def __init__(self, *answers) -> None:
+        self.now = NOW
+        self.chain = Chain(*answers)
+        self.keeper = CredentialKeeper(self.chain, wall=lambda: self.now)
+
+
+def key_of(keeper: CredentialKeeper) -> str:
+    return keeper.get_frozen_credentials().access_key
+
+
+def test_valid_credentials_in_hand_are_used_without_asking():
+    """Until the last second before they expire, no signature asks the chain."""
+    it = Keeper(temporary("AKIA1", NOW + HOUR))
+
+    keys = []
+    for it.now in (NOW, NOW + HOUR - 14 * 60, NOW + HOUR - 1):
+        keys.append(key_of(it.keeper))
+
+    assert (keys, it.chain.asked) == (["AKIA1"] * 3, 1)
+
+
+def test_expired_credentials_are_replaced_when_needed():
+    """With nothing valid in hand the chain is asked, and its answer used."""
+    it = Keeper(temporary("AKIA1", NOW + HOUR), temporary("AKIA2", NOW + 7 * HOUR))
+    it.keeper.ensure()
+    it.now = NOW + HOUR
+
+    assert key_of(it.keeper) == "AKIA2"
+    assert it.keeper.expiry == NOW + 7 * HOUR
+
+
+@pytest.mark.parametrize("failure", [None, CredentialRetrievalError(provider="x", error_msg="y"), OSError()])
+def test_a_failed_refresh_keeps_the_ones_in_hand_and_says_so(failure):
+    """The last good ones are used until they expire, however the refresh failed."""
+    it = Keeper(temporary("AKIA1", NOW + HOUR), failure)
+    it.keeper.refresh()
+
+    with pytest.raises(TransientError, match="no newer AWS credentials"):
+        it.keeper.refresh()
+
+    assert key_of(it.keeper) == "AKIA1"
+
+
+def test_a_refresh_replaces_valid_credentials():
+    """Refreshing happens ahead of need."""
+    it = Keeper(temporary("AKIA1", NOW + HOUR), temporary("AKIA2", NOW + 6 * HOUR))
+    it.keeper.refresh()
+    it.keeper.refresh()
+
+    assert (key_of(it.keeper), it.keeper.expiry) == ("AKIA2", NOW + 6 * HOUR)
+
+
+def test_older_credentials_do_not_replace_valid_ones():
+    """A chain that gives expired ones gave nothing."""
+    it = Keeper(temporary("AKIA1", NOW + HOUR), temporary("AKIA0", NOW - 1))
+    it.keeper.refresh()
+
+    with pytest.raises(TransientError, match="expired"):
+        it.keeper.refresh()
+
+    assert key_of(it.keeper) == "AKIA1"
+
+
+def test_nothing_at_all_is_a_transient_error():
+    """No credentials today may be some tomorrow; the error names the kind of failure only."""
+    it = Keeper(None, ValueError("token=FwoGZX"))
+
+    with pytest.raises(TransientError, match="no provider has any"):
+        it.keeper.ensure()
+    with pytest.raises(TransientError, match=r"ValueError$"):
+        it.keeper.ensure()
+    assert it.keeper.expiry is None
+
+
+def test_static_credentials_never_expire():
+    """Keys from the environment or a file have no expiry and are not asked for again."""
+    it = Keeper(Credentials("AKIASTATIC", "secret"))
+    it.keeper.ensure()
+    it.now += 1000 * HOUR
+
+    assert (key_of(it.keeper), it.keeper.expiry, it.chain.asked) == ("AKIASTATIC", None, 1)
+
+
+def test_the_exported_expiry_is_not_moved_ahead_for_the_same_key():
+    """botocore extends old credentials while IMDS is ill: they are used longer, but the alert stays."""
+    it = Keeper(temporary("AKIA1", NOW + HOUR), temporary("AKIA1", NOW + 2 * HOUR))
+    it.keeper.refresh()
+    it.keeper.refresh()
+    it.now = NOW + 1.5 * HOUR
+
+    assert (key_of(it.keeper), it.keeper.expiry, it.chain.asked) == ("AKIA1", NOW + HOUR, 2)
+
+
+def test_rejected_credentials_are_asked_for_anew_once():
+    """EC2 refused a key: the chain may know a newer one, but is not asked for the same key again."""
+    it = Keeper(
+        temporary("AKIA1", NOW + HOUR), temporary("AKIA1", NOW + HOUR), temporary("AKIA2", NOW + HOUR)
+    )
+    for _ in range(3):
+        it.keeper.reject(it.keeper.ensure())
+
+    assert (key_of(it.keeper), it.chain.asked) == ("AKIA1", 2)
+
+
+def test_a_late_rejection_does_not_touch_newer_credentials():
+    """What an old request was signed with says nothing about what came since."""
+    it = Keeper(temporary("AKIA1", NOW + HOUR), temporary("AKIA2", NOW + HOUR))
+    old = it.keeper.ensure()
+    it.keeper.refresh()
+    it.keeper.reject(old)
+
+    assert (key_of(it.keeper), it.chain.asked) == ("AKIA2", 2)
+
+
+def test_a_hanging_refresh_does_not_hold_up_a_signature():
+    """While one thread waits for the chain, others sign with what is in hand; a second refresh gives up."""
+    asked, release = threading.Event(), threading.Event()
+    answers = [temporary("AKIA1", time.time() + HOUR)]
+
+    def chain() -> Credentials:
+        if answers:
+            return answers.pop()
+        asked.set()
+        release.wait(10)
+        return temporary("AKIA2", time.time() + HOUR)
+
+    keeper = CredentialKeeper(chain, wall=time.time)
+    keeper.refresh()
+    hanging = threading.Thread(target=keeper.refresh)
+    hanging.start()
+    asked.wait(10)
+
+    assert key_of(keeper) == "AKIA1"
+    with pytest.raises(TransientError, match="earlier refresh"):
+        keeper.refresh()
+
+    release.set()
+    hanging.join(10)
+
+    assert key_of(keeper) == "AKIA2"
+
+
+def imds_environment(patch: pytest.MonkeyPatch, lab: LabThread) -> None:
+    """Credentials come from the lab's IMDS only."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"):
+        patch.delenv(name)
+    patch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", lab.imds_url("alpha"))
+
+
+def test_stock_botocore_fails_a_call_when_imds_misses_once_with_valid_credentials(aws_environment):
+    """The trap this module is for: 14 minutes are left, IMDS does not answer, and the call dies."""
+    with LabThread() as lab:
+        imds_environment(aws_environment, lab)
+        session = Session()
+        credentials = session.get_credentials()
+        credentials._expiry_time = datetime.fromtimestamp(time.time() + 14 * 60, UTC)
+        client = boto3.Session(botocore_session=session).client(
+            "ec2", region_name="eu-central-1", endpoint_url=lab.ec2_url
+        )
+        lab.world.imds_down("alpha")
+        lab.sync()
+
+        with pytest.raises(CredentialRetrievalError):
+            client.describe_network_interfaces(MaxResults=100)
+        client.close()
+
+
+def test_a_call_works_when_imds_misses_with_valid_credentials(aws_environment):
+    """The same situation with kept credentials: the call is signed with what is in hand."""
+    with LabThread() as lab:
+        imds_environment(aws_environment, lab)
+        now = time.time()
+        session = Session()
+        keeper = keep_credentials(session, wall=lambda: now)
+        keeper.refresh()
+        client = boto3.Session(botocore_session=session).client(
+            "ec2", region_name="eu-central-1", endpoint_url=lab.ec2_url
+        )
+        lab.world.imds_down("alpha")
+        lab.sync()
+        now = keeper.expiry - 14 * 60
+
+        found = client.describe_network_interfaces(MaxResults=100)["NetworkInterfaces"]
+        client.close()
+
+        assert len(found) > 0
+        with pytest.raises(TransientError, match="no newer"):
+            keeper.refresh()
+
+
+@pytest.mark.parametrize(("written", "expected"), [(None, 3), ("1", 3), ("5", 5)])
+def test_imds_is_asked_at_least_three_times_and_with_version_2_only(aws_environment, written, expected):
+    """botocore's default is a single attempt, with version 1 as a fallback."""
+    if written is not None:
+        aws_environment.setenv("AWS_METADATA_SERVICE_NUM_ATTEMPTS", written)
+    session = Session()
+
+    keep_credentials(session, wall=time.time)
+
+    assert expected == session.get_config_variable("metadata_service_num_attempts")
+    assert session.get_config_variable("ec2_metadata_v1_disabled") is True
+
+
+IMDS = "169.254.169.254,[fd00:ec2::254],fd00:ec2::254"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, IMDS),
+        ({"NO_PROXY": "intra.example, .corp"}, f"intra.example,.corp,{IMDS}"),
+        ({"no_proxy": "low", "NO_PROXY": "high"}, f"low,{IMDS}"),
+        ({"NO_PROXY": IMDS}, IMDS),
+        ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:1338/"}, f"{IMDS},127.0.0.1"),
+        ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://[::1]:1338"}, f"{IMDS},[::1]"),
+    ],
+)
+def test_imds_is_added_to_what_proxies_leave_out(environ, expected):
+    """Both spellings of the variable agree, and what the user wrote stays first."""
+    exempt_imds_from_proxies(environ)
+
+    assert (expected, expected) == (environ["no_proxy"], environ["NO_PROXY"])
+
+
+def test_an_asterisk_is_left_alone():
+    """`*` exempts everything, but only when it stands alone."""
+    environ = {"NO_PROXY": "*"}
+
+    exempt_imds_from_proxies(environ)
+
+    assert environ == {"NO_PROXY": "*"}
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["http://169.254.169.254/", "http://[fd00:ec2::254]/", "http://127.0.0.1:1338", "http://[::1]:1338"],
+)
+def test_botocores_imds_client_then_takes_no_proxy(aws_environment, endpoint):
+    """The proof that the entries are written as botocore compares them."""
+    aws_environment.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    aws_environment.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint)
+    before = IMDSFetcher(base_url=endpoint)._session._proxy_config.proxy_url_for(endpoint)
+    exempt_imds_from_proxies(os.environ)
+    after = IMDSFetcher(base_url=endpoint)._session._proxy_config.proxy_url_for(endpoint)
+
+    assert (before, after) == ("http://proxy.example:3128", None)
