@@ -1,0 +1,83 @@
+"""Both servers, from socket to handler: start, and a close that is bounded."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from eni_failover.control.desk import Desk
+from eni_failover.control.guard import Limits
+from eni_failover.control.listen import UnixListener, listen_tcp, listen_unix
+from eni_failover.control.orders import Orders
+from eni_failover.control.site import Site
+from eni_failover.control.views import Views
+
+
+class Servers:
+    """The read-only server on TCP and the operators' server on the Unix socket.
+
+    `interval` is the observe interval in seconds, from which liveness is judged; the daemon sets it
+    anew after a reload.
+    """
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        host: str,
+        port: int,
+        socket_path: Path,
+        interval: float,
+        clock: Callable[[], float] = time.monotonic,
+        limits: Limits | None = None,
+    ) -> None:
+        self.interval = interval
+        self.port = port
+        self._host = host
+        self._socket_path = socket_path
+        limits = limits or Limits()
+        views = Views(desk=desk, interval=lambda: self.interval, clock=clock)
+        orders = Orders(desk=desk, limits=limits)
+        self._readers = Site(views.routes(), limits, read_only=True)
+        self._operators = Site([*views.routes(), *orders.routes()], limits, read_only=False)
+        self._unix: UnixListener | None = None
+        self._tcp: socket.socket | None = None
+        self._log = structlog.get_logger("eni_failover.control")
+
+    async def start(self) -> None:
+        """Listen. `port` is then the real one, also when 0 was asked for.
+
+        Raises ConfigError when a socket cannot be had (SocketTaken: another daemon is running); then
+        nothing is left open.
+        """
+        started = False
+        try:
+            self._unix = await listen_unix(self._socket_path)
+            self._tcp = listen_tcp(self._host, self.port)
+            await self._operators.serve(self._unix.sock)
+            await self._readers.serve(self._tcp)
+            self.port = self._tcp.getsockname()[1]
+            started = True
+        finally:
+            if not started:
+                await self.close()
+
+    async def close(self) -> None:
+        """Stop listening, end every exchange, remove the socket's file. Takes a few seconds at most."""
+        if self._unix is not None:
+            try:
+                self._unix.unlink()
+            except OSError as error:
+                self._log.warning("control.socket_left", path=str(self._socket_path), error=str(error))
+        try:
+            await self._operators.close()
+            await self._readers.close()
+        finally:
+            for sock in (self._unix.sock if self._unix else None, self._tcp):
+                if sock is not None:
+                    sock.close()
+            self._unix = self._tcp = None

@@ -1,0 +1,158 @@
+"""The metrics, by the events that move them."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from eni_failover.core.model import Attempt
+from eni_failover.core.policy import Policy
+from eni_failover.core.snapshot import History, Snapshot
+from eni_failover.core.words import Action, Answer, Phase, Reason, Result, Scope, Trigger
+from eni_failover.metrics import vocabulary
+from eni_failover.metrics.board import Board
+from eni_failover.metrics.families import Counters, Gauges, Histograms
+from eni_failover.metrics.series import Series, show
+
+# More series than EC2 has codes: whatever answers then is not EC2.
+_MAX_REQUEST_SERIES = 500
+_OTHER = "other"
+
+
+class Metrics:
+    """All metrics of one daemon, on a registry of its own. Times are seconds, `*_wall` since the epoch."""
+
+    def __init__(self, *, registry: CollectorRegistry, group: str, version: str) -> None:
+        # Each counter would bring a second series with its time of birth, which nothing here asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = registry
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        gauges = Gauges(registry)
+        gauges.build_info.labels(group, version).set(1)
+        self._board = Board(gauges, group)
+        self._probe_timeout = Series(gauges.probe_timeout, group)
+        self._last_success = gauges.last_success.labels(group)
+        self._credentials_expiry = gauges.credentials_expiry.labels(group)
+        self._reload_successful = gauges.reload_successful.labels(group)
+        self._reload_success = gauges.reload_success.labels(group)
+        self._count(Counters(registry), group)
+        self._time(Histograms(registry), group)
+        self._scopes: dict[str, Scope] = {}
+
+    def _count(self, counters: Counters, group: str) -> None:
+        each_trigger = [(trigger,) for trigger in Trigger]
+        self._decisions = Series(counters.decisions, group, vocabulary.decisions())
+        self._probe_attempts: Series[Counter] = Series(counters.probe_attempts, group)
+        self._takeovers = Series(counters.takeovers, group, product(Trigger, Result))
+        self._would = Series(counters.would_take_over, group, each_trigger)
+        requests = product(vocabulary.EC2_OPERATIONS, vocabulary.EC2_CODES)
+        self._requests = Series(counters.ec2_requests, group, requests)
+        self._passes = Series(counters.reconcile, group, [(word,) for word in vocabulary.PASS_RESULTS])
+        self._stalls = counters.loop_stalls.labels(group)
+        hooks = product(vocabulary.HOOKS, vocabulary.HOOK_RESULTS)
+        self._hook_runs = Series(counters.hook_runs, group, hooks)
+        self._repairs = Series(counters.link_repairs, group, [(word,) for word in vocabulary.LINK_REPAIRS])
+        self._links_lost = counters.link_lost.labels(group)
+
+    def _time(self, histograms: Histograms, group: str) -> None:
+        self._probe_seconds = Series(histograms.probe, group)
+        self._takeover_seconds = Series(histograms.takeover, group, [(trigger,) for trigger in Trigger])
+        self._phase_seconds = Series(histograms.takeover_phase, group, [(phase,) for phase in Phase])
+        operations = [(operation,) for operation in vocabulary.EC2_OPERATIONS]
+        self._request_seconds = Series(histograms.ec2_request, group, operations)
+        self._pass_seconds = histograms.reconcile.labels(group)
+        self._lag_seconds = histograms.loop_lag.labels(group)
+
+    def page(self) -> bytes:
+        """Every series in Prometheus's text format 0.0.4."""
+        return generate_latest(self._registry)
+
+    def configured(self, policy: Policy) -> None:
+        """A configuration is in force. What a probe has counted stays as long as the probe does."""
+        self._scopes = {probe.name: probe.scope for probe in policy.probes}
+        show(self._probe_timeout, {(probe.name,): probe.timeout for probe in policy.probes})
+        self._probe_attempts.only(
+            (name, scope, answer) for name, scope in self._scopes.items() for answer in Answer
+        )
+        self._probe_seconds.only((name,) for name in self._scopes)
+
+    def config_reload(self, at_wall: float, *, ok: bool) -> None:
+        """The file was read, at the start too; `ok` when it was taken."""
+        self._reload_successful.set(ok)
+        if ok:
+            self._reload_success.set(at_wall)
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """A pass has decided: everything that is shown of it."""
+        self._board.publish(snapshot)
+
+    def reconcile(self, result: str, seconds: float, at_wall: float) -> None:
+        """A pass has ended: success or error."""
+        self._passes.of(result).inc()
+        self._pass_seconds.observe(seconds)
+        if result == "success":
+            self._last_success.set(at_wall)
+
+    def decision(self, action: Action, reason: Reason) -> None:
+        """The decision changed to this one."""
+        self._decisions.of(action, reason).inc()
+
+    def would_take_over(self, trigger: Trigger) -> None:
+        """Observe mode reported a takeover."""
+        self._would.of(trigger).inc()
+
+    def takeover_ended(self, ended: History) -> None:
+        """A takeover has ended. Only a success says how long one takes."""
+        self._takeovers.of(ended.trigger, ended.result).inc()
+        if ended.result is not Result.SUCCESS:
+            return
+        self._takeover_seconds.of(ended.trigger).observe(max(0.0, ended.ended_wall - ended.started_wall))
+        for phase, seconds in ended.phases:
+            self._phase_seconds.of(phase).observe(seconds)
+
+    def probe_attempt(self, attempt: Attempt) -> None:
+        """A probe attempt has ended. One of a probe that a reload took away is not counted."""
+        scope = self._scopes.get(attempt.probe)
+        if scope is not None:
+            self._probe_attempts.of(attempt.probe, scope, attempt.answer).inc()
+            self._probe_seconds.of(attempt.probe).observe(attempt.ended_at - attempt.started_at)
+
+    def ec2_request(self, operation: str, code: str, seconds: float) -> None:
+        """One attempt of an EC2 call: ok, the AWS error code, timeout or connection."""
+        if (operation, code) not in self._requests and len(self._requests) >= _MAX_REQUEST_SERIES:
+            code = _OTHER
+        self._requests.of(operation, code).inc()
+        self._request_seconds.of(operation).observe(seconds)
+
+    def credentials_expiry(self, at_wall: float | None) -> None:
+        """When the AWS credentials end, None when they do not or it is not known."""
+        self._credentials_expiry.set(at_wall or 0.0)
+
+    def loop_lag(self, seconds: float) -> None:
+        """How late the event loop ran."""
+        self._lag_seconds.observe(seconds)
+
+    def stall(self) -> None:
+        """This process did not run for longer than it may."""
+        self._stalls.inc()
+
+    def hook_run(self, hook: str, result: str) -> None:
+        """A hook ended, or was dropped."""
+        self._hook_runs.of(hook, result).inc()
+
+    def link_repaired(self, what: str) -> None:
+        """Something that an attached ENI's link lacked was put back."""
+        self._repairs.of(what).inc()
+
+    def link_lost(self) -> None:
+        """The kernel took a link of the group away."""
+        self._links_lost.inc()

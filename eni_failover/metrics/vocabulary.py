@@ -1,0 +1,82 @@
+"""The label values that exist from the start.
+
+A counter that appears only with its first event hides that event from `increase()`: Prometheus has no
+value before it. So every pair that can be foreseen is there at 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eni_failover.core.words import Action, Reason
+
+CAUSES = (
+    Reason.OPERATOR,
+    Reason.ENI_UNOWNED,
+    Reason.STUCK_DETACHING,
+    Reason.GROUP_SPLIT,
+    Reason.HOLDER_STOPPED,
+    Reason.HOLDER_GONE,
+    Reason.HOLDER_DOWN,
+    Reason.PRIMARY_RECOVERED,
+)
+_MOVES = (
+    Reason.ENI_UNKNOWN,
+    Reason.LINK_WAIT,
+    Reason.LINK_NOT_READY,
+    Reason.DETACHING,
+    Reason.FORCE_DETACH,
+    Reason.ATTACHING,
+    Reason.ANSWER_PENDING,
+    Reason.EC2_REFUSED,
+    Reason.ATTACHMENT_GONE,
+    Reason.FENCING,
+    Reason.NO_INDEX,
+)
+_REFUSALS = (
+    Reason.FOREIGN_HOLDER,
+    Reason.ENI_MISSING,
+    Reason.OTHER_TAKEOVER,
+    Reason.INSTANCE_NOT_RUNNING,
+    Reason.EC2_SILENT,
+    Reason.OTHER_ZONE,
+    Reason.ENI_PRIMARY,
+    Reason.REQUESTER_MANAGED,
+    Reason.SERVICE_MANAGED,
+    Reason.NO_SLOT,
+    Reason.NO_INDEX,
+    Reason.ATTACH_DENIED,
+)
+_REASONS: dict[Action, tuple[Reason, ...]] = {
+    Action.WAIT: tuple(Reason),
+    Action.CONFIRM: CAUSES,
+    Action.TAKE_OVER: CAUSES,
+    Action.WOULD_TAKE_OVER: CAUSES,
+    Action.MOVE: _MOVES,
+    Action.HOLD: (Reason.HELD,),
+    Action.END: tuple(Reason),
+    Action.REFUSE: _REFUSALS,
+}
+
+PASS_RESULTS = ("success", "error")
+HOOKS = ("on_active", "on_standby", "on_fault", "notify")
+HOOK_RESULTS = ("success", "failed", "timeout", "missing", "dropped")
+LINK_REPAIRS = ("link", "address", "route", "rule")
+EC2_OPERATIONS = (
+    "DescribeNetworkInterfaces",
+    "DescribeInstances",
+    "DescribeInstanceTypes",
+    "AttachNetworkInterface",
+    "DetachNetworkInterface",
+    "ModifyNetworkInterfaceAttribute",
+    "StopInstances",
+)
+# What alerts look for; every other code of EC2 appears with its first use.
+EC2_CODES = ("ok", "timeout", "connection", "RequestLimitExceeded", "UnauthorizedOperation")
+
+
+def decisions() -> Iterator[tuple[str, str]]:
+    """Each action with the reasons that can come with it."""
+    for action, reasons in _REASONS.items():
+        for reason in reasons:
+            yield action, reason

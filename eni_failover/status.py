@@ -1,0 +1,293 @@
+"""The JSON of `/status` and `history`: from the frozen values, and back from another member's.
+
+Owns the spelling of the documents (schema 1): names, times, what is null. Pure: knows no socket and
+no clock. Does not guarantee that a peer's document is true, only that what is taken from it has the
+right types, is bounded, and can be written out again.
+
+Times are RFC 3339 UTC with microseconds and `Z`. A pause record crosses hosts in this form: writing
+a time that was read gives the same text, so the same record never looks newer than itself for long.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from eni_failover.core.model import PauseKind, PauseRecord, Peer
+from eni_failover.core.policy import MemberName
+from eni_failover.core.snapshot import Check, History, Snapshot, TakeoverLine
+from eni_failover.core.words import Phase
+
+SCHEMA = 1
+
+# Python's calendar ends with the year 9999; a time that cannot be written again must not be taken over.
+_LATEST_WALL = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+# Stamps of two records differ by a millisecond or more (core/pause.py); their texts round to microseconds.
+_SAME_RECORD = 0.0005
+
+
+def time_text(wall: float) -> str:
+    """This time, in seconds since the epoch, as `2026-11-23T03:17:00.250000Z`."""
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def to_document(snapshot: Snapshot) -> dict[str, Any]:
+    """The body of `/status`."""
+    return {
+        "schema": SCHEMA,
+        "version": snapshot.version,
+        "group": snapshot.group,
+        "member": snapshot.member,
+        "role": snapshot.role,
+        "holder": snapshot.holder,
+        "enis": [
+            {"id": eni.eni_id, "status": eni.status, "member": eni.member, "attachment_id": eni.attachment_id}
+            for eni in snapshot.enis
+        ],
+        "probes": [
+            {
+                "name": probe.name,
+                "scope": probe.scope,
+                "member": probe.member,
+                "state": probe.state,
+                "consecutive": probe.consecutive,
+                "detail": probe.detail,
+            }
+            for probe in snapshot.probes
+        ],
+        "ready": snapshot.ready,
+        "checks": [check_document(check) for check in snapshot.checks],
+        "decision": {
+            "action": snapshot.decision.action,
+            "reason": snapshot.decision.reason,
+            "at": time_text(snapshot.decision.at_wall),
+        },
+        "paused": _paused_document(pause_in_force(snapshot)),
+        "pause_record": _record_document(snapshot.pause),
+        "acknowledged": list(acknowledged(snapshot.pause, snapshot.member, snapshot.peers)),
+        "takeover": _takeover_document(snapshot.takeover),
+        "last_takeover": None if snapshot.last_takeover is None else history_document(snapshot.last_takeover),
+        "peers": [_peer_document(peer) for peer in snapshot.peers],
+        "config_hash": snapshot.config_hash,
+        "now": time_text(snapshot.at_wall),
+    }
+
+
+def check_document(check: Check) -> dict[str, Any]:
+    """One readiness check of `/status`."""
+    return {"name": check.name, "result": check.result, "detail": check.detail, "remedy": check.remedy}
+
+
+def history_document(line: History) -> dict[str, Any]:
+    """One takeover that ended. `phases` has only those that happened, in their order, in seconds."""
+    spent: dict[Phase, float] = {}
+    for phase, seconds in line.phases:
+        spent[phase] = spent.get(phase, 0.0) + seconds
+    return {
+        "id": line.takeover_id,
+        "trigger": line.trigger,
+        "reason": line.reason,
+        "from": line.from_member,
+        "to": line.to_member,
+        "started_at": time_text(line.started_wall),
+        "ended_at": time_text(line.ended_wall),
+        "result": line.result,
+        "phases": {f"{phase}_s": spent[phase] for phase in Phase if phase in spent},
+        "detail": line.detail,
+    }
+
+
+def pause_in_force(snapshot: Snapshot) -> PauseRecord | None:
+    """The pause that holds this member back: of the group's and its own, the one that ends last."""
+    records = [
+        record
+        for record in (snapshot.pause, snapshot.local_pause)
+        if record is not None and record.kind is PauseKind.PAUSE
+    ]
+    return max(records, key=_ends_at) if snapshot.paused and records else None
+
+
+def pause_answer(record: PauseRecord | None, snapshot: Snapshot | None) -> dict[str, Any]:
+    """The answer to an operator's pause or resume: the record it became, and who has it already."""
+    known = () if snapshot is None else acknowledged(record, snapshot.member, snapshot.peers)
+    return {
+        "paused": _paused_document(record if record and record.kind is PauseKind.PAUSE else None),
+        "pause_record": _record_document(record),
+        "acknowledged": list(known),
+    }
+
+
+def acknowledged(record: PauseRecord | None, member: str, peers: tuple[Peer, ...]) -> tuple[str, ...]:
+    """The members known to follow this record: this one, and the peers that publish the same.
+
+    A local record is this member's alone: nobody else is ever asked to follow it.
+    """
+    if record is None:
+        return ()
+    same = (peer.member for peer in peers if peer.pause is not None and _is_same(peer.pause, record))
+    return (member, *(() if record.local else same))
+
+
+def peer_from_document(document: object, member: str, *, group: str | None = None) -> Peer:
+    """What a member's `/status` says about it.
+
+    Fields this version does not know are ignored, fields that are absent take the value that says
+    nothing. A known field of a wrong type, another schema, another member's or another group's
+    document is no answer of ours: the peer is then not reachable. Texts are cut to a bound and lose
+    unprintable characters, because they go on into logs, hooks and this member's own `/status`.
+    """
+    try:
+        return _peer(_Fields.of(document), MemberName(member), group)
+    except (ValueError, OverflowError):  # OverflowError: a time outside the calendar
+        return Peer(member=MemberName(member), reachable=False)
+
+
+def _peer(fields: _Fields, member: MemberName, group: str | None) -> Peer:
+    if fields.whole("schema") != SCHEMA or fields.text("member") != member:
+        raise _MalformedError("not the document that was asked for")
+    if group is not None and fields.text("group") != group:
+        raise _MalformedError("another group's document")
+    takeover = fields.inner("takeover")
+    last = fields.inner("last_takeover")
+    record = fields.inner("pause_record")
+    return Peer(
+        member=member,
+        reachable=True,
+        role=fields.text("role", limit=32),
+        version=fields.text("version", limit=64),
+        config_hash=fields.text("config_hash", limit=128),
+        paused=fields.inner("paused") is not None,
+        pause=None if record is None else _record(record),
+        takeover_trigger="" if takeover is None else takeover.text("trigger", limit=32),
+        last_takeover_trigger="" if last is None else last.text("trigger", limit=32),
+        last_takeover_ended_wall=None if last is None else last.time("ended_at"),
+    )
+
+
+def _record(fields: _Fields) -> PauseRecord:
+    at = fields.time("at")
+    if at is None:
+        raise _MalformedError("a pause record without its time")
+    return PauseRecord(
+        kind=PauseKind(fields.text("kind")),
+        at=at,
+        until=fields.time("until"),
+        reason=fields.text("reason", limit=500),
+        by=fields.text("by", limit=200),
+        local=fields.flag("local"),
+    )
+
+
+class _MalformedError(ValueError):
+    """A peer's document is not what schema 1 says."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """One JSON object of unknown origin. Every reader raises at a wrong type."""
+
+    values: dict[str, object]
+
+    @classmethod
+    def of(cls, document: object) -> _Fields:
+        if not isinstance(document, dict):
+            raise _MalformedError("not an object")
+        return cls(document)
+
+    def text(self, name: str, *, limit: int = 200) -> str:
+        value = self.values.get(name)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise _MalformedError(name)
+        return "".join(character for character in value[:limit] if character.isprintable())
+
+    def whole(self, name: str) -> int:
+        value = self.values.get(name)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise _MalformedError(name)
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self.values.get(name)
+        if not isinstance(value, bool | None):
+            raise _MalformedError(name)
+        return bool(value)
+
+    def time(self, name: str) -> float | None:
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise _MalformedError(name)
+        moment = datetime.fromisoformat(value)
+        wall = moment.timestamp()
+        if moment.tzinfo is None or not 0 <= wall < _LATEST_WALL:
+            raise _MalformedError(name)
+        return wall
+
+    def inner(self, name: str) -> _Fields | None:
+        value = self.values.get(name)
+        return None if value is None else _Fields.of(value)
+
+
+def _optional_time(wall: float | None) -> str | None:
+    return None if wall is None else time_text(wall)
+
+
+def _is_same(one: PauseRecord, other: PauseRecord) -> bool:
+    return one.kind is other.kind and abs(one.at - other.at) < _SAME_RECORD
+
+
+def _ends_at(record: PauseRecord) -> float:
+    return math.inf if record.until is None else record.until
+
+
+def _paused_document(record: PauseRecord | None) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    return {
+        "until": _optional_time(record.until),
+        "reason": record.reason,
+        "by": record.by,
+        "at": time_text(record.at),
+        "local": record.local,
+    }
+
+
+def _record_document(record: PauseRecord | None) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    return {
+        "kind": record.kind,
+        "at": time_text(record.at),
+        "until": _optional_time(record.until),
+        "reason": record.reason,
+        "by": record.by,
+        "local": record.local,
+    }
+
+
+def _takeover_document(line: TakeoverLine | None) -> dict[str, Any] | None:
+    if line is None:
+        return None
+    return {
+        "id": line.takeover_id,
+        "trigger": line.trigger,
+        "reason": line.reason,
+        "phase": line.phase,
+        "since": time_text(line.since_wall),
+    }
+
+
+def _peer_document(peer: Peer) -> dict[str, Any]:
+    return {
+        "member": peer.member,
+        "reachable": peer.reachable,
+        "role": peer.role,
+        "paused": peer.paused,
+        "version": peer.version,
+        "config_hash": peer.config_hash,
+    }

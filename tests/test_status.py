@@ -1,0 +1,358 @@
+"""The documents of /status and history, and what is taken from another member's."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from eni_failover.core.model import PauseKind, PauseRecord, Peer
+from eni_failover.core.policy import AttachmentId, EniId, MemberName
+from eni_failover.core.snapshot import (
+    Check,
+    DecisionLine,
+    EniLine,
+    History,
+    ProbeLine,
+    Snapshot,
+    TakeoverLine,
+)
+from eni_failover.core.words import (
+    Action,
+    Answer,
+    CheckResult,
+    Phase,
+    Reason,
+    Result,
+    Role,
+    Scope,
+    Trigger,
+)
+from eni_failover.status import (
+    history_document,
+    pause_answer,
+    pause_in_force,
+    peer_from_document,
+    time_text,
+    to_document,
+)
+
+WALL = 1_795_000_000.25
+WALL_TEXT = "2026-11-18T11:06:40.250000Z"
+PAUSE = PauseRecord(
+    kind=PauseKind.PAUSE, at=WALL - 60, until=WALL + 1800, reason="kernel update", by="root@alpha"
+)
+LAST = History(
+    takeover_id="19-beta",
+    trigger=Trigger.PROBES,
+    reason=Reason.HOLDER_DOWN,
+    from_member="alpha",
+    to_member="beta",
+    started_wall=WALL - 10,
+    ended_wall=WALL - 4,
+    result=Result.SUCCESS,
+    phases=((Phase.ATTACH, 2.0), (Phase.DETECT, 3.0), (Phase.ATTACH, 0.5), (Phase.LINK, 0.25)),
+    detail="twice attached",
+)
+
+
+def snapshot(**changes) -> Snapshot:
+    """A standby in a group of two that has everything to show."""
+    base = Snapshot(
+        version="0.1.0",
+        group="orders",
+        member=MemberName("beta"),
+        instance_id="i-0bbbbbbbbbbbbbbb2",
+        config_hash="c0ffee",
+        role=Role.TAKING,
+        holder="alpha",
+        at_wall=WALL,
+        enis=(
+            EniLine(
+                eni_id=EniId("eni-1"),
+                status="attached",
+                member="alpha",
+                attachment_id=AttachmentId("eni-attach-1"),
+            ),
+        ),
+        probes=(
+            ProbeLine(
+                name="web",
+                scope=Scope.HOLDER,
+                member="alpha",
+                state=Answer.DOWN,
+                consecutive=3,
+                detail="timeout",
+            ),
+        ),
+        ready=True,
+        checks=(
+            Check(name="slot", result=CheckResult.FAIL, detail="no_slot", remedy="free an interface slot"),
+        ),
+        decision=DecisionLine(action=Action.TAKE_OVER, reason=Reason.HOLDER_DOWN, at_wall=WALL - 1),
+        pause=PAUSE,
+        paused=True,
+        takeover=TakeoverLine(
+            takeover_id="20-beta",
+            trigger=Trigger.PROBES,
+            phase=Phase.DETACH,
+            since_wall=WALL - 2,
+            reason=Reason.HOLDER_DOWN,
+        ),
+        last_takeover=LAST,
+        peers=(
+            Peer(
+                member=MemberName("alpha"),
+                reachable=True,
+                role="fault",
+                version="0.1.0",
+                config_hash="c0ffee",
+                paused=True,
+                pause=PAUSE,
+            ),
+        ),
+    )
+    return replace(base, **changes)
+
+
+def document(**changes) -> dict:
+    """What beta's /status looks like to another member, through JSON."""
+    return {**json.loads(json.dumps(to_document(snapshot()))), **changes}
+
+
+def test_document_is_the_contract() -> None:
+    """/status has every field of schema 1, with the documented names, and survives JSON unchanged."""
+    pause = {
+        "until": "2026-11-18T11:36:40.250000Z",
+        "reason": "kernel update",
+        "by": "root@alpha",
+        "at": "2026-11-18T11:05:40.250000Z",
+    }
+    expected = {
+        "schema": 1,
+        "version": "0.1.0",
+        "group": "orders",
+        "member": "beta",
+        "role": "taking",
+        "holder": "alpha",
+        "enis": [{"id": "eni-1", "status": "attached", "member": "alpha", "attachment_id": "eni-attach-1"}],
+        "probes": [
+            {
+                "name": "web",
+                "scope": "holder",
+                "member": "alpha",
+                "state": "down",
+                "consecutive": 3,
+                "detail": "timeout",
+            }
+        ],
+        "ready": True,
+        "checks": [
+            {"name": "slot", "result": "fail", "detail": "no_slot", "remedy": "free an interface slot"}
+        ],
+        "decision": {"action": "take_over", "reason": "holder_down", "at": "2026-11-18T11:06:39.250000Z"},
+        "paused": {**pause, "local": False},
+        "pause_record": {"kind": "pause", **pause, "local": False},
+        "acknowledged": ["beta", "alpha"],
+        "takeover": {
+            "id": "20-beta",
+            "trigger": "probes",
+            "reason": "holder_down",
+            "phase": "detach",
+            "since": "2026-11-18T11:06:38.250000Z",
+        },
+        "last_takeover": history_document(LAST),
+        "peers": [
+            {
+                "member": "alpha",
+                "reachable": True,
+                "role": "fault",
+                "paused": True,
+                "version": "0.1.0",
+                "config_hash": "c0ffee",
+            }
+        ],
+        "config_hash": "c0ffee",
+        "now": WALL_TEXT,
+    }
+
+    assert expected == json.loads(json.dumps(to_document(snapshot())))
+
+
+def test_document_says_null_for_what_is_not() -> None:
+    """No pause, no takeover and no history are null, not absent."""
+    actual = to_document(snapshot(pause=None, paused=False, takeover=None, last_takeover=None))
+
+    assert [actual[key] for key in ("paused", "pause_record", "takeover", "last_takeover")] == [None] * 4
+    assert actual["acknowledged"] == []
+
+
+def test_history_document_keeps_the_order_of_phases_and_only_those_that_happened() -> None:
+    """A history line has the phases in their order, one that happened twice summed, in seconds."""
+    expected = {
+        "id": "19-beta",
+        "trigger": "probes",
+        "reason": "holder_down",
+        "from": "alpha",
+        "to": "beta",
+        "started_at": "2026-11-18T11:06:30.250000Z",
+        "ended_at": "2026-11-18T11:06:36.250000Z",
+        "result": "success",
+        "phases": {"detect_s": 3.0, "attach_s": 2.5, "link_s": 0.25},
+        "detail": "twice attached",
+    }
+    actual = history_document(LAST)
+
+    assert expected == actual
+    assert list(expected["phases"]) == list(actual["phases"])
+
+
+def test_paused_is_null_when_the_pause_has_ended() -> None:
+    """A pause record whose time is over is still published for the peers, but nobody is paused."""
+    actual = to_document(snapshot(paused=False))
+
+    assert actual["paused"] is None
+    assert actual["pause_record"] is not None
+
+
+def test_pause_in_force_is_the_one_that_ends_last() -> None:
+    """Of the group's pause and the member's own, the later end holds; one without an end ends last."""
+    longer = replace(PAUSE, until=WALL + 7200, local=True)
+    endless = replace(PAUSE, until=None, local=True)
+    resumed = replace(PAUSE, kind=PauseKind.RESUME, until=None, local=True)
+
+    assert longer == pause_in_force(snapshot(local_pause=longer))
+    assert endless == pause_in_force(snapshot(local_pause=endless))
+    assert pause_in_force(snapshot(local_pause=resumed)) == PAUSE
+    assert pause_in_force(snapshot(pause=None, local_pause=None)) is None
+
+
+def test_local_pause_is_shown_but_not_offered_to_peers() -> None:
+    """A local pause makes `paused`, and never reaches `pause_record`, which peers adopt."""
+    local = replace(PAUSE, local=True)
+    actual = to_document(snapshot(pause=None, local_pause=local))
+
+    assert actual["paused"]["local"] is True
+    assert actual["pause_record"] is None
+
+
+def test_pause_answer_names_who_has_the_record() -> None:
+    """This member has its own record at once; a peer counts when it publishes the same one."""
+    older = replace(PAUSE, at=PAUSE.at - 5)
+    unlike = replace(PAUSE, kind=PauseKind.RESUME, until=None)
+    peers = tuple(
+        Peer(member=MemberName(name), reachable=True, pause=record)
+        for name, record in (
+            ("same", replace(PAUSE, at=PAUSE.at + 1e-6)),
+            ("older", older),
+            ("unlike", unlike),
+            ("none", None),
+        )
+    )
+
+    assert pause_answer(PAUSE, snapshot(peers=peers))["acknowledged"] == ["beta", "same"]
+    assert pause_answer(replace(PAUSE, local=True), snapshot(peers=peers))["acknowledged"] == ["beta"]
+    assert pause_answer(PAUSE, None)["acknowledged"] == []
+    assert pause_answer(None, snapshot())["pause_record"] is None
+    assert pause_answer(unlike, snapshot())["paused"] is None
+
+
+def test_peer_reads_what_another_member_wrote() -> None:
+    """A peer read from a document is what that member's snapshot said."""
+    expected = Peer(
+        member=MemberName("beta"),
+        reachable=True,
+        role="taking",
+        version="0.1.0",
+        config_hash="c0ffee",
+        paused=True,
+        pause=PAUSE,
+        takeover_trigger="probes",
+        last_takeover_trigger="probes",
+        last_takeover_ended_wall=WALL - 4,
+    )
+
+    assert expected == peer_from_document(document(), "beta", group="orders")
+
+
+def test_record_is_the_same_however_often_it_is_passed_on() -> None:
+    """A time that was written once keeps its text on every further hop: no record grows by travelling."""
+    first = time_text(1_795_000_000.123456789)
+    text = first
+    for _ in range(5):
+        text = time_text(peer_from_document(document(pause_record={**RECORD, "at": text}), "beta").pause.at)
+
+    assert first == text
+
+
+def test_peer_ignores_what_it_does_not_know() -> None:
+    """Fields of a later version change nothing, fields that are absent say nothing."""
+    minimal = {"schema": 1, "member": "beta", "new": {"deep": [1]}}
+
+    assert Peer(member=MemberName("beta"), reachable=True) == peer_from_document(minimal, "beta")
+
+
+RECORD = {"kind": "pause", "at": WALL_TEXT}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"schema": 2},
+        {"schema": True},
+        {"schema": "1"},
+        {"schema": None},
+        {"member": "alpha"},
+        {"member": 5},
+        {"group": "payments"},
+        {"role": 5},
+        {"role": ["active"]},
+        {"config_hash": {}},
+        {"paused": True},
+        {"paused": "yes"},
+        {"pause_record": []},
+        {"pause_record": {}},
+        {"pause_record": {"kind": "stop", "at": WALL_TEXT}},
+        {"pause_record": {"kind": "pause", "at": WALL}},
+        {"pause_record": {"kind": "pause", "at": "yesterday"}},
+        {"pause_record": {"kind": "pause", "at": "2026-11-18T11:06:40"}},
+        {"pause_record": {"kind": "pause", "at": "9999-12-31T23:59:59.999999Z"}},
+        {"pause_record": {**RECORD, "until": "9999-12-31T23:59:59.999999Z"}},
+        {"pause_record": {**RECORD, "until": "0001-01-01T00:00:00+14:00"}},
+        {"pause_record": {**RECORD, "local": 1}},
+        {"pause_record": {**RECORD, "reason": 1}},
+        {"takeover": "probes"},
+        {"takeover": {"trigger": 1}},
+        {"last_takeover": {"trigger": "probes", "ended_at": 1}},
+    ],
+    ids=repr,
+)
+def test_hostile_document_is_not_ours(changes: dict) -> None:
+    """A known field of a wrong type, another schema, member or group is no answer of this peer."""
+    expected = Peer(member=MemberName("beta"), reachable=False)
+
+    assert expected == peer_from_document(document(**changes), "beta", group="orders")
+
+
+@pytest.mark.parametrize("whole", [None, 1, "x", [], float("nan"), [{}]], ids=repr)
+def test_anything_but_an_object_is_not_ours(whole: object) -> None:
+    """A JSON value that is no object is no answer."""
+    assert Peer(member=MemberName("beta"), reachable=False) == peer_from_document(whole, "beta")
+
+
+def test_peer_texts_are_bounded_and_printable() -> None:
+    """A peer's texts are cut, and lose what could forge a log line or break the encoding of ours."""
+    hostile = {**RECORD, "reason": "a\nb\x1b[2J\ud800" + "x" * 10_000, "by": "r\0oot"}
+    peer = peer_from_document(document(pause_record=hostile), "beta")
+
+    assert peer.pause.reason.startswith("ab[2Jxxx")
+    assert len(peer.pause.reason) <= 500
+    assert peer.pause.by == "root"
+
+
+def test_what_was_taken_from_a_peer_can_be_written_again() -> None:
+    """The latest time that is accepted from a peer does not break this member's own /status."""
+    latest = {**RECORD, "until": "9998-12-31T23:59:59Z"}
+    peer = peer_from_document(document(pause_record=latest), "beta")
+    actual = to_document(snapshot(pause=peer.pause))
+
+    assert actual["paused"]["until"].startswith("9998-12-31T23:59:59")
