@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from eni_failover.adapters.ec2_client import Ec2Client, RequestReport, Ticket
 from eni_failover.adapters.ec2_errors import CONNECTION, DRY_RUN, attach_verdict, verdict_of
+from eni_failover.adapters.ec2_model import Operation
 from eni_failover.adapters.ec2_views import (
     macs_of,
     read_enis,
@@ -109,7 +110,7 @@ class Ec2:
         began_at = self._clock()
         try:
             pages = await self._pages(
-                "DescribeNetworkInterfaces",
+                Operation.DESCRIBE_ENIS,
                 "NetworkInterfaces",
                 lambda client, more: client.describe_network_interfaces(
                     Filters=[{"Name": "network-interface-id", "Values": list(eni_ids)}],
@@ -129,7 +130,7 @@ class Ec2:
         began_at = self._clock()
         try:
             pages = await self._pages(
-                "DescribeInstances",
+                Operation.DESCRIBE_INSTANCES,
                 "Reservations",
                 lambda client, more: client.describe_instances(
                     Filters=[{"Name": "instance-id", "Values": list(instance_ids)}], MaxResults=_PAGE, **more
@@ -150,7 +151,8 @@ class Ec2:
         kinds: Any = [instance_type]  # the stub lists the types of its day
         try:
             answer = await self._calls.ask(
-                "DescribeInstanceTypes", lambda client: client.describe_instance_types(InstanceTypes=kinds)
+                Operation.DESCRIBE_INSTANCE_TYPES,
+                lambda client: client.describe_instance_types(InstanceTypes=kinds),
             )
         except AdapterError:
             return None
@@ -164,7 +166,7 @@ class Ec2:
         """
         try:
             await self._calls.call(
-                "AttachNetworkInterface",
+                Operation.ATTACH,
                 lambda client: client.attach_network_interface(
                     NetworkInterfaceId=eni_id,
                     InstanceId=instance_id,
@@ -184,7 +186,7 @@ class Ec2:
         return await self._mutate(
             Mutation.ATTACH,
             eni_id,
-            "AttachNetworkInterface",
+            Operation.ATTACH,
             lambda client: client.attach_network_interface(
                 NetworkInterfaceId=eni_id,
                 InstanceId=instance_id,
@@ -202,7 +204,7 @@ class Ec2:
         return await self._mutate(
             Mutation.DETACH,
             eni_id,
-            "DetachNetworkInterface",
+            Operation.DETACH,
             lambda client: client.detach_network_interface(AttachmentId=attachment_id, Force=force),
         )
 
@@ -211,7 +213,7 @@ class Ec2:
         return await self._mutate(
             Mutation.STOP,
             instance_id,
-            "StopInstances",
+            Operation.STOP,
             lambda client: client.stop_instances(InstanceIds=[instance_id], Force=True),
         )
 
@@ -220,7 +222,7 @@ class Ec2:
         return await self._mutate(
             Mutation.KEEP_ON_TERMINATION,
             eni_id,
-            "ModifyNetworkInterfaceAttribute",
+            Operation.MODIFY_ENI,
             lambda client: client.modify_network_interface_attribute(
                 NetworkInterfaceId=eni_id,
                 Attachment={"AttachmentId": attachment_id, "DeleteOnTermination": False},
@@ -231,7 +233,7 @@ class Ec2:
         self,
         mutation: Mutation,
         target: str,
-        operation: str,
+        operation: Operation,
         send: Callable[[EC2Client], Mapping[str, Any]],
         *,
         verdict: Callable[[AdapterError], Verdict] = verdict_of,
@@ -270,7 +272,7 @@ class Ec2:
         )
 
     async def _pages(
-        self, operation: str, key: str, page: Callable[[EC2Client, dict[str, Any]], _Answer]
+        self, operation: Operation, key: str, page: Callable[[EC2Client, dict[str, Any]], _Answer]
     ) -> list[_Answer]:
         """All pages of a describe; an answer without the list asked for is no answer."""
         pages: list[_Answer] = []
@@ -288,7 +290,7 @@ class Ec2:
 
     async def _page(
         self,
-        operation: str,
+        operation: Operation,
         page: Callable[[EC2Client, dict[str, Any]], _Answer],
         more: dict[str, Any],
     ) -> _Answer:

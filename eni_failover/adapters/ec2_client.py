@@ -33,6 +33,7 @@ from tenacity.stop import stop_base
 
 from eni_failover.adapters.credentials import CredentialKeeper, exempt_imds_from_proxies, keep_credentials
 from eni_failover.adapters.ec2_errors import CALL_ERRORS, CONNECTION, TIMEOUT, is_about_credentials, translate
+from eni_failover.adapters.ec2_model import Operation, trim_model
 from eni_failover.errors import AdapterError, InvariantError, TerminalError, TransientError, UnansweredError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ _T = TypeVar("_T")
 class RequestReport:
     """One attempt: `operation` as in CloudTrail; `code` is ok, EC2's own, `timeout` or `connection`."""
 
-    operation: str
+    operation: Operation
     code: str
     seconds: float
 
@@ -172,7 +173,7 @@ class Ec2Client:
 
     async def call(
         self,
-        operation: str,
+        operation: Operation,
         send: Callable[[EC2Client], _Answer],
         *,
         ticket: Ticket | None = None,
@@ -195,7 +196,7 @@ class Ec2Client:
         self._report(operation, OK, started)
         return answer
 
-    async def ask(self, operation: str, send: Callable[[EC2Client], _Answer]) -> _Answer:
+    async def ask(self, operation: Operation, send: Callable[[EC2Client], _Answer]) -> _Answer:
         """A call that changes nothing, tried up to three times, all retries within one second.
 
         Raises the last attempt's AdapterError.
@@ -220,7 +221,7 @@ class Ec2Client:
         if self._client is not None:
             self._client.close()
 
-    def _report(self, operation: str, code: str, started: float) -> None:
+    def _report(self, operation: Operation, code: str, started: float) -> None:
         self._on_request(RequestReport(operation=operation, code=code, seconds=self._clock() - started))
 
     def _ready(self) -> tuple[EC2Client, CredentialKeeper]:
@@ -229,9 +230,10 @@ class Ec2Client:
         return self._client, self._keeper
 
     def _build(self) -> tuple[EC2Client, CredentialKeeper]:
-        """Runs in a thread: boto3 reads and checks about three megabytes of EC2's model."""
+        """Runs in a thread: boto3 reads and checks megabytes of EC2's model."""
         try:
             session = Session()
+            trim_model(session)
             # botocore itself knows AWS_DEFAULT_REGION only.
             region = os.environ.get("AWS_REGION") or session.get_config_variable("region") or self._region
             keeper = keep_credentials(session, wall=self._wall)

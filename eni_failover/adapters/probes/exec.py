@@ -13,7 +13,6 @@ Not guaranteed: what the program leaves running in the background when it exits 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 from subprocess import DEVNULL, Popen
@@ -23,7 +22,8 @@ from eni_failover.adapters.probes.spec import ExecSettings, Target
 from eni_failover.core.words import Answer
 
 EXIT_UNKNOWN = 3
-_REAP_TIMEOUT = 1.0
+_REAP_POLLS = 500
+_REAP_PAUSE = 0.002
 _KEPT_BACK = frozenset(
     {
         "AWS_ACCESS_KEY_ID",
@@ -101,8 +101,9 @@ async def _kill(process: Popen[bytes]) -> None:
     # start_new_session made the program the leader of a group with its own pid as the id; not yet
     # reaped, it keeps that id from anybody else.
     os.killpg(process.pid, signal.SIGKILL)
-    # Bounded, because a process in uninterruptible sleep dies only later; the next Popen reaps it.
-    with contextlib.suppress(TimeoutError, OSError):
-        async with asyncio.timeout(_REAP_TIMEOUT):
-            await _wait(process)
-    process.poll()
+    # Polled, because there may be no descriptor left for a pidfd. A program in uninterruptible sleep
+    # dies only later; the next Popen reaps it.
+    for _ in range(_REAP_POLLS):
+        if process.poll() is not None:
+            break
+        await asyncio.sleep(_REAP_PAUSE)

@@ -96,5 +96,5 @@ class IcmpProbe:
                 except (DestinationUnreachable, TimeExceeded) as error:
                     return ProbeResult(answer=Answer.DOWN, answered=False, detail=str(error))
                 except ICMPError:
-                    continue  # a redirect, or our own request on loopback: no answer yet
+                    continue  # a redirect, say: no answer yet
                 return ProbeResult(answer=Answer.UP, answered=True, detail="echo reply")
