@@ -1,1 +1,25 @@
-"""The program's entry: `eni-failover` and `python -m eni_failover`."""
+"""The program's entry: `eni-failover` and `python -m eni_failover`.
+
+Owns one choice: `run` is answered without importing typer and rich, everything else by `cli.app`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Does what the arguments (default: the process's own) say; the exit status."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["run"]:
+        from eni_failover.cli.run import main as run  # noqa: PLC0415 - only what this command needs
+
+        return run(words[1:])
+    from eni_failover.cli.app import main as command  # noqa: PLC0415 - not for the daemon
+
+    return command(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

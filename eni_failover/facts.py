@@ -7,21 +7,43 @@ interface limit (once), and the DryRun of attach (every half minute). Each new a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+import structlog
+
 from eni_failover.core.model import InstanceSurvey, Local
 from eni_failover.core.policy import EniId, InstanceId, Policy
+from eni_failover.errors import AdapterError
 
 PERMISSION_INTERVAL = 30.0
 LIMIT_RETRY = 60.0
 
 
+class Surveyed(Protocol):
+    """What a describe of instances gave."""
+
+    @property
+    def survey(self) -> InstanceSurvey:
+        """The survey; empty and not answered when the call failed."""
+        ...
+
+    @property
+    def error(self) -> AdapterError | None:
+        """Why there was no answer."""
+        ...
+
+    @property
+    def macs(self) -> Mapping[InstanceId, tuple[str, ...]]:
+        """The MACs of each instance's ENIs."""
+        ...
+
+
 class Ec2Reads(Protocol):
     """The reading calls used here; each is bounded in time by the adapter and never raises."""
 
-    async def describe_instances(self, instance_ids: tuple[InstanceId, ...]) -> InstanceSurvey:
+    async def describe_instances(self, instance_ids: tuple[InstanceId, ...]) -> Surveyed:
         """The members' instances."""
         ...
 
@@ -48,13 +70,16 @@ class SlowFacts:
     ) -> None:
         self.instances = InstanceSurvey(began_at=clock(), answered=False, instances=())
         self.local = Local(zone=zone)
-        self._ec2 = ec2
+        self._macs: tuple[str, ...] = ()
+        self.ec2 = ec2
         self._policy = policy
         self._clock = clock
         self._wake = wake
+        self._log = structlog.get_logger()
+        self._error = ""
         self._due_at = clock()
         self._due = asyncio.Event()
-        self._instance_type = asyncio.Event()
+        self._known = asyncio.Event()
 
     def replace_policy(self, policy: Policy) -> None:
         """From now on asks about these members and ENIs."""
@@ -67,6 +92,11 @@ class SlowFacts:
             self._due_at = at
             self._due.set()
 
+    async def own_macs(self) -> tuple[str, ...]:
+        """The MACs of this instance's ENIs, as soon as EC2 has told them."""
+        await self._known.wait()
+        return self._macs
+
     async def run(self) -> None:
         """Keeps the facts fresh until cancelled."""
         async with asyncio.TaskGroup() as group:
@@ -78,12 +108,25 @@ class SlowFacts:
         while True:
             await self._until_due()
             ids = tuple(member.instance_id for member in self._policy.members)
-            self.instances = await self._ec2.describe_instances(ids)
+            surveyed = await self.ec2.describe_instances(ids)
+            self._report(surveyed.error)
+            self.instances = surveyed.survey
+            self._macs = surveyed.macs.get(self._policy.me.instance_id, self._macs)
             # The next pass says when to look again; without one, not before a second.
             self._due_at = max(self._due_at, self._clock() + 1.0)
-            if self._own_type():
-                self._instance_type.set()
+            if self.instances.find(self._policy.me.instance_id) is not None:
+                self._known.set()
             self._wake()
+
+    def _report(self, error: AdapterError | None) -> None:
+        word = "" if error is None else f"{type(error).__name__} {error.code}"
+        if word == self._error:
+            return
+        self._error = word
+        if error is None:
+            self._log.info("ec2.instances_known_again")
+        else:
+            self._log.warning("ec2.instances_unknown", code=error.code, error=str(error))
 
     async def _until_due(self) -> None:
         while (left := self._due_at - self._clock()) > 0:
@@ -99,9 +142,9 @@ class SlowFacts:
         return instance.instance_type if instance else ""
 
     async def _learn_limit(self) -> None:
-        await self._instance_type.wait()
+        await self._known.wait()
         while self.local.max_interfaces is None:
-            limit = await self._ec2.max_interfaces(self._own_type())
+            limit = await self.ec2.max_interfaces(self._own_type())
             if limit is None:
                 await asyncio.sleep(LIMIT_RETRY)
                 continue
@@ -110,7 +153,7 @@ class SlowFacts:
 
     async def _watch_permission(self) -> None:
         while True:
-            allowed = await self._ec2.may_attach(
+            allowed = await self.ec2.may_attach(
                 eni_id=self._policy.eni_ids[0],
                 instance_id=self._policy.me.instance_id,
                 device_index=self._policy.device_index or 1,

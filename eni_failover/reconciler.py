@@ -102,7 +102,11 @@ class Links(Protocol):
 class Listener(Protocol):
     """Whoever is told what passes found: metrics, hooks, the role file, systemd, the probes."""
 
-    def pass_ended(self, view: Snapshot, state: State, seconds: float, *, good: bool) -> None:
+    def published(self, view: Snapshot, state: State) -> None:
+        """A pass has decided; nothing of it has been done yet."""
+        ...
+
+    def pass_ended(self, seconds: float, wall: float, *, good: bool) -> None:
         """A pass has ended; `good` when everything it asked was answered."""
         ...
 
@@ -152,7 +156,7 @@ class Reconciler:
         self.pass_ended_at = clock()
         self.on_answer: Callable[[RequestAnswer], None] = _nobody
         self._version = version
-        self._ec2 = ec2
+        self.ec2 = ec2
         self._facts = facts
         self._links = links
         self._peers = peers
@@ -236,9 +240,8 @@ class Reconciler:
             await self._publish(View(self.state, obs, self.policy), decision)
             self._inbox.outcomes += await self._act(decision, obs)
             self.pass_ended_at = self._clock()
-            if self.snapshot is not None:
-                seconds = self.pass_ended_at - began_at
-                self._listener.pass_ended(self.snapshot, self.state, seconds, good=obs.enis.answered)
+            seconds = self.pass_ended_at - began_at
+            self._listener.pass_ended(seconds, self._wall(), good=obs.enis.answered)
 
     def _change_policy(self) -> None:
         policy = self._next_policy
@@ -263,7 +266,7 @@ class Reconciler:
 
     async def _observe(self) -> Observation:
         if self._clock() >= self._decision.describe_at and not self._inbox.outcomes:
-            surveyed = await self._ec2.describe_enis(self.policy.eni_ids)
+            surveyed = await self.ec2.describe_enis(self.policy.eni_ids)
             self._enis = surveyed.survey
             self._report_describe(surveyed.error)
         inbox, self._inbox = self._inbox, Inbox(attempts=[], requests=[], outcomes=[], taken=[])
@@ -312,6 +315,7 @@ class Reconciler:
         self.snapshot = snapshot(
             view, version=self._version, last=self._line, last_takeover=self._last_takeover
         )
+        self._listener.published(self.snapshot, self.state)
         for answer in decision.answers:
             self.on_answer(answer)
         for taken in self._taken:
@@ -348,18 +352,18 @@ class Reconciler:
     async def _make(self, call: Call) -> Outcome:
         match call:
             case Detach():
-                return await self._ec2.detach(
+                return await self.ec2.detach(
                     eni_id=call.eni_id, attachment_id=call.attachment_id, force=call.force
                 )
             case Attach():
                 me = self.policy.me.instance_id
-                return await self._ec2.attach(
+                return await self.ec2.attach(
                     eni_id=call.eni_id, instance_id=me, device_index=call.device_index
                 )
             case StopInstance():
-                return await self._ec2.stop_instance(call.instance_id)
+                return await self.ec2.stop_instance(call.instance_id)
             case KeepOnTermination():
-                return await self._ec2.keep_on_termination(
+                return await self.ec2.keep_on_termination(
                     eni_id=call.eni_id, attachment_id=call.attachment_id
                 )
             case _:

@@ -45,6 +45,7 @@ class Fake:
     """A probe that plays a script of (answer or exception, seconds); the last entry repeats."""
 
     script: list[tuple[Answer | Exception, float]] = field(default_factory=lambda: [(UP, 0.0)])
+    cleanup: float = 0.0  # seconds that it takes to end when cancelled
     asked: list[tuple[float, str]] = field(default_factory=list)
     cancelled: int = 0
     closed: int = 0
@@ -59,6 +60,7 @@ class Fake:
             await asyncio.sleep(seconds)
         except asyncio.CancelledError:
             self.cancelled += 1
+            await asyncio.sleep(self.cleanup)
             raise
         finally:
             self.running -= 1
@@ -177,17 +179,18 @@ def test_up_down_up_is_fast_from_the_first_difference_to_the_first_agreement():
 
 
 def test_unknown_answers_do_not_switch_the_interval():
-    """Verdict up, answers up unknown: slow stays slow. Answers up DOWN unknown: fast stays fast."""
+    """Verdict up, answers unknown, or up unknown: slow stays slow. Up DOWN unknown: fast stays fast."""
 
     async def scenario(script):
         fake = Fake(script)
         await holder_world(fake, UP).run_until(22.5)
         return fake.starts
 
+    blind = play(lambda: scenario([(UNKNOWN, 0.0)]))
     slow = play(lambda: scenario([(UP, 0.0), (UNKNOWN, 0.0)]))
     fast = play(lambda: scenario([(UP, 0.0), (DOWN, 0.0), (UNKNOWN, 0.0)]))
 
-    assert slow == [0.0, 10.0, 20.0]
+    assert blind == slow == [0.0, 10.0, 20.0]
     assert [0.0, *(10.0 + count for count in range(13))] == fast
 
 
@@ -386,6 +389,73 @@ def test_a_holder_that_goes_and_comes_back_during_one_attempt_is_asked_anew():
     assert play(scenario) == ([(0.0, "beta"), (0.4, "beta")], [UP])
 
 
+def test_a_holder_that_changes_again_while_the_old_attempt_still_ends():
+    """The attempt on beta needs 0.3 s to end when gamma comes, then beta again: no overlap."""
+
+    async def scenario():
+        fake = Fake([(DOWN, 0.9), (UP, 0.0)], cleanup=0.3)
+        world = holder_world(fake, UP)
+        world.at(0.4, world.prober.target, GAMMA)
+        world.at(0.5, world.prober.target, BETA)
+        await world.run_until(1)
+        return fake.asked, [attempt.started_at for attempt in world.attempts]
+
+    assert play(scenario) == ([(0.0, "beta"), (0.7, "beta")], [0.7])
+
+
+def test_a_holder_that_changes_while_a_timeout_is_cleaned_up():
+    """The deadline has passed and the attempt is ending: its answer is about the old holder."""
+
+    async def scenario():
+        fake = Fake([(DOWN, HANG), (UP, 0.0)], cleanup=0.25)
+        world = holder_world(fake, UP)
+        world.at(1.125, world.prober.target, GAMMA)
+        await world.run_until(2)
+        return fake.asked, [attempt.member for attempt in world.attempts]
+
+    assert play(scenario) == ([(0.0, "beta"), (1.25, "gamma")], ["gamma"])
+
+
+def test_nothing_of_the_old_holder_is_remembered():
+    """Beta answered DOWN and unknown; gamma's first unknown wakes, and does not make its probe hurry."""
+
+    async def scenario():
+        fake = Fake([(DOWN, 0.0), (UNKNOWN, 0.0)])
+        world = holder_world(fake, UP)
+        world.at(1.5, world.prober.target, GAMMA)
+        world.at(1.5, world.prober.settle, {"web": UNKNOWN})
+        world.at(1.75, world.prober.settle, {"web": UP})
+        await world.run_until(12)
+        return fake.asked, world.wakes
+
+    assert play(scenario) == (
+        [(0.0, "beta"), (1.0, "beta"), (1.5, "gamma"), (11.5, "gamma")],
+        [0.0, 1.0, 1.5, 11.5],
+    )
+
+
+def test_a_clock_that_is_a_little_behind_the_timers_doubles_no_attempt():
+    """Timers may fire a shade early: the slot is taken then, and taken once."""
+
+    async def scenario():
+        fake = Fake()
+        world = World((spec(interval=0.125),), {"web": fake})
+        world.prober = Prober(
+            (spec(interval=0.125),),
+            me=ALPHA,
+            clock=lambda: world.loop.time() * (1 - 1e-6),
+            on_attempt=world.note,
+            wake=lambda: None,
+            make=lambda one: fake,
+        )
+        world.prober.target(BETA)
+        world.prober.settle({"web": UP})
+        await world.run_until(1.2)
+        return [round(start, 3) for start in fake.starts]
+
+    assert play(scenario) == [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125]
+
+
 def test_no_holder_any_more_stops_the_running_attempt():
     """The ENI came here: the attempt on its old holder is cancelled and nothing follows."""
 
@@ -445,7 +515,7 @@ def test_a_bug_in_a_probe_is_unknown_and_logged_once_per_change():
 
     async def scenario():
         secret = ValueError("Bearer s3cret")
-        fake = Fake([(secret, 0.0), (secret, 0.0), (KeyError("x"), 0.0), (UP, 0.0), (secret, 0.0)])
+        fake = Fake([(secret, 0.0), (secret, 0.0), (KeyError("x"), 0.0), (UP, 0.0), (KeyError("x"), 0.0)])
         world = holder_world(fake)
         with structlog.testing.capture_logs() as logs:
             await world.run_until(4.5)
@@ -461,7 +531,7 @@ def test_a_bug_in_a_probe_is_unknown_and_logged_once_per_change():
     assert not attempts[0].answered
     assert [
         {"event": "probe.crashed", "log_level": "error", "probe": "web", "error": error}
-        for error in ("ValueError", "KeyError", "ValueError")
+        for error in ("ValueError", "KeyError", "KeyError")
     ] == logs
     assert where.startswith(__file__)
 

@@ -1,7 +1,7 @@
 """The EC2 calls this program makes, and boto3's model of EC2 cut down to them.
 
-Owns the list of operations. Must not know parameters or answers. Does not guarantee anything when
-botocore changes its model files: then nothing is cut, or the client says what it misses.
+Owns the list of operations. Must not know parameters or answers. Does not guarantee that a later
+botocore keeps its model files in this shape: the tests would say so.
 
 boto3 keeps EC2's whole model in memory: some 700 operations. With the ones that are used, the daemon
 holds about 15 MB less and starts 0.1 s sooner (measured with botocore 1.44).

@@ -11,7 +11,7 @@ from eni_failover.core import health as healths
 from eni_failover.core import outcomes, pause
 from eni_failover.core.fitness import is_impaired, why_not_fit
 from eni_failover.core.group import CONFIRM_AFTER, View
-from eni_failover.core.model import Eni, Mutation, Observation, Presence, TakeoverRequest, Verdict
+from eni_failover.core.model import Attempt, Eni, Mutation, Observation, Presence, TakeoverRequest, Verdict
 from eni_failover.core.policy import MemberName, Policy
 from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen
 from eni_failover.core.words import Answer, Scope, Trigger
@@ -91,8 +91,9 @@ def _holder(view: View) -> State:
         if survey.answered:
             state = replace(state, last_answer_at=survey.began_at)
         return state
-    at_start = state.last_answer_at is None
-    state = replace(state, last_answer_at=survey.began_at)
+    at_start = state.known_at is None
+    known_at = survey.began_at if state.known_at is None else state.known_at
+    state = replace(state, last_answer_at=survey.began_at, known_at=known_at)
     state = replace(state, here=tuple(eni.eni_id for eni in view.usable if view.is_attached_here(eni)))
     attachment = view.holder_attachment
     if view.holder is None or attachment is None:
@@ -134,7 +135,7 @@ def _had(view: View, holder: MemberName, *, at_start: bool) -> Durable:
 def is_operators(view: View, holder: MemberName) -> bool:
     """Whether that member says that an operator brought the group to it."""
     peer = next((one for one in view.obs.peers if one.member == holder), None)
-    return peer is not None and Trigger.MANUAL in {peer.takeover_trigger, peer.last_takeover_trigger}
+    return peer is not None and Trigger.MANUAL == (peer.takeover_trigger or peer.last_takeover_trigger)
 
 
 def _target(view: View, scope: Scope) -> MemberName | None:
@@ -158,27 +159,36 @@ def _probes(view: View) -> State:
                 continue
             if probe.scope is Scope.HOLDER and attempt.answered and tenure is not None:
                 tenure = replace(tenure, answered=True)
-            if not healths.is_spoilt(attempt, view.obs.stalls):
-                health = healths.advance(health, attempt, probe)
-        if probe.scope is Scope.HOLDER and health.verdict is Answer.UP and tenure is not None:
-            tenure = replace(tenure, proven=True)
+            if _is_spoilt(view, attempt):
+                continue
+            health = healths.advance(health, attempt, probe)
+            if probe.scope is Scope.HOLDER and attempt.answer is health.verdict is Answer.UP and tenure:
+                tenure = replace(tenure, proven=True)
         standing.append(health)
     return replace(state, health=tuple(standing), tenure=tenure)
 
 
+def _is_spoilt(view: View, attempt: Attempt) -> bool:
+    """Whether a stall, told now or already over when the attempt ended, may have made its failure."""
+    stalled_at = view.state.stalled_at
+    late = stalled_at is not None and attempt.started_at <= stalled_at and attempt.answer is not Answer.UP
+    return late or healths.is_spoilt(attempt, view.obs.stalls)
+
+
 def _instances(view: View) -> State:
     survey, holder = view.obs.instances, view.holder
+    state = replace(view.state, instances=survey) if survey.answered else view.state
     if holder is None or view.i_hold:
-        return replace(view.state, unseen=None)
+        return replace(state, unseen=None)
     if not survey.answered or survey.find(view.policy.me.instance_id) is None:
-        return view.state
+        return state
     if survey.find(holder.instance_id) is not None:
-        return replace(view.state, unseen=None)
-    unseen = view.state.unseen
+        return replace(state, unseen=None)
+    unseen = state.unseen
     if unseen is None or unseen.instance_id != holder.instance_id:
-        return replace(view.state, unseen=Unseen(instance_id=holder.instance_id, since=survey.began_at))
+        return replace(state, unseen=Unseen(instance_id=holder.instance_id, since=survey.began_at))
     sure = unseen.sure or survey.began_at - unseen.since >= CONFIRM_AFTER
-    return replace(view.state, unseen=replace(unseen, sure=sure))
+    return replace(state, unseen=replace(unseen, sure=sure))
 
 
 def _unowned(view: View) -> State:

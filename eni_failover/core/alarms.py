@@ -90,11 +90,17 @@ def _instances_at(view: View, decision: Decision) -> float:
     if not survey.answered:
         return min(steady, survey.began_at + INSTANCES_SPACING)
     times = [steady]
-    unseen = view.state.unseen
+    unseen, moved_at = view.state.unseen, view.state.moved_at
+    if moved_at is not None and survey.began_at < moved_at + CONFIRM_AFTER:
+        # What an instance has room for changes with every move.
+        times.append(moved_at + CONFIRM_AFTER)
     if unseen is not None and not unseen.sure:
         times.append(unseen.since + CONFIRM_AFTER)
     takeover = view.takeover
     if takeover is not None and takeover.fence_began_at is not None and takeover.fenced_at is None:
+        times.append(survey.began_at + INSTANCES_SPACING)
+    if takeover is not None and takeover.trigger is Trigger.EC2 and not takeover.committed:
+        # Row 9 is asked again until the point of no return, and not on an old answer.
         times.append(survey.began_at + INSTANCES_SPACING)
     if decision.action is Action.CONFIRM and survey.began_at <= view.now - INSTANCES_SPACING:
         times.append(view.now)

@@ -90,7 +90,9 @@ def ec2(view: View) -> Candidate | None:
     if holder is None or attachment is None or view.i_hold:
         return None
     survey, unseen = view.obs.instances, view.state.unseen
-    instance = survey.find(holder.instance_id) if survey.answered else None
+    if not survey.answered:
+        return None
+    instance = survey.find(holder.instance_id)
     if instance is not None and instance.state.is_ended:
         reason = Reason.HOLDER_STOPPED
     elif unseen is not None and unseen.sure and unseen.instance_id == holder.instance_id:

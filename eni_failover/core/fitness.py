@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eni_failover.core.group import View
+from eni_failover.core.group import CONFIRM_AFTER, View
 from eni_failover.core.model import Instance, InstanceState
 from eni_failover.core.policy import EniId
 from eni_failover.core.state import Takeover
@@ -16,13 +16,12 @@ from eni_failover.core.words import Answer, Reason, Scope
 
 LEAST_INTERFACES = 2  # every EC2 instance type allows at least this many (DescribeInstanceTypes)
 LAST_INDEX = 31  # beyond any instance type's limit on one network card
-ANSWER_INTERVALS = 3
 STALL_MEMORY = 1.0  # a stall this recent leaves doubt about everything seen since
 
 
 def me(view: View) -> Instance | None:
     """This member's own instance in the newest answer, None when it is not in it."""
-    return view.obs.instances.find(view.policy.me.instance_id) if view.obs.instances.answered else None
+    return view.instances.find(view.policy.me.instance_id)
 
 
 def why_not_able(view: View) -> Reason | None:
@@ -34,7 +33,7 @@ def obstacles(view: View) -> Iterator[Reason]:
     """Everything that keeps this member from holding the group."""
     instance = me(view)
     answered_at = view.state.last_answer_at
-    if answered_at is None or view.now - answered_at > ANSWER_INTERVALS * view.policy.observe_interval:
+    if answered_at is None or not view.is_recent(answered_at):
         yield Reason.EC2_SILENT
     if instance is None or instance.state is not InstanceState.RUNNING:
         yield Reason.INSTANCE_NOT_RUNNING
@@ -103,11 +102,14 @@ def is_impaired(view: View) -> bool:
     """Whether this member is known unfit, as opposed to not yet known fit after a start.
 
     Row 11 forgives a loss to a member that was unfit. A daemon that has just started knows nothing
-    of its probes or of EC2 yet, and its own stalls are its own: neither may undo an operator's
-    takeover by a failback.
+    of its probes or of EC2 yet, its own stalls are its own, and a look at the instances from before
+    the last move still counts the ENI that has just left: none may undo an operator's takeover.
     """
     if Answer.DOWN in view.verdicts(Scope.SELF):
         return True
     if view.state.last_answer_at is None or me(view) is None:
         return False
-    return why_not_able(view) is not None
+    moved_at = view.state.moved_at
+    counted = moved_at is None or view.instances.began_at >= moved_at + CONFIRM_AFTER
+    room = set() if counted and not view.is_moving else {Reason.NO_SLOT, Reason.NO_INDEX}
+    return any(one not in room for one in obstacles(view))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from eni_failover.core.model import Attachment, AttachmentStatus, Eni, Observation, Presence
+from eni_failover.core.model import Attachment, AttachmentStatus, Eni, InstanceSurvey, Observation, Presence
 from eni_failover.core.policy import EniId, Member, Policy
 from eni_failover.core.state import Sight, State, Takeover
 from eni_failover.core.words import Answer, Scope
@@ -17,6 +17,7 @@ from eni_failover.core.words import Answer, Scope
 CONFIRM_AFTER = 2.0  # two answers this far apart before an absence is believed (row 9)
 RESCUE_AFTER = 60.0  # row 6: from then on whoever is running attaches
 LAST_HOLDER_AFTER = 10.0  # row 6: the member that last had the ENI comes after all others
+ANSWER_INTERVALS = 3  # of observe_interval: for so long an answer of EC2 is still knowledge
 FIRST_TURN_AFTER = 2.0  # row 6: a takeover of another member may be between detach and attach
 
 
@@ -37,6 +38,18 @@ class View:
     def takeover(self) -> Takeover | None:
         """This member's takeover under way."""
         return self.state.durable.takeover
+
+    @property
+    def instances(self) -> InstanceSurvey:
+        """The newest look at the instances; a failed one takes the answer before it not back at once."""
+        newest, known = self.obs.instances, self.state.instances
+        if newest.answered or known is None:
+            return newest
+        return known if self.is_recent(known.began_at) else newest
+
+    def is_recent(self, answered_at: float) -> bool:
+        """Whether what EC2 said then still counts as known."""
+        return self.now - answered_at <= ANSWER_INTERVALS * self.policy.observe_interval
 
     def sight(self, eni_id: EniId) -> Sight | None:
         """Since when this ENI has been as it is."""

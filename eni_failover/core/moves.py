@@ -196,8 +196,7 @@ def _detach(view: View, eni: Eni, attachment: Attachment, move: Move) -> Next:
         return move, None, Reason.DETACHING
     if move.retry_at is not None and view.now < move.retry_at:
         return move, None, Reason.EC2_REFUSED
-    settled_at = None if move.detach_sent_at is None else move.detach_sent_at + view.policy.call_timeout
-    if not force and move.detach is not Sent.NO and settled_at is not None and view.now < settled_at:
+    if move.detach is not Sent.NO and view.obs.enis.began_at < _settled_at(view, move, force=force):
         return move, None, Reason.ANSWER_PENDING if move.detach is Sent.UNANSWERED else Reason.DETACHING
     accepted = move.detach is Sent.ACCEPTED
     move = replace(
@@ -210,6 +209,12 @@ def _detach(view: View, eni: Eni, attachment: Attachment, move: Move) -> Next:
     )
     call = Detach(eni_id=eni.eni_id, attachment_id=attachment.attachment_id, force=force)
     return move, call, Reason.FORCE_DETACH if force else Reason.DETACHING
+
+
+def _settled_at(view: View, move: Move, *, force: bool) -> float:
+    """From when on a describe must have begun to justify one more detach; force need not wait."""
+    sent_at = 0.0 if move.detach_sent_at is None else move.detach_sent_at
+    return sent_at if force else sent_at + view.policy.call_timeout
 
 
 def _attach(view: View, eni: Eni, move: Move, index: int | None) -> Next:

@@ -62,7 +62,7 @@ def _fence_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeove
 
 def _refused(view: View, move: Move, outcome: Outcome) -> Move:
     if outcome.not_sent:
-        return replace(move, retry_at=None)
+        return replace(move, retry_at=view.now + BACKOFF_FIRST)
     attempts = move.attempts + 1
     return replace(move, attempts=attempts, retry_at=view.now + backoff(attempts, view.obs.jitter))
 
@@ -75,21 +75,22 @@ def _detach_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeov
         move = replace(move, detach=Sent.ACCEPTED, bad_state=False, attempts=0)
         return replace(takeover.with_move(move), committed=True)
     if outcome.verdict is Verdict.UNANSWERED:
-        return takeover.with_move(move)
+        return takeover.with_move(replace(move, detach_sent_at=outcome.sent_at))
     # A refused repetition of an accepted detach takes nothing back.
     detach = Sent.ACCEPTED if move.detach is Sent.ACCEPTED else Sent.NO
-    began_at = move.detach_began_at
-    if outcome.not_sent and began_at == move.detach_sent_at:
-        began_at = None
     bad_state = move.bad_state or outcome.verdict is Verdict.BAD_STATE
+    # The force ladder counts from a detach that EC2 took, or refused as out of order.
+    began_at = move.detach_began_at if bad_state or detach is Sent.ACCEPTED else None
     move = replace(move, detach=detach, detach_began_at=began_at, bad_state=bad_state)
     return takeover.with_move(_refused(view, move, outcome))
 
 
 def _attach_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeover:
     move = next((one for one in takeover.moves if one.eni_id == outcome.target), None)
-    if move is None or outcome.verdict is Verdict.UNANSWERED:
+    if move is None:
         return takeover
+    if outcome.verdict is Verdict.UNANSWERED:
+        return takeover.with_move(replace(move, attach_sent_at=outcome.sent_at))
     if outcome.verdict is Verdict.ACCEPTED:
         move = replace(move, attach=Sent.ACCEPTED, attempts=0, retry_at=None)
         return replace(takeover.with_move(move), committed=True)
@@ -124,7 +125,8 @@ def _detach_seen(view: View, move: Move, eni: Eni) -> tuple[Move, bool]:
     if not untouched:
         return replace(move, detach=Sent.ACCEPTED), True
     if move.detach is Sent.UNANSWERED and survey_at >= sent_at + view.policy.call_timeout:
-        move = replace(move, detach=Sent.NO)
+        began_at = move.detach_began_at if move.bad_state else None
+        move = replace(move, detach=Sent.NO, detach_began_at=began_at)
     return move, False
 
 

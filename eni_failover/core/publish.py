@@ -26,8 +26,8 @@ from eni_failover.core.words import CheckResult, Role
 
 
 def with_role(view: View) -> State:
-    """The state with the role this pass shows. Until EC2 has answered once, no role is known."""
-    if view.state.last_answer_at is None:
+    """The state with the role this pass shows. Until EC2 has shown every ENI once, no role is known."""
+    if view.state.known_at is None:
         return view.state
     return replace(view.state, role=_role(view), role_known=True)
 

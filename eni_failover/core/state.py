@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from eni_failover.core.health import Health
-from eni_failover.core.model import PauseRecord, TakeoverRequest
+from eni_failover.core.model import InstanceSurvey, PauseRecord, TakeoverRequest
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId, MemberName
 from eni_failover.core.snapshot import History
 from eni_failover.core.words import Action, Reason, Role, Trigger
@@ -184,7 +184,11 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """Everything remembered. `turn_*` are since when the rows' conditions have held without a break."""
+    """Everything remembered. `turn_*` are since when the rows' conditions have held without a break.
+
+    `instances` is the last look at the instances that was answered; `known_at` is when this process
+    first knew where every ENI is.
+    """
 
     started_at: float
     role: Role = Role.STANDBY
@@ -209,6 +213,8 @@ class State:
     keep_retry_at: float | None = None
     stalled_at: float | None = None
     last_answer_at: float | None = None
+    known_at: float | None = None
+    instances: InstanceSurvey | None = None
     surveyed_at: float | None = None
     polled_from_at: float | None = None
     describe_failures: int = 0

@@ -93,7 +93,7 @@ def _check_limits(state: State, eni: Eni, instance: Instance, moment: Moment, *,
         )
     attached = [other.attachment for other in state.attached_to(instance.id) if other.attachment]
     on_card = [attachment for attachment in attached if attachment.card_index == card]
-    if len(attached) >= kind.enis or len(on_card) >= kind.enis_per_card[card]:
+    if len(on_card) >= kind.enis_per_card[card]:
         raise Ec2Error(
             "AttachmentLimitExceeded",
             f"Interface count {len(attached) + 1} exceeds the limit for {kind.name}",
@@ -124,8 +124,10 @@ def detach(state: State, eni: Eni, moment: Moment, *, force: bool) -> State:
         ends_at = attachment.ends_at
     else:
         ends_at = inf if eni.detach_stuck else moment.now + durations.detach
+    attached = attachment.status is not AttachmentStatus.ATTACHING
     leaving = replace(
         attachment,
+        attached_at=attachment.attached_at if attached else inf,
         status=AttachmentStatus.DETACHING,
         ends_at=ends_at,
         forced=force or attachment.forced,

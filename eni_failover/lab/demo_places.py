@@ -23,13 +23,14 @@ _TRIES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One member's: `service` is its service's listening socket, `port` its daemon's free port."""
+    """One member's. `service` is its service's socket, listening already; `port` is for its daemon."""
 
     name: str
     instance_id: str
     address: str
     directory: Path
     service: socket.socket
+    service_port: int
     port: int
 
     @property
@@ -46,11 +47,6 @@ class Place:
     def log(self) -> Path:
         """What its daemon writes."""
         return self.directory / f"{self.name}.log"
-
-    @property
-    def service_port(self) -> int:
-        """Where its service listens."""
-        return int(self.service.getsockname()[1])
 
 
 def loopback_addresses() -> tuple[str, str]:
@@ -70,22 +66,25 @@ def places(
     """A place for each of two members, name and instance id; `stack` closes the sockets. Raises OSError."""
     services = [stack.enter_context(one) for one in _listeners(addresses)]
     with ExitStack() as briefly:
-        # The daemons open these themselves, so nothing but a short while stands between us and a thief.
-        ports = [briefly.enter_context(one).getsockname()[1] for one in _listeners(addresses)]
+        # The daemons open these themselves: for a moment somebody else could.
+        free = [_port(briefly.enter_context(one)) for one in _listeners(addresses)]
     first, second = (
         Place(
             name=name,
-            instance_id=instance_id,
-            address=address,
+            instance_id=members[name],
+            address=addresses[number],
             directory=directory,
-            service=service,
-            port=port,
+            service=services[number],
+            service_port=_port(services[number]),
+            port=free[number],
         )
-        for (name, instance_id), address, service, port in zip(
-            members.items(), addresses, services, ports, strict=True
-        )
+        for number, name in enumerate(members)
     )
     return first, second
+
+
+def _port(listening: socket.socket) -> int:
+    return int(listening.getsockname()[1])
 
 
 def _listeners(addresses: tuple[str, str]) -> tuple[socket.socket, socket.socket]:
@@ -95,7 +94,7 @@ def _listeners(addresses: tuple[str, str]) -> tuple[socket.socket, socket.socket
     for _ in range(_TRIES):
         first = socket.create_server((addresses[0], 0))
         try:
-            return first, socket.create_server((addresses[1], first.getsockname()[1]))
+            return first, socket.create_server((addresses[1], _port(first)))
         except OSError:
             first.close()
     raise OSError(f"no port is free at both {addresses[0]} and {addresses[1]}")

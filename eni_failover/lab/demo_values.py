@@ -57,6 +57,7 @@ class Identity:
     private_addresses: tuple[str, ...]
     public_addresses: tuple[str, ...]
     groups: tuple[str, ...]
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,9 @@ class Report:
         if self.before is None or self.after is None:
             return {}
         before, after = self.before.identity, self.after.identity
-        return {part.name: getattr(before, part.name) == getattr(after, part.name) for part in fields(Identity)}
+        return {
+            part.name: getattr(before, part.name) == getattr(after, part.name) for part in fields(Identity)
+        }
 
     @property
     def has_moved(self) -> bool:

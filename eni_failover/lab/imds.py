@@ -18,7 +18,6 @@ from eni_failover.lab.world import World
 TTL_HEADER: Final = "X-aws-ec2-metadata-token-ttl-seconds"
 TOKEN_HEADER: Final = "X-aws-ec2-metadata-token"  # noqa: S105 - the name of a header, no token
 _LONGEST_TTL: Final = 21600
-_TOKENS_KEPT: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +61,6 @@ class Imds:
             return ImdsAnswer(status=400)
         now = self._world.now
         self._tokens = {held: end for held, end in self._tokens.items() if end > now}
-        while len(self._tokens) >= _TOKENS_KEPT:
-            del self._tokens[next(iter(self._tokens))]
         token = secrets.token_urlsafe(32)
         self._tokens[token] = now + int(ttl)
         return ImdsAnswer(status=200, text=token, headers={TTL_HEADER: ttl})

@@ -75,6 +75,8 @@ def _tree(fields: Mapping[str, str]) -> dict[str, Any]:
             branch = branch.setdefault(step, {})
             if not isinstance(branch, dict):
                 raise _unknown(name)
+        if last in branch:
+            raise _unknown(name)
         branch[last] = value
     return tree
 

@@ -146,16 +146,16 @@ def _address_reply(address: Address, settings: Settings, *, owner: str, primary:
     )
 
 
-_NOT_IN_INSTANCE = frozenset({"AvailabilityZone", "AvailabilityZoneId", "Ipv6Address", "RequesterId"})
+_NOT_IN_INSTANCE = frozenset(
+    {"AvailabilityZone", "AvailabilityZoneId", "Ipv6Address", "RequesterId", "RequesterManaged", "TagSet"}
+)
 _NOT_IN_INSTANCE_ATTACHMENT = frozenset({"InstanceId", "InstanceOwnerId"})
 _NOT_IN_INSTANCE_ASSOCIATION = frozenset({"AllocationId", "AssociationId"})
 
 
 def _instance_eni_reply(eni: Eni, state: State, settings: Settings) -> Reply:
     """An InstanceNetworkInterface: the same interface with fewer fields, and no tags."""
-    whole = eni_reply(eni, state, settings)
-    for key in (*_NOT_IN_INSTANCE, "RequesterManaged", "TagSet"):
-        whole.pop(key, None)
+    whole = _without(eni_reply(eni, state, settings), _NOT_IN_INSTANCE)
     whole["Attachment"] = _without(whole["Attachment"], _NOT_IN_INSTANCE_ATTACHMENT)
     for holder in (whole, *whole["PrivateIpAddresses"]):
         if "Association" in holder:

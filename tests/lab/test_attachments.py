@@ -63,8 +63,10 @@ def test_moving_status_can_be_transitional(make_world):
     """With moving_status=transitional the ENI's own Status follows its attachment's."""
     world = make_world(settings={"moving_status": "transitional"})
 
+    at_rest = seen(world)
     detach(world)
 
+    assert at_rest == ("in-use", "attached", ALPHA)
     assert seen(world) == ("detaching", "detaching", ALPHA)
 
 
@@ -342,9 +344,11 @@ def test_stick_detach_catches_one_under_way_and_lets_go(world, clock):
     clock.advance(60)
     stuck = seen(world)
     world.unstick_detach(ENI, after=2.0)
-    clock.advance(2)
+    clock.advance(1.9)
+    not_yet = seen(world)
+    clock.advance(0.1)
 
-    assert stuck == ("in-use", "detaching", ALPHA)
+    assert stuck == not_yet == ("in-use", "detaching", ALPHA)
     assert seen(world) == ("available", None, None)
 
 

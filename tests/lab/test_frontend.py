@@ -204,6 +204,26 @@ def test_describe_instances_field_by_field(world, lab, client_of):
     assert reservation == {"ReservationId": "r-0bbbbbbbbbbbbbbb2", "OwnerId": "123456789012", "Groups": []}
 
 
+def test_public_and_ipv6_addresses_of_an_instance(world, lab, client_of):
+    """The addresses of its primary ENI are the instance's own; an instance without a role has no profile."""
+    world.change_eni("eni-0bbbbbbbbbbbbbbb2", addresses=world.eni(ENI).addresses, ipv6=("2001:db8::5",))
+    world.change_instance("beta", role=None)
+    instance = client_of(lab).describe_instances(InstanceIds=[BETA])["Reservations"][0]["Instances"][0]
+
+    assert "IamInstanceProfile" not in instance
+    assert [
+        instance[key] for key in ("PrivateIpAddress", "PublicIpAddress", "PublicDnsName", "Ipv6Address")
+    ] == [
+        "10.0.1.101",
+        "203.0.113.1",
+        "ec2-203-0-113-1.eu-central-1.compute.amazonaws.com",
+        "2001:db8::5",
+    ]
+    association = instance["NetworkInterfaces"][0]["Association"]
+    assert association["PublicIp"] == "203.0.113.1"
+    assert "AllocationId" not in association
+
+
 def test_describe_instance_status_field_by_field(lab, client_of):
     """An instance's status is described with every field, as boto3 parses it."""
     answer = client_of(lab).describe_instance_status(InstanceIds=[ALPHA])

@@ -119,6 +119,20 @@ def test_interfaces_appear_late(make_world, clock):
     assert MAC in macs(world, BETA)
 
 
+def test_what_was_never_attached_does_not_linger(make_world, clock):
+    """An interface that was detached while it was attaching was never in the guest: IMDS never lists it."""
+    world = make_world(settings={"imds_lingers": 300.0})
+    move(world, clock)
+    clock.advance(1)
+    world.call("DetachNetworkInterface", {"AttachmentId": world.eni(ENI).attachment.id})
+    listed = []
+    for _ in range(5):
+        clock.advance(1)
+        listed.append(MAC in macs(world, BETA))
+
+    assert listed == [False] * 5
+
+
 def test_interfaces_linger(make_world, clock):
     """With imds_lingers a detached interface is listed that much longer, even while it is on another."""
     world = make_world(settings={"imds_lingers": 300.0})

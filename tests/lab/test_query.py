@@ -72,6 +72,13 @@ PARSE_REFUSALS = [
         "MissingParameter",
     ),
     (15, {"Action": "StopInstances"}, "MissingParameter"),
+    (16, {"Action": "DescribeInstances", "Filter": "status"}, "UnknownParameter"),
+    (
+        17,
+        {"Action": "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId": "e", "Attachment": "a"},
+        "UnknownParameter",
+    ),
+    (18, {"Action": "DescribeInstances", "InstanceId.1.Deep": "b", "InstanceId.1": "a"}, "UnknownParameter"),
 ]
 
 

@@ -141,7 +141,6 @@ def _open() -> aiohttp.ClientSession:
             limit=0,
             use_dns_cache=False,
             resolver=_Resolver(),
-            happy_eyeballs_delay=None,
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=_CLIENT_HEADERS,

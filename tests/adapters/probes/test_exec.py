@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
@@ -87,8 +88,17 @@ def test_placeholders_are_filled_and_no_shell_looks_at_them():
 def test_input_is_empty_and_output_goes_nowhere():
     """A program that reads ends at once, and 20 MB of output on both streams block nobody."""
     script = "cat; head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2"
+    read, write = os.pipe()
+    mine = os.dup(0)
+    os.dup2(read, 0)  # an input of ours that never ends
+    try:
+        result = sh(script)
+    finally:
+        os.dup2(mine, 0)
+        for descriptor in (read, write, mine):
+            os.close(descriptor)
 
-    assert sh(script) == UP
+    assert result == UP
 
 
 def test_credentials_and_the_notification_socket_stay_here(monkeypatch):
@@ -151,6 +161,21 @@ def test_a_timeout_ends_the_program_before_the_attempt_ends():
                 await probe(LOCAL)
 
     asyncio.run(main())
+    with pytest.raises(ChildProcessError):  # no child is left to wait for
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_program_that_cannot_be_watched_is_ended_and_unknown(monkeypatch):
+    """The last descriptor went while it started: killed, reaped, and no word about the target."""
+
+    def exhausted(pid):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", exhausted)
+    result = run("/bin/sleep", "1000")
+    detail = "not started: Too many open files"
+
+    assert ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=detail) == result
     with pytest.raises(ChildProcessError):  # no child is left to wait for
         os.waitpid(-1, os.WNOHANG)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 
 import pytest
 
+from eni_failover.adapters.probes import names
 from eni_failover.adapters.probes.http import HttpProbe
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import HttpSettings, Target
@@ -64,6 +66,7 @@ def test_an_expected_status_is_up():
     assert result == OK
     assert server.requests[0].startswith(b"GET /healthz HTTP/1.1\r\n")
     assert b"\r\nUser-Agent: eni-failover/" in server.requests[0]
+    assert b"\r\nAccept-Encoding: identity\r\n" in server.requests[0]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +191,13 @@ def test_a_broken_answer_is_down_at_the_first_try(handler, details):
 
 def test_each_attempt_is_a_new_connection_without_memory():
     """Three attempts are three connections, though the server would keep one; its cookie is not sent."""
-    result, server = ask(says(page(headers=b"Set-Cookie: a=b; Path=/\r\n")), times=3)
+
+    async def main():
+        async with serving(says(page(headers=b"Set-Cookie: a=b; Path=/\r\n"))) as server:
+            # By name: aiohttp's own jar would keep no cookie of an address.
+            return await attempt(server.port, url=f"http://localhost:{server.port}/", times=3), server
+
+    result, server = asyncio.run(main())
 
     assert result == OK
     assert server.connections == 3
@@ -229,14 +238,34 @@ def test_a_name_that_does_not_resolve_is_unknown():
     assert expected == result
 
 
-def test_a_name_is_resolved():
-    """`localhost` leads to the loopback listener."""
+def test_a_name_is_resolved_by_our_own_lookup(monkeypatch):
+    """Not by aiohttp's, which would take threads from the EC2 calls."""
+
+    def look_up(host, port):
+        return (names.Address(family=socket.AF_INET, sockaddr=("127.0.0.1", port)),)
+
+    monkeypatch.setattr(names, "_look_up", look_up)
 
     async def main():
         async with serving(says(page())) as server:
-            return await attempt(server.port, url=f"http://localhost:{server.port}/")
+            return await attempt(server.port, url=f"http://web.invalid:{server.port}/")
 
     assert asyncio.run(main()) == OK
+
+
+def test_the_only_deadline_is_the_callers():
+    """aiohttp's own timeouts (300 s, 30 s to connect) would cut a long one short, as another answer."""
+
+    async def main():
+        async with serving(says(page())) as server:
+            probe = HttpProbe(HttpSettings(url=f"http://{{address}}:{server.port}/"))
+            await probe(LOCAL)
+            await probe.close()
+            return probe._web._session.timeout
+
+    limits = asyncio.run(main())
+
+    assert (limits.total, limits.connect, limits.sock_connect, limits.sock_read) == (None,) * 4
 
 
 def test_a_url_that_is_none_is_unknown():

@@ -99,7 +99,8 @@ for address in ("127.0.0.1", "::1"):
 print(json.dumps(answers))
 """
 
-_DENIED = """
+_SILENT = """
+import struct
 from eni_failover.adapters.probes import icmp
 from eni_failover.adapters.probes.spec import IcmpSettings, Target
 
@@ -121,7 +122,28 @@ async def ask():
     except TimeoutError:
         return {"silence": "timeout", "leaked": before != descriptors()}
 
+def packet(kind, code, body):
+    # RFC 1071
+    total = sum(struct.unpack("!%dH" % (len(body) // 2), body)) + (kind << 8 | code)
+    total = (total >> 16) + (total & 0xFFFF)
+    return struct.pack("!BBH", kind, code, 0xFFFF - total) + body
+
+async def hear(kind, code):
+    # The answer when this packet comes about our ping instead of a reply, after a redirect.
+    icmp.secrets.randbits = lambda bits: 0x1234
+    probe = icmp.IcmpProbe(IcmpSettings(host="{address}"))
+    attempt = asyncio.ensure_future(probe(local))
+    await asyncio.sleep(0)
+    about = bytes(4) + b"E" + bytes(19) + struct.pack("!BBHHH", 8, 0, 0, 0x1234, 0x1234)
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as router:
+        router.sendto(packet(5, 1, about), ("127.0.0.1", 0))
+        router.sendto(packet(kind, code, about), ("127.0.0.1", 0))
+    async with asyncio.timeout(10):
+        return tell(await attempt)
+
 answers = asyncio.run(ask())
+answers["unreachable"] = asyncio.run(hear(3, 1))
+answers["time exceeded"] = asyncio.run(hear(11, 0))
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:
     icmp.IcmpProbe(IcmpSettings(host="{address}"))
@@ -150,12 +172,19 @@ def test_the_unprivileged_socket_is_preferred():
 
 @pytest.mark.root
 @needs_root
-def test_silence_lasts_until_the_deadline_and_no_socket_at_all_is_a_config_error():
-    """A target that ignores pings leaves no socket behind; a user who may not ping is told how to."""
+def test_without_a_reply_the_network_is_heard_and_the_deadline_comes():
+    """A target that ignores pings: silence leaves no socket behind, a redirect is no answer, word that
+    it is unreachable is down. A user who may not ping at all is told how to, when the probe is made."""
     problem = (
         "icmp probes need a group of this process in the sysctl net.ipv4.ping_group_range,"
         " or the capability CAP_NET_RAW"
     )
 
     assert issubclass(IcmpUnavailableError, ConfigError)
-    assert run_in_namespace(_DENIED) == {"silence": "timeout", "leaked": False, "problems": [problem]}
+    assert run_in_namespace(_SILENT) == {
+        "silence": "timeout",
+        "leaked": False,
+        "unreachable": ["down", False, "Destination host unreachable"],
+        "time exceeded": ["down", False, "Time to live exceeded"],
+        "problems": [problem],
+    }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from eni_failover.adapters.probes import tcp
 from eni_failover.adapters.probes.names import Address
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import Target, TcpSettings
@@ -64,25 +66,25 @@ def test_a_name_that_does_not_resolve_is_unknown():
     assert result.detail.startswith("name not resolved: ")
 
 
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_a_name_with_several_addresses_is_up_when_one_accepts(order):
+@pytest.mark.parametrize(
+    ("listening", "result"),
+    [((True, False), CONNECTED), ((False, True), CONNECTED), ((False, False), REFUSED)],
+)
+def test_a_name_with_several_addresses_is_up_when_one_accepts(listening, result):
     """`localhost` is often two addresses with the service on one of them."""
 
     async def main():
         async with serving() as server:
-            addresses = [
-                Address(family=socket.AF_INET, sockaddr=("127.0.0.1", port))
-                for port in (server.port, refused_port())
-            ]
-            probe = TcpProbe(TcpSettings(host="both.example", port=server.port))
+            ports = [server.port if listens else refused_port() for listens in listening]
+            probe = TcpProbe(TcpSettings(host="both.example", port=80))
 
             async def find(host, port):
-                return [addresses[place] for place in order]
+                return [Address(family=socket.AF_INET, sockaddr=("127.0.0.1", each)) for each in ports]
 
             probe._names.find = find
             return await probe(LOCAL)
 
-    assert asyncio.run(main()) == CONNECTED
+    assert result == asyncio.run(main())
 
 
 def test_a_cancelled_attempt_leaves_no_socket_behind():
@@ -105,20 +107,28 @@ def test_a_cancelled_attempt_leaves_no_socket_behind():
     assert before == after
 
 
-def test_a_server_that_greets_first_sees_no_reset():
+def test_a_server_that_greets_first_sees_no_reset(monkeypatch):
     """A greeting that has come is read before the close, so that the close is a FIN."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = socket.create_connection(listener.getsockname())
+
+    def wait_and_drain(connection):
+        select.select([connection], [], [], 5)
+        drain(connection)
+
+    monkeypatch.setattr(tcp, "drain", wait_and_drain)
+
+    def greet(listener):
         greeter, _ = listener.accept()
         with greeter:
-            greeter.sendall(b"220 mail.example ESMTP\r\n")
-            with client:
-                select.select([client], [], [], 5)
-                client.setblocking(False)
-                drain(client)
             greeter.settimeout(5)
+            greeter.sendall(b"220 mail.example ESMTP\r\n")
+            return greeter.recv(1)
 
-            assert greeter.recv(1) == b""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as threads:
+        seen = threads.submit(greet, listener)
+        result = ask(listener.getsockname()[1])
+
+    assert result == CONNECTED
+    assert seen.result() == b""
 
 
 def test_closing_a_tcp_probe_is_nothing():

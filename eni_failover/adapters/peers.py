@@ -1,0 +1,137 @@
+"""What the other members say of themselves: their /status, asked every two seconds.
+
+Owns the asking: one task for each peer, a bound on time and size, no redirects, no proxies. Must not
+know what a document means; `parse` does. Does not guarantee that an answer is true or fresh, only
+that nothing a peer does, or does not do, stops this member.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Never
+
+import aiohttp
+import structlog
+
+from eni_failover.core.model import Peer
+from eni_failover.core.policy import Member, MemberName
+
+MAX_BODY = 256 * 1024
+_OK = 200
+
+
+class PeerWatcher:
+    """Keeps the last word of every other member.
+
+    `url_of` gives a member's /status, `parse` reads its JSON (a peer that is not `reachable` is no
+    answer), `on_change` is called when something that a decision may depend on has changed. Times
+    are seconds; `interval` is from the start of one question to the start of the next.
+    """
+
+    def __init__(
+        self,
+        members: Iterable[Member],
+        *,
+        me: Member,
+        url_of: Callable[[Member], str],
+        parse: Callable[[object, str], Peer],
+        on_change: Callable[[], None],
+        interval: float = 2.0,
+        timeout: float = 1.0,
+    ) -> None:
+        self._me = me
+        self._url_of = url_of
+        self._parse = parse
+        self._on_change = on_change
+        self._interval = interval
+        self._timeout = timeout
+        self._known: dict[Member, Peer] = {}
+        self._replaced = asyncio.Event()
+        self._log = structlog.get_logger("eni_failover.peers")
+        self.replace(members)
+
+    def peers(self) -> tuple[Peer, ...]:
+        """The other members in their order; one that has not answered yet is not reachable."""
+        return tuple(self._known.values())
+
+    def replace(self, members: Iterable[Member]) -> None:
+        """From now on these are the members. What is known of those that stay is kept."""
+        self._known = {
+            member: self._known.get(member) or Peer(member=member.name, reachable=False)
+            for member in members
+            if member.name != self._me.name
+        }
+        self._replaced.set()
+
+    async def run(self) -> Never:
+        """Ask every peer, until cancelled."""
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=self._timeout),
+            auto_decompress=False,
+        )
+        async with session, asyncio.TaskGroup() as group:
+            tasks: dict[Member, asyncio.Task[Never]] = {}
+            while True:
+                self._replaced.clear()
+                for member in tasks.keys() - self._known.keys():
+                    tasks.pop(member).cancel()
+                for member in self._known.keys() - tasks.keys():
+                    tasks[member] = group.create_task(
+                        self._watch(session, member), name=f"peer {member.name}"
+                    )
+                await self._replaced.wait()
+
+    async def _watch(self, session: aiohttp.ClientSession, member: Member) -> Never:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            answer, problem = await self._ask(session, member)
+            self._keep(member, answer, problem)
+            due = max(due + self._interval, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    async def _ask(self, session: aiohttp.ClientSession, member: Member) -> tuple[Peer, str]:
+        """What the member says now; not reachable, and why, when it says nothing of use."""
+        try:
+            async with session.get(self._url_of(member), allow_redirects=False) as response:
+                if response.status != _OK:
+                    return _silent(member.name), f"HTTP status {response.status}"
+                document = json.loads(await _read(response))
+        except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
+            return _silent(member.name), f"{type(error).__name__}: {error}"
+        peer = self._parse(document, member.name)
+        return peer, "" if peer.reachable else "not a /status of this member"
+
+    def _keep(self, member: Member, answer: Peer, problem: str) -> None:
+        last = self._known.get(member)
+        if last is None:
+            return
+        if not answer.reachable:
+            # What it was doing is not known any more; what it has said still stands, a pause above all.
+            answer = replace(last, reachable=False, role="", takeover_trigger="")
+        self._known[member] = answer
+        if last.reachable and not answer.reachable:
+            self._log.warning("peer.unreachable", peer=member.name, error=problem)
+        if answer.reachable and not last.reachable:
+            self._log.info("peer.reachable", peer=member.name, version=answer.version)
+        if replace(last, version="") != replace(answer, version=""):
+            self._on_change()
+
+
+def _silent(name: MemberName) -> Peer:
+    return Peer(member=name, reachable=False)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The body. Raises ValueError when it is larger than any /status is."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise ValueError(f"more than {MAX_BODY} bytes")
+    return bytes(body)

@@ -1,0 +1,245 @@
+"""Building the parts of a daemon and joining them; the only place that knows them all.
+
+Each part gets what it needs as arguments. Nothing runs yet, and no socket is open.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from eni_failover import __version__, log
+from eni_failover.adapters.ec2 import Ec2
+from eni_failover.adapters.ec2_client import RequestReport
+from eni_failover.adapters.peers import PeerWatcher
+from eni_failover.broadcast import Broadcast
+from eni_failover.config import Config
+from eni_failover.control import Servers
+from eni_failover.core.model import Attempt
+from eni_failover.core.policy import Member, Policy
+from eni_failover.core.state import State
+from eni_failover.desk import LoopDesk
+from eni_failover.errors import AdapterError
+from eni_failover.facts import SlowFacts
+from eni_failover.history import Journal, Moment
+from eni_failover.hooks import HookRunner, priority_of
+from eni_failover.identity import Self
+from eni_failover.lag import LoopLag
+from eni_failover.linking import Linking
+from eni_failover.metrics import Metrics
+from eni_failover.prober import Prober
+from eni_failover.reconciler import Reconciler
+from eni_failover.rolefile import RoleFile
+from eni_failover.sdnotify import Notifier
+from eni_failover.status import peer_from_document
+
+CLOCK = time.monotonic
+WALL = time.time
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """Everything that runs."""
+
+    me: Member
+    metrics: Metrics
+    ec2: Ec2
+    facts: SlowFacts
+    prober: Prober
+    links: Linking
+    peers: PeerWatcher
+    lag: LoopLag
+    hooks: HookRunner
+    broadcast: Broadcast
+    reconciler: Reconciler
+    servers: Servers
+
+    async def warm(self) -> None:
+        """Builds the EC2 client and loads the credentials, so that no takeover has to."""
+        try:
+            await self.ec2.warm()
+        except AdapterError as error:
+            structlog.get_logger().warning("ec2.not_warm", error=str(error), code=error.code)
+
+    def use_ec2(self, ec2: Ec2) -> None:
+        """From the next call on this client is asked; calls under way end on the old one."""
+        self.ec2 = self.facts.ec2 = self.reconciler.ec2 = ec2
+
+
+def configure_log(config: Config, env: Mapping[str, str], *, member: str = "") -> None:
+    """Sets the log up as the configuration says, on standard output."""
+    log.configure(
+        log_format=config.log.format,
+        level=config.log.level,
+        stream=sys.stdout,
+        environment=env,
+        group=config.group,
+        member=member,
+    )
+
+
+def build(
+    config: Config,
+    identified: Self,
+    *,
+    journal: Journal,
+    notifier: Notifier,
+    reload: Callable[[], Awaitable[tuple[str, ...]]],
+    env: Mapping[str, str],
+) -> Parts:
+    """Builds every part. Raises ConfigError when this host cannot run one of the probes."""
+    policy = config.policy_for(identified.member.name)
+    me = identified.member
+    metrics = Metrics(registry=CollectorRegistry(), group=config.group, version=__version__)
+    metrics.configured(policy)
+    metrics.config_reload(WALL(), ok=True)
+    ec2 = make_ec2(config, identified.region, metrics)
+    bell = Bell()
+    facts = SlowFacts(ec2=ec2, policy=policy, zone=identified.zone, clock=CLOCK, wake=bell.ring)
+    links = Linking(
+        mode=config.network_mode,
+        own_macs=facts.own_macs,
+        clock=CLOCK,
+        wake=bell.ring,
+        on_lost=metrics.link_lost,
+    )
+    prober = Prober(config.probes, me=me, clock=CLOCK, on_attempt=bell.attempt, wake=bell.ring)
+    lag = LoopLag(clock=CLOCK, threshold=policy.max_loop_lag, on_lag=metrics.loop_lag, on_stall=metrics.stall)
+    peers = PeerWatcher(
+        policy.members,
+        me=me,
+        url_of=lambda member: status_url(config, member),
+        parse=peer_from_document,
+        on_change=bell.ring,
+    )
+    hooks = HookRunner(
+        commands=config.hooks,
+        group=config.group,
+        member=me.name,
+        priority=priority_of(policy.members.index(me)),
+        environment=env,
+        on_run=metrics.hook_run,
+    )
+    broadcast = Broadcast(
+        policy=policy,
+        prober=prober,
+        metrics=metrics,
+        hooks=hooks,
+        role_file=RoleFile(config.role_file),
+        notifier=notifier,
+        credentials_expiry=lambda: ec2.credentials_expiry,
+    )
+    reconciler = _reconciler(
+        policy, ec2=ec2, facts=facts, links=links, peers=peers, lag=lag, journal=journal, broadcast=broadcast
+    )
+    bell.connect(reconciler, metrics)
+    desk = LoopDesk(reconciler=reconciler, metrics=metrics, reload=reload, clock=CLOCK)
+    host, port = config.listen_at(me.address)
+    servers = Servers(
+        desk=desk,
+        host=host,
+        port=port,
+        socket_path=config.socket,
+        interval=config.observe_interval,
+        clock=CLOCK,
+    )
+    return Parts(
+        me=me,
+        metrics=metrics,
+        ec2=ec2,
+        facts=facts,
+        prober=prober,
+        links=links,
+        peers=peers,
+        lag=lag,
+        hooks=hooks,
+        broadcast=broadcast,
+        reconciler=reconciler,
+        servers=servers,
+    )
+
+
+def _reconciler(
+    policy: Policy,
+    *,
+    ec2: Ec2,
+    facts: SlowFacts,
+    links: Linking,
+    peers: PeerWatcher,
+    lag: LoopLag,
+    journal: Journal,
+    broadcast: Broadcast,
+) -> Reconciler:
+    """The loop, with what an earlier process left in the journal."""
+    recovered = journal.load(Moment(now=CLOCK(), wall=WALL()), local=policy.local)
+    logger = structlog.get_logger()
+    for problem in recovered.problems:
+        logger.warning("journal.ignored", detail=problem)
+    if recovered.durable.takeover is not None:
+        logger.warning("takeover.found", takeover_id=recovered.durable.takeover.takeover_id)
+    return Reconciler(
+        policy=policy,
+        state=State(started_at=CLOCK(), durable=recovered.durable),
+        version=__version__,
+        ec2=ec2,
+        facts=facts,
+        links=links,
+        peers=peers.peers,
+        lag=lag,
+        journal=journal,
+        listener=broadcast,
+        clock=CLOCK,
+        wall=WALL,
+        last_takeover=recovered.history[-1] if recovered.history else None,
+    )
+
+
+def make_ec2(config: Config, region: str | None, metrics: Metrics) -> Ec2:
+    """The EC2 adapter of this configuration."""
+
+    def counted(report: RequestReport) -> None:
+        metrics.ec2_request(report.operation, report.code, report.seconds)
+
+    return Ec2(
+        region=region,
+        group=config.group,
+        version=__version__,
+        connect_timeout=config.aws.connect_timeout,
+        read_timeout=config.aws.read_timeout,
+        clock=CLOCK,
+        on_request=counted,
+    )
+
+
+def status_url(config: Config, member: Member) -> str:
+    """Where another member's /status is."""
+    host, port = config.listen_at(member.address)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/status"
+
+
+class Bell:
+    """Stands between the parts that wake the loop and the loop, which is built after them."""
+
+    def __init__(self) -> None:
+        self._reconciler: Reconciler | None = None
+        self._metrics: Metrics | None = None
+
+    def connect(self, reconciler: Reconciler, metrics: Metrics) -> None:
+        """From now on there is a loop to wake."""
+        self._reconciler, self._metrics = reconciler, metrics
+
+    def ring(self) -> None:
+        """Asks for a pass."""
+        if self._reconciler is not None:
+            self._reconciler.wake()
+
+    def attempt(self, attempt: Attempt, _late: float) -> None:
+        """A probe has answered, `_late` seconds behind its schedule."""
+        if self._reconciler is not None and self._metrics is not None:
+            self._reconciler.take_attempt(attempt)
+            self._metrics.probe_attempt(attempt)

@@ -1,0 +1,106 @@
+"""What a pass found, told to everything outside the loop.
+
+Owns the order: the probes learn their target and verdicts, metrics and systemd follow, and a change
+of role goes to the role file and the hooks. Nothing here can stop a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from eni_failover.core.policy import Member, MemberName, Policy
+from eni_failover.core.snapshot import History, Snapshot
+from eni_failover.core.state import Decision, State
+from eni_failover.core.words import Action, Role, Trigger
+from eni_failover.hooks import HookRunner
+from eni_failover.metrics import Metrics
+from eni_failover.prober import Prober
+from eni_failover.rolefile import RoleFile
+from eni_failover.sdnotify import Notifier
+
+
+class Broadcast:
+    """The reconciler's listener."""
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        prober: Prober,
+        metrics: Metrics,
+        hooks: HookRunner,
+        role_file: RoleFile,
+        notifier: Notifier,
+        credentials_expiry: Callable[[], float | None],
+    ) -> None:
+        self.policy = policy
+        self.hooks = hooks
+        self.role_file = role_file
+        self._prober = prober
+        self._metrics = metrics
+        self._notifier = notifier
+        self._credentials_expiry = credentials_expiry
+        self._role: Role | None = None
+        self._last_trigger: Trigger | None = None
+        self._links_lost: tuple[float, ...] = ()
+        self._status = ""
+        self._log = structlog.get_logger()
+
+    def published(self, view: Snapshot, state: State) -> None:
+        """A pass has decided: show it."""
+        self._aim_probes(state)
+        self._metrics.publish(view)
+        if state.role_known and state.role is not self._role:
+            self._role_changed(view, state.role)
+        status = f"{view.role}: {view.holder} holds {view.group}; {view.decision.reason}"
+        if status != self._status:
+            self._status = status
+            self._notifier.status(status)
+
+    def pass_ended(self, seconds: float, wall: float, *, good: bool) -> None:
+        """A pass has ended, whatever its result: the daemon is alive."""
+        self._metrics.reconcile("success" if good else "error", seconds, wall)
+        self._metrics.credentials_expiry(self._credentials_expiry())
+        self._notifier.watchdog()
+
+    def decided(self, decision: Decision) -> None:
+        """A decision changed."""
+        self._metrics.decision(decision.action, decision.reason)
+        if decision.would is not None:
+            self._metrics.would_take_over(decision.would)
+            self._log.warning("takeover.would", trigger=str(decision.would), reason=str(decision.reason))
+        if decision.action is Action.TAKE_OVER:
+            self._log.warning("takeover.started", reason=str(decision.reason))
+
+    def took_over(self, ended: History) -> None:
+        """A takeover has ended."""
+        self._last_trigger = ended.trigger
+        self._metrics.takeover_ended(ended)
+
+    def _aim_probes(self, state: State) -> None:
+        tenure = state.tenure
+        member = self._member(tenure.member) if tenure is not None else None
+        self._prober.target(member)
+        self._prober.settle({one.probe: one.verdict for one in state.health})
+
+    def _member(self, name: MemberName) -> Member | None:
+        return next((one for one in self.policy.members if one.name == name), None)
+
+    def _role_changed(self, view: Snapshot, role: Role) -> None:
+        self._log.info(
+            "role.changed", to=str(role), was=str(self._role or "none"), reason=str(view.decision.reason)
+        )
+        self._role = role
+        problem = self.role_file.write(role)
+        if problem:
+            self._log.error("role_file.failed", error=problem)
+        trigger = view.takeover.trigger if view.takeover else self._last_trigger
+        self.hooks.enqueue(
+            role=role,
+            reason=view.decision.reason,
+            trigger=trigger,
+            eni_ids=tuple(eni.eni_id for eni in view.enis),
+            addresses=view.addresses,
+        )

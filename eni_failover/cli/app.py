@@ -1,0 +1,74 @@
+"""The program: its commands together, and one place for their mistakes.
+
+Owns what is common to all commands: the program's own options, and the way from an error to a line and
+an exit status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from eni_failover import __version__
+from eni_failover.cli import group_commands, lab_commands
+from eni_failover.cli.terminal import PROGRAM, complain
+from eni_failover.errors import ConfigError, EniFailoverError
+from eni_failover.exitcodes import ExitCode
+
+app = typer.Typer(
+    rich_markup_mode=None,  # plain text: it can be searched, and costs no import
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(group_commands.app)
+app.add_typer(lab_commands.app)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Does what the arguments say; the exit status. A user's mistakes are a line each on standard error."""
+    from eni_failover.client import BadOrderError, UnreachableError  # noqa: PLC0415 - not for completion
+
+    try:
+        return int(get_command(app).main(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
+    except typer.TyperException as error:
+        complain(_usage(error))
+        return ExitCode.BAD_CONFIG
+    except ConfigError as error:
+        for problem in error.problems:
+            complain(problem)
+        return ExitCode.BAD_CONFIG
+    except BadOrderError as error:
+        complain(str(error))
+        return ExitCode.BAD_CONFIG
+    except UnreachableError as error:
+        complain(str(error))
+        return ExitCode.UNREACHABLE
+    except EniFailoverError as error:
+        complain(str(error))
+        return ExitCode.FAILED
+
+
+def _usage(error: typer.TyperException) -> str:
+    """Typer's message with the place where help is."""
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context is not None else PROGRAM
+    message = error.format_message().rstrip(".").replace("\n", " ")
+    return f"{message} (see '{where} --help')"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Move a floating EC2 network interface to a standby when its holder is down."""

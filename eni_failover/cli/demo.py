@@ -1,0 +1,90 @@
+"""`eni-failover demo`: the story of `lab.demo`, shown while it happens or told as one document."""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import fields
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from eni_failover.cli.tables import cells, console, table
+from eni_failover.cli.terminal import complain, plain, seconds
+from eni_failover.core.words import Phase
+from eni_failover.exitcodes import ExitCode
+from eni_failover.lab.demo import play
+from eni_failover.lab.demo_values import DemoEvent, DemoResult, Happening, Identity, Report, Sight
+
+_STYLES = {
+    DemoEvent.SERVICE_KILLED: "red",
+    DemoEvent.DAEMON_KILLED: "red",
+    DemoEvent.ENI_CHANGED: "cyan",
+    DemoEvent.TAKEOVER_STARTED: "yellow",
+    DemoEvent.TAKEOVER_ENDED: "green",
+}
+
+
+def demo(*, as_json: bool, net: bool) -> ExitCode:
+    """Plays and shows it. Interrupted in any way, it leaves nothing behind."""
+    if net:
+        complain("demo --net comes in a later version: 'eni-failover demo' needs no root")
+        return ExitCode.FAILED
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    screen = console()
+    try:
+        report = play(_quiet if as_json else lambda one: _tell(screen, one))
+    except KeyboardInterrupt:
+        complain("interrupted: nothing is left behind")
+        return ExitCode.FAILED
+    if as_json:
+        typer.echo(json.dumps(report.document()))
+    else:
+        _show(screen, report)
+    if report.result is DemoResult.PASS:
+        return ExitCode.OK
+    complain(f"demo failed: {report.problem or 'the ENI is not what and where it should be'}")
+    return ExitCode.FAILED
+
+
+def _quiet(_: Happening) -> None:
+    """With `--json` the timeline is in the document."""
+
+
+def _tell(screen: Console, one: Happening) -> None:
+    screen.print(Text(f"{one.at:7.2f} s  "), Text(plain(one.text), style=_STYLES.get(one.event, "")), sep="")
+
+
+def _show(screen: Console, report: Report) -> None:
+    if report.before is not None and report.after is not None:
+        screen.print()
+        _compare(screen, report, report.before, report.after)
+    if report.takeover is not None:
+        screen.print()
+        _show_phases(screen, report.takeover["phases"])
+
+
+def _compare(screen: Console, report: Report, before: Sight, after: Sight) -> None:
+    made = table("", "before", "after", "")
+    for part in fields(Identity):
+        same = "same" if report.same[part.name] else "CHANGED"
+        then, now = getattr(before.identity, part.name), getattr(after.identity, part.name)
+        made.add_row(*cells(part.name.replace("_", " "), _words(then), _words(now), same))
+    made.add_row(*cells("attachment", before.attachment_id, after.attachment_id, ""))
+    made.add_row(*cells("member", before.member, after.member, "moved" if report.has_moved else "NOT MOVED"))
+    screen.print(made)
+
+
+def _words(value: object) -> str:
+    return " ".join(str(one) for one in value) if isinstance(value, tuple) else str(value)
+
+
+def _show_phases(screen: Console, spent: dict[str, float]) -> None:
+    made = table("phase", "took")
+    for phase in Phase:
+        if f"{phase}_s" in spent:
+            made.add_row(*cells(phase, f"{spent[f'{phase}_s']:.2f} s"))
+    made.add_row(*cells("in all", seconds(sum(spent.values()))))
+    screen.print(made)

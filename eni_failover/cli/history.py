@@ -1,0 +1,53 @@
+"""`eni-failover history`: the takeovers of this member, from its journal, with or without a daemon."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from eni_failover.cli.terminal import complain, moment, seconds
+from eni_failover.config import Config
+from eni_failover.core.snapshot import History
+from eni_failover.core.words import Phase
+from eni_failover.exitcodes import ExitCode
+from eni_failover.history import read_history
+from eni_failover.status import history_document
+
+
+def history(config: Config, *, last: int | None, as_json: bool) -> ExitCode:
+    """Prints the takeovers, oldest first; of many, only the `last` ones. None is no mistake."""
+    try:
+        lines = read_history(config.state_directory, group=config.group)
+    except FileNotFoundError:
+        lines = ()
+    except OSError as error:
+        complain(f"the journal in {config.state_directory} cannot be read: {error.strerror or error}")
+        return ExitCode.FAILED
+    shown = lines if last is None else lines[-last:]
+    if as_json:
+        for line in shown:
+            typer.echo(json.dumps(history_document(line)))
+    elif shown:
+        _show(shown)
+    else:
+        complain(f"no takeover is recorded in {config.state_directory}")
+    return ExitCode.OK
+
+
+def _show(lines: Sequence[History]) -> None:
+    from eni_failover.cli.tables import cells, console, table  # noqa: PLC0415 - rich only where it is shown
+
+    made = table("started", "trigger", "reason", "from", "to", "result", "took", "phases")
+    for line in lines:
+        one = history_document(line)
+        took = seconds(line.ended_wall - line.started_wall)
+        names = (one[name] for name in ("trigger", "reason", "from", "to", "result"))
+        made.add_row(*cells(moment(one["started_at"]), *names, took, _phases(one["phases"])))
+    console().print(made)
+
+
+def _phases(spent: dict[str, Any]) -> str:
+    return " ".join(f"{phase} {spent[f'{phase}_s']:.1f}" for phase in Phase if f"{phase}_s" in spent)

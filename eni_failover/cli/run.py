@@ -1,0 +1,76 @@
+"""`eni-failover run`: the daemon's own command line, parsed with the standard library.
+
+Owns the way from arguments to `daemon.run`. Must not import typer or rich, not even indirectly: they
+would stay in the daemon's memory for as long as it lives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from eni_failover.config import path_for
+from eni_failover.errors import ConfigError
+from eni_failover.exitcodes import ExitCode
+
+MEMBER_VARIABLE = "ENI_FAILOVER_MEMBER"
+SUMMARY = "Run the daemon in the foreground."
+DETAILS = """\
+SIGTERM and SIGINT stop it, and the ENI stays where it is. SIGHUP reads the
+file again, SIGUSR1 writes the whole status to the log."""
+CONFIG_HELP = "the configuration file [default: $ENI_FAILOVER_CONFIG, else /etc/eni-failover/config.toml]"
+GROUP_HELP = "serve this group: the file is /etc/eni-failover/NAME.toml"
+MEMBER_HELP = "this member's name, where there is no instance metadata [default: $ENI_FAILOVER_MEMBER]"
+EXAMPLES = """\
+examples:
+  eni-failover run
+  eni-failover run --group orders
+  eni-failover run --config ./orders.toml --member alpha
+
+exit status: 0 stopped, 1 crashed, 2 bad configuration, or this instance is
+not a member"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, as every command's mistakes."""
+        self.exit(ExitCode.BAD_CONFIG, f"{self.prog}: {message} (see '{self.prog} --help')\n")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the daemon as these arguments, those after the word `run`, say; its exit status."""
+    options = _parser().parse_args(arguments)
+    return start(config=options.config, group=options.group, member=options.member)
+
+
+def start(*, config: Path | None, group: str | None, member: str | None) -> int:
+    """Runs the daemon until it is stopped; its exit status."""
+    # Not at the top: a mistake in the arguments should not wait for boto3's import.
+    from eni_failover import daemon  # noqa: PLC0415 - see above
+
+    try:
+        path = path_for(config, group, os.environ)
+        return daemon.run(path, member=member or os.environ.get(MEMBER_VARIABLE) or None, env=os.environ)
+    except ConfigError as error:
+        sys.stderr.write("".join(f"eni-failover: {problem}\n" for problem in error.problems))
+        return ExitCode.BAD_CONFIG
+    except KeyboardInterrupt:  # before the daemon listens to signals, or twice
+        return ExitCode.INTERRUPTED
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="eni-failover run",
+        description=f"{SUMMARY}\n\n{DETAILS}",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", metavar="PATH", type=Path, help=CONFIG_HELP)
+    parser.add_argument("--group", metavar="NAME", help=GROUP_HELP)
+    parser.add_argument("--member", metavar="NAME", help=MEMBER_HELP)
+    return parser

@@ -1,0 +1,71 @@
+"""`eni-failover status`: what the daemon on this host sees, once or again each second."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+
+from eni_failover.cli.terminal import complain
+from eni_failover.client import Client, UnreachableError
+from eni_failover.exitcodes import ExitCode
+
+REDRAW = 1.0
+
+
+def status(client: Client, *, as_json: bool, watch: bool, is_active: bool) -> ExitCode:
+    """Shows the daemon's status. Raises UnreachableError, with `watch` never."""
+    if is_active:
+        return ExitCode.OK if client.is_active() else ExitCode.FAILED
+    try:
+        if as_json:
+            return _documents(client, watch=watch)
+        return _watch(client) if watch else _once(client)
+    except KeyboardInterrupt:
+        if not watch:
+            raise
+        return ExitCode.OK
+
+
+def _documents(client: Client, *, watch: bool) -> ExitCode:
+    """The daemon's own document, untouched, one line each time."""
+    while True:
+        try:
+            typer.echo(client.status().text)
+        except UnreachableError as error:
+            if not watch:
+                raise
+            complain(str(error))
+        if not watch:
+            return ExitCode.OK
+        time.sleep(REDRAW)
+
+
+def _once(client: Client) -> ExitCode:
+    document = client.status().document
+    from eni_failover.cli.status_view import view  # noqa: PLC0415 - rich only where it is shown
+    from eni_failover.cli.tables import console  # noqa: PLC0415 - likewise
+
+    console().print(view(document))
+    return ExitCode.OK
+
+
+def _watch(client: Client) -> ExitCode:
+    from rich.live import Live  # noqa: PLC0415 - rich only where it is shown
+    from rich.text import Text  # noqa: PLC0415 - likewise
+
+    from eni_failover.cli.status_view import view  # noqa: PLC0415 - likewise
+    from eni_failover.cli.tables import console  # noqa: PLC0415 - likewise
+
+    screen = console()
+    with Live(console=screen, auto_refresh=False) as live:
+        while True:
+            try:
+                shown = view(client.status().document)
+            except UnreachableError as error:
+                shown = Text(str(error))
+            if screen.is_terminal:
+                live.update(shown, refresh=True)
+            else:
+                screen.print(shown)
+            time.sleep(REDRAW)

@@ -1,0 +1,197 @@
+"""The composition root: builds every part, runs them as named tasks, and takes them down.
+
+Owns the process: configuration, signals, systemd, the exit status. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from eni_failover import __version__
+from eni_failover.adapters.imds import Imds
+from eni_failover.assembly import Parts, build, configure_log
+from eni_failover.config import Config, load
+from eni_failover.core.policy import MemberName
+from eni_failover.errors import AdapterError, ConfigError, EniFailoverError
+from eni_failover.history import Journal
+from eni_failover.identity import Self, identify
+from eni_failover.reloading import Reloader
+from eni_failover.sdnotify import Notifier
+from eni_failover.status import to_document
+
+STOPPED, CRASHED, MISCONFIGURED = 0, 1, 2
+CREDENTIALS_INTERVAL = 300.0
+WAITING_EXTENDS = 30.0
+
+
+def run(config_path: Path, *, member: str | None, env: Mapping[str, str]) -> int:
+    """Runs the daemon until it is stopped; returns the exit status. Errors are on standard error."""
+    try:
+        config = _supported(load(config_path, env))
+    except ConfigError as error:
+        return _complain(error, MISCONFIGURED)
+    configure_log(config, env)
+    daemon = Daemon(config, named=None if member is None else MemberName(member), env=env)
+    try:
+        return asyncio.run(daemon.serve())
+    except ConfigError as error:
+        return _complain(error, MISCONFIGURED)
+    except EniFailoverError as error:
+        return _complain(error, CRASHED)
+
+
+def _supported(config: Config) -> Config:
+    if config.unsupported:
+        raise ConfigError(*config.unsupported)
+    return config
+
+
+def _complain(error: EniFailoverError, status: int) -> int:
+    for line in str(error).splitlines():
+        print(f"eni-failover: {line}", file=sys.stderr)  # noqa: T201 - a user's mistake is no log line
+    return status
+
+
+class Daemon:
+    """One process serving one group."""
+
+    def __init__(self, config: Config, *, named: MemberName | None, env: Mapping[str, str]) -> None:
+        self._config = config
+        self._named = named
+        self._env = env
+        self._notifier = Notifier(env)
+        self._stop = asyncio.Event()
+        self._log = structlog.get_logger()
+
+    async def serve(self) -> int:
+        """Serves until SIGTERM or SIGINT. Raises EniFailoverError when it cannot start."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        identified = await self._or_stop(self._identify())
+        if identified is None:
+            return STOPPED
+        configure_log(self._config, self._env, member=identified.member.name)
+        journal = Journal(
+            self._config.state_directory,
+            group=self._config.group,
+            instance_id=identified.member.instance_id,
+        )
+        journal.lock()
+        try:
+            return await self._serve(identified, journal)
+        finally:
+            journal.close()
+
+    async def _or_stop(self, work: Coroutine[Any, Any, Self]) -> Self | None:
+        """The result of the work, or None when the daemon is stopped meanwhile."""
+        async with asyncio.TaskGroup() as group:
+            doing = group.create_task(work, name="identify")
+            stopping = group.create_task(self._stop.wait(), name="stop")
+            await asyncio.wait((doing, stopping), return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if not doing.done():
+                doing.cancel()
+                return None
+        return doing.result()
+
+    async def _identify(self) -> Self:
+        return await identify(self._config, imds=Imds(self._env), named=self._named, waiting=self._waiting)
+
+    def _waiting(self, words: str) -> None:
+        self._notifier.status(words)
+        self._notifier.extend_timeout(WAITING_EXTENDS)
+
+    async def _serve(self, identified: Self, journal: Journal) -> int:
+        reloader = Reloader(self._config, identified, env=self._env, notifier=self._notifier)
+        parts = build(
+            self._config,
+            identified,
+            journal=journal,
+            notifier=self._notifier,
+            reload=reloader.reload,
+            env=self._env,
+        )
+        reloader.connect(parts)
+        try:
+            await parts.warm()
+            await parts.servers.start()
+            self._notifier.ready()
+            self._log.info(
+                "daemon.started",
+                version=__version__,
+                instance_id=identified.member.instance_id,
+                config=str(self._config.path),
+                config_hash=self._config.config_hash,
+                port=parts.servers.port,
+            )
+            for line in self._config.warnings:
+                self._log.warning("config.warning", detail=line)
+            await self._run_tasks(parts, reloader)
+        finally:
+            self._notifier.stopping()
+            await _close(parts)
+        self._log.info("daemon.stopped")
+        return STOPPED
+
+    async def _run_tasks(self, parts: Parts, reloader: Reloader) -> None:
+        """Runs every part until the stop; a part that ends by itself is an error."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, reloader.ask)
+        loop.add_signal_handler(signal.SIGUSR1, self._dump, parts)
+        eternal: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "reconciler": parts.reconciler.run,
+            "probes": parts.prober.run,
+            "slow facts": parts.facts.run,
+            "peers": parts.peers.run,
+            "links": parts.links.run,
+            "hooks": parts.hooks.run,
+            "loop lag": parts.lag.run,
+            "reloads": reloader.run,
+            "credentials": lambda: _refresh_credentials(parts),
+        }
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_guard(name, run()), name=name) for name, run in eternal.items()]
+            await self._stop.wait()
+            for task in tasks:
+                task.cancel()
+
+    def _dump(self, parts: Parts) -> None:
+        snapshot = parts.reconciler.snapshot
+        document = None if snapshot is None else to_document(snapshot)
+        self._log.info("status.dump", status=document, durable=repr(parts.reconciler.state.durable))
+
+
+async def _guard(name: str, work: Coroutine[Any, Any, None]) -> None:
+    await work
+    raise EniFailoverError(f"the {name} task ended, which it never should")
+
+
+async def _refresh_credentials(parts: Parts) -> None:
+    """Renews the credentials ahead of need; a failure is tried again, the ones in hand stay."""
+    failing = False
+    while True:
+        await asyncio.sleep(CREDENTIALS_INTERVAL if not failing else CREDENTIALS_INTERVAL / 10)
+        try:
+            await parts.ec2.refresh_credentials()
+        except AdapterError as error:
+            if not failing:
+                structlog.get_logger().warning("credentials.not_refreshed", error=str(error), code=error.code)
+            failing = True
+        else:
+            failing = False
+
+
+async def _close(parts: Parts) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(10):
+            await parts.servers.close()
+    parts.ec2.close()

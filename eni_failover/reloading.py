@@ -1,0 +1,121 @@
+"""Reloading the configuration: a bad file is refused whole, and the old one stays.
+
+Owns what may change while the daemon runs. The group, the listening address, the socket and the state
+directory need a restart; other ENIs or members wait until nothing is moving (the reconciler's part).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from eni_failover.assembly import WALL, Parts, configure_log, make_ec2
+from eni_failover.config import Config, load
+from eni_failover.core.policy import Policy
+from eni_failover.errors import ConfigError
+from eni_failover.hooks import priority_of
+from eni_failover.identity import Self
+from eni_failover.rolefile import RoleFile
+from eni_failover.sdnotify import Notifier
+
+
+class Reloader:
+    """Takes a changed file over, one reload at a time."""
+
+    def __init__(
+        self, config: Config, identified: Self, *, env: Mapping[str, str], notifier: Notifier
+    ) -> None:
+        self._config = config
+        self._identified = identified
+        self._env = env
+        self._notifier = notifier
+        self._parts: Parts | None = None
+        self._asked = asyncio.Event()
+        self._busy = asyncio.Lock()
+        self._log = structlog.get_logger()
+
+    def connect(self, parts: Parts) -> None:
+        """From now on there is a daemon to change."""
+        self._parts = parts
+
+    def ask(self) -> None:
+        """SIGHUP: reload soon."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Serves SIGHUP until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            await self.reload()
+
+    async def reload(self) -> tuple[str, ...]:
+        """Reads the file again. Returns the problems, one line each; none when it was taken."""
+        parts = self._parts
+        if parts is None:
+            return ("the daemon is still starting",)
+        async with self._busy:
+            self._notifier.reloading()
+            try:
+                config = await asyncio.to_thread(load, self._config.path, self._env)
+                self._check(config, parts)
+                await self._apply(config, parts)
+            except ConfigError as error:
+                parts.metrics.config_reload(WALL(), ok=False)
+                self._log.error("config.refused", problems=list(error.problems))
+                return error.problems
+            finally:
+                self._notifier.ready()
+            parts.metrics.config_reload(WALL(), ok=True)
+            self._log.info("config.taken", config_hash=config.config_hash, file_hash=config.file_hash)
+            return ()
+
+    def _check(self, new: Config, parts: Parts) -> None:
+        old, problems = self._config, list(new.unsupported)
+        fixed = (
+            ("group", old.group, new.group),
+            ("server.listen", old.listen, new.listen),
+            ("control.socket", old.socket, new.socket),
+            ("state.directory", old.state_directory, new.state_directory),
+        )
+        problems += [
+            f"{new.path}: {name}: changing it needs a restart ({before} to {after})"
+            for name, before, after in fixed
+            if before != after
+        ]
+        mine = next((one for one in new.members if one.instance_id == parts.me.instance_id), None)
+        if mine is None:
+            problems.append(f"{new.path}: this instance, {parts.me.instance_id}, would be no member any more")
+        elif mine != parts.me:
+            problems.append(f"{new.path}: another name or address of this member needs a restart")
+        if problems:
+            raise ConfigError(*problems)
+
+    async def _apply(self, new: Config, parts: Parts) -> None:
+        old = self._config
+        if new.aws != old.aws:
+            await self._replace_ec2(new, parts)
+        configure_log(new, self._env, member=parts.me.name)
+        parts.hooks.commands = new.hooks
+        parts.broadcast.role_file = RoleFile(new.role_file)
+        parts.links.set_mode(new.network_mode)
+        parts.servers.interval = new.observe_interval
+        policy = new.policy_for(parts.me.name)
+
+        def applied(policy: Policy) -> None:
+            parts.broadcast.policy = policy
+            parts.metrics.configured(policy)
+            parts.hooks.priority = priority_of(policy.members.index(parts.me))
+            parts.peers.replace(policy.members)
+            if new.probes != old.probes:
+                parts.prober.replace(new.probes)
+
+        parts.reconciler.take_policy(policy, applied)
+        self._config = new
+
+    async def _replace_ec2(self, new: Config, parts: Parts) -> None:
+        """A client's time-outs are fixed at its birth."""
+        parts.use_ec2(make_ec2(new, self._identified.region, parts.metrics))
+        await parts.warm()

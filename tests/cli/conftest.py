@@ -1,0 +1,212 @@
+"""A member's file, the real control server with a desk that plays a part, and the program run in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from eni_failover.__main__ import main
+from eni_failover.control import Servers, TakeoverAnswer, TakeoverState
+from eni_failover.core.model import PauseRecord, PauseRequest, Peer
+from eni_failover.core.policy import AttachmentId, EniId, MemberName
+from eni_failover.core.snapshot import Check, DecisionLine, EniLine, ProbeLine, Snapshot
+from eni_failover.core.words import Action, Answer, CheckResult, Reason, Role, Scope
+
+WALL = 1_800_000_000.25
+
+FILE = """\
+config_version = 1
+group = "orders"
+
+[eni]
+ids = ["eni-0ffffffffffffff01"]
+
+[[member]]
+name = "alpha"
+instance_id = "i-0aaaaaaaaaaaaaaa1"
+address = "10.0.1.11"
+[[member]]
+name = "beta"
+instance_id = "i-0bbbbbbbbbbbbbbb2"
+address = "10.0.1.12"
+
+[[probe]]
+name = "web"
+type = "http"
+url = "http://{{address}}:8080/healthz"
+interval = "2s"
+fast_interval = "500ms"
+timeout = "1s"
+fall = 3
+
+[control]
+socket = "{directory}/orders.sock"
+role_file = "{directory}/orders.role"
+[state]
+directory = "{directory}/state"
+"""
+
+
+@dataclass
+class Desk:
+    """A daemon that plays its part: `script` are the views, one for each look at it, the last one stays."""
+
+    script: list[Snapshot | None]
+    takeover_answer: TakeoverAnswer
+    pause_record: PauseRecord | None = None
+    problems: tuple[str, ...] = ()
+    orders: list[object] = field(default_factory=list)
+
+    def snapshot(self) -> Snapshot | None:
+        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+
+    def last_pass_ended(self) -> float:
+        return 0.0
+
+    def metrics_page(self) -> bytes:
+        return b""
+
+    async def takeover(self, *, reason: str, timeout: float) -> TakeoverAnswer:
+        self.orders.append((reason, timeout))
+        return self.takeover_answer
+
+    async def pause(self, request: PauseRequest) -> PauseRecord | None:
+        self.orders.append(request)
+        return self.pause_record
+
+    async def reload(self) -> tuple[str, ...]:
+        self.orders.append("reload")
+        return self.problems
+
+
+@dataclass
+class Result:
+    """What one run of the program gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """Beta's file, and what its daemon would show while alpha holds the group."""
+
+    config: Path
+    socket: Path
+    state: Path
+
+
+@pytest.fixture
+def member(tmp_path_factory: pytest.TempPathFactory) -> Member:
+    """A file in a directory of its own; its control socket's path is short enough."""
+    directory = tmp_path_factory.mktemp("m")
+    config = directory / "orders.toml"
+    config.write_text(FILE.format(directory=directory))
+    return Member(config=config, socket=directory / "orders.sock", state=directory / "state")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ENI_FAILOVER_CONFIG", "ENI_FAILOVER_MEMBER", "ENI_FAILOVER_LOG_LEVEL", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Runs the program with these arguments."""
+
+    def run_it(*arguments: object) -> Result:
+        try:
+            code = main([str(one) for one in arguments])
+        except SystemExit as end:
+            code = end.code
+        out, err = capsys.readouterr()
+        return Result(code=code, out=out, err=err)
+
+    return run_it
+
+
+@pytest.fixture
+def standby() -> Callable[..., Snapshot]:
+    """Builds what beta shows: alpha holds, its web is up, beta is ready; `changes` are fields of Snapshot."""
+    view = Snapshot(
+        version="0.1.0",
+        group="orders",
+        member=MemberName("beta"),
+        instance_id="i-0bbbbbbbbbbbbbbb2",
+        config_hash="abc123",
+        role=Role.STANDBY,
+        holder="alpha",
+        at_wall=WALL,
+        enis=(
+            EniLine(
+                eni_id=EniId("eni-0ffffffffffffff01"),
+                status="attached",
+                member="alpha",
+                attachment_id=AttachmentId("eni-attach-01"),
+            ),
+        ),
+        probes=(
+            ProbeLine(
+                name="web", scope=Scope.HOLDER, member="alpha", state=Answer.UP, consecutive=7, detail="200"
+            ),
+        ),
+        ready=True,
+        checks=(Check(name="ec2_api", result=CheckResult.PASS),),
+        decision=DecisionLine(action=Action.WAIT, reason=Reason.HOLDER_UP, at_wall=WALL),
+        peers=(
+            Peer(
+                member=MemberName("alpha"),
+                reachable=True,
+                role="active",
+                version="0.1.0",
+                config_hash="abc123",
+            ),
+        ),
+    )
+    return lambda **changes: replace(view, **changes)
+
+
+@pytest.fixture
+def desk(standby: Callable[..., Snapshot]) -> Desk:
+    """A daemon at rest that accepts everything."""
+    accepted = TakeoverAnswer(state=TakeoverState.STARTED, reason="operator", request_id="r1")
+    return Desk(script=[standby()], takeover_answer=accepted)
+
+
+@pytest.fixture
+def daemon(member: Member, desk: Desk) -> Iterator[Desk]:
+    """The control server on the member's socket, with the desk behind it."""
+    with _serving(desk, member.socket):
+        yield desk
+
+
+@contextmanager
+def _serving(desk: Desk, path: Path) -> Iterator[None]:
+    ready, stop = threading.Event(), asyncio.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        servers = Servers(desk=desk, host="127.0.0.1", port=0, socket_path=path, interval=10.0)
+        await servers.start()
+        ready.set()
+        await stop.wait()
+        await servers.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield
+    finally:
+        loops[0].call_soon_threadsafe(stop.set)
+        thread.join(10)
+        assert not thread.is_alive()

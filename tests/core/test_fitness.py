@@ -1,0 +1,312 @@
+"""Able and fit: every obstacle, and the device indexes planned for what is not here."""
+
+from dataclasses import replace
+
+import pytest
+
+from eni_failover.core.fitness import is_impaired, me, obstacles, planned_indexes, why_not_able, why_not_fit
+from eni_failover.core.group import View
+from eni_failover.core.health import Health
+from eni_failover.core.state import Move, State, Takeover
+from eni_failover.core.words import Answer, Reason, Trigger
+from tests.core.bench import Bench
+from tests.core.builders import (
+    LOCAL,
+    SELF,
+    WEB,
+    attached,
+    attaching,
+    free,
+    instance,
+    instances,
+    obs,
+    policy,
+)
+
+NOW = 1000.0
+
+
+def view(*shapes, mine=None, others=(), state=None, local=LOCAL, answered=True, **changes) -> View:
+    """Beta's view at 1000 s, EC2 having answered a second ago."""
+    found = () if mine == "absent" else (mine or instance("beta"),)
+    seen = obs(
+        *(shapes or (attached("alpha"),)),
+        now=NOW,
+        local=local,
+        instances=instances(*found, *others, at=NOW - 1.0, answered=answered),
+    )
+    state = state or State(started_at=0.0, last_answer_at=NOW - 1.0)
+    return View(state, seen, policy("beta", enis=len(shapes) or 1, **changes))
+
+
+def test_a_running_member_with_room_is_able():
+    """Nothing stands in the way of a member in the ENI's zone with a free slot and index."""
+    assert why_not_able(view()) is None
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "situation"),
+    [
+        ("ec2_silent", {"state": State(started_at=0.0)}),
+        ("ec2_silent", {"state": State(started_at=0.0, last_answer_at=NOW - 30.1)}),
+        ("instance_not_running", {"mine": instance("beta", "pending")}),
+        ("instance_not_running", {"mine": instance("beta", "stopping")}),
+        ("instance_not_running", {"mine": instance("beta", "unknown")}),
+        ("instance_not_running", {"mine": "absent"}),
+        ("other_zone", {"mine": instance("beta", zone="eu-central-1b")}),
+        ("other_zone", {"mine": instance("beta", zone=""), "local": replace(LOCAL, zone="elsewhere")}),
+        ("no_slot", {"mine": instance("beta", interface_count=15)}),
+        ("no_slot", {"mine": instance("beta", interface_count=2), "local": replace(LOCAL, max_interfaces=2)}),
+        ("no_slot", {"mine": instance("beta", interface_count=2), "local": replace(LOCAL, max_interfaces=None)}),
+        ("no_index", {"mine": instance("beta", used_indexes=(0, 3)), "device_index": 3}),
+        ("no_index", {"mine": instance("beta", used_indexes=tuple(range(32)))}),
+        ("attach_denied", {"local": replace(LOCAL, attach_allowed=False)}),
+    ],
+)
+def test_each_obstacle_alone_makes_a_member_unable(obstacle, situation):
+    """Each is reported by its own word."""
+    assert list(obstacles(view(**situation))) == [obstacle]
+
+
+@pytest.mark.parametrize("why", [Reason.ENI_PRIMARY, Reason.REQUESTER_MANAGED, Reason.SERVICE_MANAGED])
+def test_an_eni_that_ec2_never_moves_makes_a_member_unable(why):
+    """A primary or managed ENI elsewhere cannot be brought here."""
+    assert why_not_able(view(attached("alpha", unmovable=why))) is why
+
+
+def test_what_is_here_needs_no_slot_no_index_and_no_zone():
+    """Able asks about ENIs that are not here; a full instance may keep what it has."""
+    full = instance("beta", zone="eu-central-1b", interface_count=15, used_indexes=tuple(range(32)))
+
+    assert why_not_able(view(attached("beta"), mine=full)) is None
+
+
+def test_every_eni_not_here_needs_a_slot():
+    """Two slots are free, three ENIs are wanted: none may be detached."""
+    room_for_two = replace(LOCAL, max_interfaces=3)
+
+    assert why_not_able(view(*[attached("alpha")] * 2, local=room_for_two)) is None
+    assert why_not_able(view(*[attached("alpha")] * 3, local=room_for_two)) is Reason.NO_SLOT
+
+
+@pytest.mark.parametrize("allowed", [True, None])
+def test_only_a_denial_of_attach_counts(allowed):
+    """A DryRun that has not answered yet is no denial."""
+    assert why_not_able(view(local=replace(LOCAL, attach_allowed=allowed))) is None
+
+
+def test_ec2_may_be_silent_for_three_observe_intervals():
+    """30 s with the default of 10 s."""
+    state = State(started_at=0.0, last_answer_at=NOW - 30.0)
+
+    assert why_not_able(view(state=state)) is None
+
+
+def test_a_zone_that_nobody_knows_is_no_obstacle():
+    """Unknown is not wrong: EC2 itself refuses an attach across zones."""
+    nowhere = replace(LOCAL, zone="")
+
+    assert why_not_able(view(mine=instance("beta", zone=""), local=nowhere)) is None
+
+
+def test_all_obstacles_are_reported_together():
+    """An operator sees everything that stands in the way at once."""
+    situation = view(
+        mine=instance("beta", "stopped", interface_count=15),
+        local=replace(LOCAL, attach_allowed=False),
+        state=State(started_at=0.0),
+    )
+
+    assert list(obstacles(situation)) == ["ec2_silent", "instance_not_running", "no_slot", "attach_denied"]
+
+
+# Indexes -------------------------------------------------------------------------------------------
+
+
+def takeover(*moves: Move) -> Takeover:
+    return Takeover(
+        takeover_id="t-1",
+        trigger=Trigger.PROBES,
+        reason=Reason.HOLDER_DOWN,
+        from_member="alpha",
+        started_at=NOW,
+        started_wall=0.0,
+        cause_at=NOW,
+        matched_at=NOW,
+        moves=moves,
+    )
+
+
+def indexes(one: View, of: Takeover | None = None) -> list[int | None]:
+    return list(planned_indexes(one, of).values())
+
+
+@pytest.mark.parametrize(
+    ("used", "count", "planned"),
+    [
+        ((0,), 1, [1]),
+        ((0, 1), 1, [2]),
+        ((0, 2), 2, [1, 3]),
+        ((0, 1, 3), 3, [2, 4, 5]),
+    ],
+)
+def test_auto_plans_the_lowest_free_indexes_each_once(used, count, planned):
+    """Every ENI gets an index of its own."""
+    one = view(*[attached("alpha")] * count, mine=instance("beta", used_indexes=used))
+
+    assert planned == indexes(one)
+
+
+def test_a_written_index_is_the_first_enis_and_the_others_follow():
+    """`device_index = 3` with two ENIs: 3 and 4."""
+    one = view(attached("alpha"), attached("alpha"), device_index=3)
+
+    assert indexes(one) == [3, 4]
+
+
+def test_the_index_of_an_eni_that_is_already_here_is_taken():
+    """Also when the look at the instances is older than the attach."""
+    one = view(attaching("beta", index=1), attached("alpha"))
+
+    assert indexes(one) == [2]
+
+
+def test_an_index_that_ec2_refused_is_skipped():
+    """In this takeover no ENI is tried there again."""
+    refused = takeover(Move(eni_id="eni-1", recorded="att-1", refused_indexes=(1, 2)))
+
+    assert indexes(view(free()), refused) == [3]
+
+
+def test_when_every_free_index_was_refused_the_first_is_tried_again():
+    """Rolling forward never ends for want of an untried index."""
+    refused = takeover(Move(eni_id="eni-1", recorded="att-1", refused_indexes=tuple(range(1, 32))))
+
+    assert indexes(view(free()), refused) == [1]
+
+
+def test_without_an_answer_about_the_instance_only_index_zero_is_taken():
+    """Past the point of no return a plan is needed all the same."""
+    assert indexes(view(free(), mine="absent")) == [1]
+
+
+# Fit -----------------------------------------------------------------------------------------------
+
+
+def with_self(verdict: str) -> State:
+    health = (Health(probe=SELF.name, member="beta", verdict=Answer(verdict)),)
+    return State(started_at=0.0, last_answer_at=NOW - 1.0, health=health)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason"), [("up", None), ("down", Reason.SELF_PROBE_DOWN), ("unknown", Reason.SELF_PROBE_DOWN)]
+)
+def test_fit_needs_every_self_probe_up(verdict, reason):
+    """No verdict is not up."""
+    assert why_not_fit(view(state=with_self(verdict), probes=(WEB, SELF))) is reason
+
+
+def test_an_unable_member_is_not_fit():
+    """Fit is able and more."""
+    assert why_not_fit(view(mine=instance("beta", "stopped"))) is Reason.INSTANCE_NOT_RUNNING
+
+
+@pytest.mark.parametrize(("age", "reason"), [(0.5, Reason.LOOP_LAG), (1.0, None)])
+def test_a_stall_leaves_a_member_unfit_for_a_second(age, reason):
+    """What was seen right after a stall is doubtful."""
+    state = State(started_at=0.0, last_answer_at=NOW - 1.0, stalled_at=NOW - age)
+
+    assert why_not_fit(view(state=state)) is reason
+
+
+# Impaired (row 11) ---------------------------------------------------------------------------------
+
+
+def test_a_member_whose_self_probe_is_down_is_impaired():
+    """Row 11 forgives what was lost meanwhile."""
+    assert is_impaired(view(state=with_self("down"), probes=(WEB, SELF))) is True
+
+
+def test_a_member_that_is_not_able_is_impaired():
+    """EC2 says that it is not running."""
+    assert is_impaired(view(mine=instance("beta", "stopping"))) is True
+
+
+@pytest.mark.parametrize(
+    "situation",
+    [
+        {"state": with_self("unknown"), "probes": (WEB, SELF)},
+        {"state": State(started_at=0.0)},
+        {"mine": "absent"},
+        {"answered": False},
+        {"state": State(started_at=0.0, last_answer_at=NOW - 1.0, stalled_at=NOW)},
+    ],
+    ids=["self probes without a verdict", "no answer yet", "not in the answer", "no answer", "stalled"],
+)
+def test_what_a_daemon_does_not_know_yet_is_no_impairment(situation):
+    """A restart or a stall of the daemon may not undo an operator's takeover by a failback."""
+    assert is_impaired(view(**situation)) is False
+
+
+# Over time -----------------------------------------------------------------------------------------
+
+
+def test_one_failed_look_at_the_instances_leaves_a_member_able():
+    """EC2 answered within three observe intervals, and said running: one failed call takes nothing back."""
+    bench = Bench(attached("alpha"))
+    bench.instances_answer = False
+    bench.look()
+
+    assert why_not_able(bench.view) is None
+
+
+def test_looks_at_the_instances_that_fail_for_three_intervals_make_a_member_unable():
+    """What EC2 said more than 30 s ago is not known any more."""
+    bench = Bench(attached("alpha"))
+    bench.look()
+    bench.instances_answer = False
+    bench.idle(29)
+    soon = why_not_able(bench.view)
+    bench.idle(5)
+
+    assert soon is None
+    assert why_not_able(bench.view) is Reason.INSTANCE_NOT_RUNNING
+
+
+def test_an_answer_without_this_member_is_believed():
+    """EC2 answered, and does not know this instance: that is no failed call."""
+    bench = Bench(attached("alpha"))
+    bench.forget("beta")
+    bench.look()
+
+    assert me(bench.view) is None
+    assert why_not_able(bench.view) is Reason.INSTANCE_NOT_RUNNING
+
+
+def full_alpha(*shapes, **changes) -> Bench:
+    """Alpha, whose type has room for the floating ENI and no more."""
+    bench = Bench(*shapes, local="alpha", settle=False, **changes)
+    bench.local = replace(LOCAL, max_interfaces=2)
+    bench.machine("alpha", used_indexes=(0, 1), interface_count=2)
+    bench.idle(5)
+    return bench
+
+
+def test_the_slot_of_an_eni_just_lost_is_no_impairment():
+    """The last look at the instances still counts the ENI that has left: row 11 must not forgive that."""
+    bench = full_alpha(attached("alpha"))
+    bench.see(attached("beta", "att-9"))
+    bench.look(instances=bench.view.obs.instances)
+
+    assert is_impaired(bench.view) is False
+    assert bench.state.durable.excused is False
+
+
+def test_the_instances_are_looked_at_soon_after_a_move():
+    """A member that lost the ENI knows within seconds that it has a slot again."""
+    bench = full_alpha(attached("alpha"))
+    bench.see(attached("beta", "att-9"))
+    bench.machine("alpha")
+    bench.idle(13)
+
+    assert why_not_able(bench.view) is None
