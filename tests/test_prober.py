@@ -113,10 +113,13 @@ class World:
 
 
 def play(scenario):
-    """Run a scenario in virtual time; no task may be left over."""
+    """Run a scenario in virtual time; no callback may fail, and no task may be left over."""
 
     async def main():
+        failures = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: failures.append(context))
         result = await scenario()
+        assert failures == []
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return result
 

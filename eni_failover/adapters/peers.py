@@ -49,6 +49,7 @@ class PeerWatcher:
         self._interval = interval
         self._timeout = timeout
         self._known: dict[Member, Peer] = {}
+        self._heard: dict[Member, bool] = {}
         self._replaced = asyncio.Event()
         self._log = structlog.get_logger("eni_failover.peers")
         self.replace(members)
@@ -64,6 +65,7 @@ class PeerWatcher:
             for member in members
             if member.name != self._me.name
         }
+        self._heard = {member: heard for member, heard in self._heard.items() if member in self._known}
         self._replaced.set()
 
     async def run(self) -> Never:
@@ -115,10 +117,12 @@ class PeerWatcher:
             # What it was doing is not known any more; what it has said still stands, a pause above all.
             answer = replace(last, reachable=False, role="", takeover_trigger="")
         self._known[member] = answer
-        if last.reachable and not answer.reachable:
-            self._log.warning("peer.unreachable", peer=member.name, error=problem)
-        if answer.reachable and not last.reachable:
-            self._log.info("peer.reachable", peer=member.name, version=answer.version)
+        if self._heard.get(member) is not answer.reachable:
+            self._heard[member] = answer.reachable
+            if answer.reachable:
+                self._log.info("peer.reachable", peer=member.name, version=answer.version)
+            else:
+                self._log.warning("peer.unreachable", peer=member.name, error=problem)
         if replace(last, version="") != replace(answer, version=""):
             self._on_change()
 

@@ -64,6 +64,9 @@ def _show(screen: Console, report: Report) -> None:
     if report.takeover is not None:
         screen.print()
         _show_phases(screen, report.takeover["phases"])
+    if report.result is DemoResult.PASS and report.gap is not None:
+        gap = f"{seconds(report.gap)} after the holder's death"
+        screen.print(f"\nThe ENI moved with all that it is known by; the standby was active {gap}.")
 
 
 def _compare(screen: Console, report: Report, before: Sight, after: Sight) -> None:

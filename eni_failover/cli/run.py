@@ -49,8 +49,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def start(*, config: Path | None, group: str | None, member: str | None) -> int:
     """Runs the daemon until it is stopped; its exit status."""
-    # Not at the top: a mistake in the arguments should not wait for boto3's import.
-    from eni_failover import daemon  # noqa: PLC0415 - see above
+    # structlog imports rich wherever it is installed, for tracebacks in colour: 5 MB of a daemon that
+    # writes none. None here is Python's own word for "there is no such module" (import system, 5.3.1).
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+    from eni_failover import daemon  # noqa: PLC0415 - after that, and not before the arguments are right
 
     try:
         path = path_for(config, group, os.environ)

@@ -11,6 +11,7 @@ from eni_failover.core import health as healths
 from eni_failover.core import outcomes, pause
 from eni_failover.core.fitness import is_impaired, why_not_fit
 from eni_failover.core.group import CONFIRM_AFTER, View
+from eni_failover.core.links import not_ready
 from eni_failover.core.model import Attempt, Eni, Mutation, Observation, Presence, TakeoverRequest, Verdict
 from eni_failover.core.policy import MemberName, Policy
 from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen
@@ -21,7 +22,7 @@ KEEP_RETRY_AFTER = 60.0
 
 def absorb(state: State, obs: Observation, policy: Policy) -> State:
     """The state with everything this observation says, before any rule is asked."""
-    for take in (_operators, _stalls, _survey, _holder, _probes, _instances, _unowned, _calls, _fitness):
+    for take in _TAKES:
         state = take(View(state, obs, policy))
     return state
 
@@ -135,7 +136,7 @@ def _had(view: View, holder: MemberName, *, at_start: bool) -> Durable:
 def is_operators(view: View, holder: MemberName) -> bool:
     """Whether that member says that an operator brought the group to it."""
     peer = next((one for one in view.obs.peers if one.member == holder), None)
-    return peer is not None and Trigger.MANUAL == (peer.takeover_trigger or peer.last_takeover_trigger)
+    return peer is not None and (peer.takeover_trigger or peer.last_takeover_trigger) == Trigger.MANUAL
 
 
 def _target(view: View, scope: Scope) -> MemberName | None:
@@ -198,6 +199,13 @@ def _unowned(view: View) -> State:
     return replace(view.state, unowned_since=since)
 
 
+def _links(view: View) -> State:
+    if view.unknown:
+        return view.state
+    waiting = view.all_here and not_ready(view)
+    return replace(view.state, not_ready_since=(view.state.not_ready_since or view.now) if waiting else None)
+
+
 def _calls(view: View) -> State:
     state = view.state
     answered = [outcome.ended_at for outcome in view.obs.outcomes]
@@ -212,12 +220,22 @@ def _calls(view: View) -> State:
     return replace(state, durable=replace(state.durable, takeover=outcomes.learn(view, takeover)))
 
 
+def _is_without(view: View) -> bool:
+    """Whether this member had the first ENI last, and has it no more; row 11 asks how it was since."""
+    durable, tenure, local = view.state.durable, view.state.tenure, view.policy.local
+    left = view.state.known_at is not None and (tenure is None or tenure.member != local)
+    return durable.lost_at is not None or (durable.last_had == local and left)
+
+
 def _fitness(view: View) -> State:
     state, durable = view.state, view.state.durable
     fit_since = None if why_not_fit(view) else (state.fit_since or view.now)
-    if durable.lost_at is not None and not durable.excused and is_impaired(view):
+    if _is_without(view) and not durable.excused and is_impaired(view):
         durable = replace(durable, excused=True)
     horizon = view.now - max(view.policy.max_takeovers_window, view.policy.cooldown)
     if any(one.ended_at < horizon for one in durable.past):
         durable = replace(durable, past=tuple(one for one in durable.past if one.ended_at >= horizon))
     return replace(state, fit_since=fit_since, durable=durable)
+
+
+_TAKES = (_operators, _stalls, _survey, _holder, _probes, _instances, _unowned, _links, _calls, _fitness)

@@ -95,12 +95,8 @@ def held_3(view: View) -> Turnout | None:
     if view.unknown or not view.all_here:
         return None
     state = view.state
-    waiting = not_ready(view)
-    since = (state.not_ready_since or view.now) if waiting else None
-    state = replace(state, not_ready_since=since)
-    view = View(state, view.obs, view.policy)
     answers: tuple[RequestAnswer, ...] = ()
-    if state.request is not None and not waiting:
+    if state.request is not None and not not_ready(view):
         answer = RequestAnswer(request_id=state.request.request_id, fate=RequestFate.HELD, reason=Reason.HELD)
         answers, state = (answer,), replace(state, request=None)
         view = View(state, view.obs, view.policy)

@@ -59,6 +59,8 @@ def why_lost(view: View, takeover: Takeover) -> Reason | None:
 
 def carry_on(view: View, takeover: Takeover) -> Step:
     """One pass of the takeover: at most one call for each ENI whose state is known."""
+    if takeover.gone_at is not None:
+        return Step(takeover=takeover, calls=(), reason=Reason.ATTACHMENT_GONE)
     indexes = planned_indexes(view, takeover)
     calls: list[Call] = []
     reason: Reason | None = None
@@ -68,8 +70,6 @@ def carry_on(view: View, takeover: Takeover) -> Step:
         takeover = _noted(view, takeover.with_move(move), eni, call)
         calls += [call] if call else []
         reason = reason or why
-    if takeover.gone_at is not None:
-        return Step(takeover=takeover, calls=(), reason=Reason.ATTACHMENT_GONE)
     return Step(takeover=takeover, calls=tuple(calls), reason=reason or Reason.ANSWER_PENDING)
 
 

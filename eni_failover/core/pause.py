@@ -44,7 +44,8 @@ def adopt(durable: Durable, obs: Observation) -> Durable:
 
 def _take(durable: Durable, request: PauseRequest, wall: float) -> Durable:
     if request.local:
-        return replace(durable, local_pause=stamp(request, durable.local_pause, wall))
+        durable = replace(durable, local_pause=stamp(request, durable.local_pause, wall))
+        return clear_limits(durable) if request.kind is PauseKind.RESUME else durable
     return replace(durable, pause=stamp(request, durable.pause, wall))
 
 

@@ -87,10 +87,10 @@ def snapshot(view: View, *, version: str, last: DecisionLine, last_takeover: His
 
 
 def _holder(view: View) -> str:
-    if view.unknown:
-        return UNKNOWN
     if view.holder is not None:
         return view.holder.name
+    if view.first is None and view.unknown:
+        return UNKNOWN
     return FOREIGN if view.foreign and not view.usable else NOBODY
 
 

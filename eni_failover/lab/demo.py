@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eni_failover.core.words import Answer, Result, Role
 from eni_failover.errors import EniFailoverError
 from eni_failover.lab import demo_children, demo_places
 from eni_failover.lab.demo_children import Child
@@ -176,14 +177,14 @@ class _Story:
         if holder is None or standby is None:
             return False
         verdicts = {probe["name"]: probe["state"] for probe in standby["probes"]}
-        return holder["role"] == "active" and bool(standby["ready"]) and verdicts.get(PROBE) == "up"
+        return holder["role"] == Role.ACTIVE and bool(standby["ready"]) and verdicts.get(PROBE) == Answer.UP
 
     def _is_over(self) -> bool:
         status = self.watch.statuses.get(STANDBY, {})
         self.takeover = status.get("last_takeover")
-        if self.takeover is not None and self.takeover["result"] != "success":
+        if self.takeover is not None and self.takeover["result"] != Result.SUCCESS:
             raise DemoError(f"the takeover has ended {self.takeover['result']}: {self.takeover['reason']}")
-        return self.takeover is not None and status.get("role") == "active"
+        return self.takeover is not None and status.get("role") == Role.ACTIVE
 
 
 def _directory() -> tempfile.TemporaryDirectory[str]:

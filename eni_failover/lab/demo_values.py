@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from eni_failover.core.words import Role
+
 
 class DemoEvent(StrEnum):
     """What happened, one word for each line of the timeline."""
@@ -104,6 +106,13 @@ class Report:
         return after.member not in {"", before.member} and after.attachment_id != before.attachment_id
 
     @property
+    def gap(self) -> float | None:
+        """Seconds from the holder's death to the new holder's being active, None when it was not."""
+        killed = [one.at for one in self.timeline if one.event is DemoEvent.SERVICE_KILLED]
+        active = [one.at for one in self.timeline if one.facts.get("role") == Role.ACTIVE]
+        return active[-1] - killed[0] if killed and active and active[-1] > killed[0] else None
+
+    @property
     def result(self) -> DemoResult:
         """Whether the demo has shown what it promises."""
         shown = self.has_moved and bool(self.same) and all(self.same.values()) and not self.problem
@@ -119,6 +128,7 @@ class Report:
             "after": self.after.document() if self.after else None,
             "same": self.same,
             "timeline": [one.document() for one in self.timeline],
+            "gap_s": None if self.gap is None else round(self.gap, 3),
             "phases": dict(self.takeover.get("phases", {})) if self.takeover else {},
             "takeover": dict(self.takeover) if self.takeover else None,
         }

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 
 from eni_failover.client import Client, UnreachableError
+from eni_failover.core.words import Answer, Role
 from eni_failover.lab.demo_places import Place
 from eni_failover.lab.demo_values import DemoEvent, Happening
 from eni_failover.lab.timeline import StateChange
@@ -104,12 +105,12 @@ def _differences(at: float, before: Document, now: Document) -> Iterator[Happeni
         yield Happening(
             at=at, event=DemoEvent.ROLE_CHANGED, text=text, facts={"member": member, "role": now["role"]}
         )
-    if now["ready"] and not before.get("ready") and now["role"] == "standby":
+    if now["ready"] and not before.get("ready") and now["role"] == Role.STANDBY:
         text = f"{member} is ready to take over"
         yield Happening(at=at, event=DemoEvent.MEMBER_READY, text=text, facts={"member": member})
     verdicts = {probe["name"]: probe["state"] for probe in before.get("probes", ())}
     for probe in now["probes"]:
-        if probe["state"] != verdicts.get(probe["name"], "unknown"):
+        if probe["state"] not in {verdicts.get(probe["name"]), Answer.UNKNOWN}:
             yield _probe_changed(at, member, probe)
     if now["takeover"] is not None and before.get("takeover") is None:
         yield _started(at, member, now["takeover"])

@@ -1,4 +1,4 @@
-"""A member's file, the real control server with a desk that plays a part, and the program run in this process."""
+"""A member's file, the real control server with a desk that plays a part, and the program in this process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import rich.console  # noqa: F401 - here before `run` is, which would keep it out of this process
 
 from eni_failover.__main__ import main
 from eni_failover.control import Servers, TakeoverAnswer, TakeoverState
@@ -72,7 +73,7 @@ class Desk:
     def metrics_page(self) -> bytes:
         return b""
 
-    async def takeover(self, *, reason: str, timeout: float) -> TakeoverAnswer:
+    async def takeover(self, *, reason: str, timeout: float) -> TakeoverAnswer:  # noqa: ASYNC109 - the protocol's
         self.orders.append((reason, timeout))
         return self.takeover_answer
 

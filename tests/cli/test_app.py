@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_help_lists_the_commands(run):
     listed = result.out.partition("Commands:\n")[2].split("\n\n")[0].splitlines()
 
     assert result.code == 0
-    assert COMMANDS == [line.split()[0] for line in listed]
+    assert [line.split()[0] for line in listed] == COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -36,7 +37,7 @@ def test_help_has_examples(run, command):
     """Every command's help shows how it is used and what its exit status means."""
     result = run(command, "--help")
 
-    assert (0, "") == (result.code, result.err)
+    assert (result.code, result.err) == (0, "")
     assert f"eni-failover {command}" in result.out.lower().partition("examples:")[2]
     assert "exit status: 0" in result.out.lower()
 
@@ -50,7 +51,10 @@ def test_help_has_examples(run, command):
         (["history", "-n", "0"], "Invalid value for '-n'"),
         (["history", "-n", "many"], "Invalid value for '-n'"),
         (["takeover", "--timeout", "12"], 'write the unit: "12s" for seconds'),
-        (["takeover", "--timeout", "2h"], "must be 1h or shorter, not 2h (see 'eni-failover takeover --help')"),
+        (
+            ["takeover", "--timeout", "2h"],
+            "must be 1h or shorter, not 2h (see 'eni-failover takeover --help')",
+        ),
         (["pause", "--for", "0s"], "must be longer than zero"),
         (["lab", "--api", "-1s"], "a duration is not negative"),
         (["status", "extra"], "unexpected extra argument"),
@@ -63,9 +67,9 @@ def test_wrong_usage_is_one_line(run, arguments, line):
     """A mistake on the command line is exit 2 and one line that says where help is."""
     result = run(*arguments)
 
-    assert (2, "") == (result.code, result.out)
+    assert (result.code, result.out) == (2, "")
     assert line in result.err
-    assert 1 == result.err.count("\n")
+    assert result.err.count("\n") == 1
     assert result.err.startswith("eni-failover")
 
 
@@ -73,15 +77,15 @@ def test_config_and_group_contradict(run, member):
     """--config and --group together are refused: both name the file."""
     result = run("status", "--config", member.config, "--group", "orders")
 
-    assert 2 == result.code
-    assert "eni-failover: --config and --group both name the file: give one of them\n" == result.err
+    assert result.code == 2
+    assert result.err == "eni-failover: --config and --group both name the file: give one of them\n"
 
 
 def test_a_missing_file_is_one_line(run, tmp_path):
     """A file that is not there is exit 2 with its path, not a traceback."""
     result = run("status", "--config", tmp_path / "no.toml")
 
-    assert 2 == result.code
+    assert result.code == 2
     assert f"eni-failover: {tmp_path}/no.toml: cannot be read: No such file or directory\n" == result.err
 
 
@@ -89,7 +93,7 @@ def test_the_group_names_the_file(run):
     """--group NAME means /etc/eni-failover/NAME.toml."""
     result = run("check", "--offline", "--group", "no-such-group")
 
-    assert 2 == result.code
+    assert result.code == 2
     assert "/etc/eni-failover/no-such-group.toml" in result.err
 
 
@@ -98,7 +102,7 @@ def test_the_environment_names_the_file(run, member, monkeypatch):
     monkeypatch.setenv("ENI_FAILOVER_CONFIG", str(member.config))
     result = run("check", "--offline")
 
-    assert 0 == result.code
+    assert result.code == 0
 
 
 def test_no_daemon_is_3(run, member):
@@ -106,16 +110,23 @@ def test_no_daemon_is_3(run, member):
     for command in ("status", "takeover", "pause", "resume", "reload"):
         result = run(command, "--config", member.config)
 
-        assert ExitCode.UNREACHABLE == result.code
-        assert f"eni-failover: no daemon answers at {member.socket}: is it running on this host?\n" == result.err
+        assert result.code == ExitCode.UNREACHABLE
+        assert (
+            f"eni-failover: no daemon answers at {member.socket}: is it running on this host?\n" == result.err
+        )
 
 
 def test_completion_proposes_commands():
     """The shell is offered the commands that begin as typed."""
-    env = {**os.environ, "_ENI_FAILOVER_COMPLETE": "complete_bash", "COMP_WORDS": "eni-failover re", "COMP_CWORD": "1"}
+    env = {
+        **os.environ,
+        "_ENI_FAILOVER_COMPLETE": "complete_bash",
+        "COMP_WORDS": "eni-failover re",
+        "COMP_CWORD": "1",
+    }
     done = subprocess.run([_program()], env=env, capture_output=True, text=True, check=False)
 
-    assert ["reload", "resume"] == sorted(done.stdout.split())
+    assert sorted(done.stdout.split()) == ["reload", "resume"]
 
 
 def test_completion_can_be_shown():
@@ -140,7 +151,7 @@ def test_a_closed_pipe_is_no_traceback(member):
     )
     os.close(writing)
 
-    assert "" == done.stderr
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(("no_color", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
@@ -176,4 +187,4 @@ def _read(descriptor: int) -> bytes:
 
 
 def _program() -> str:
-    return os.path.join(os.path.dirname(sys.executable), "eni-failover")
+    return str(Path(sys.executable).with_name("eni-failover"))

@@ -12,8 +12,8 @@ def test_check_prints_the_worst_case(run, member):
     result = run("check", "--offline", "--config", member.config)
     lines = result.out.splitlines()
 
-    assert (0, "") == (result.code, result.err)
-    assert ["web", "http", "holder", "5", "s"] == lines[2].split()
+    assert (result.code, result.err) == (0, "")
+    assert lines[2].split() == ["web", "http", "holder", "5", "s"]
     assert f"pass: {member.config} is a valid configuration" == lines[-1]
 
 
@@ -23,7 +23,7 @@ def test_check_prints_json(run, member):
     document = json.loads(result.out)
     config_hash = document.pop("config_hash")
 
-    assert (0, "") == (result.code, result.err)
+    assert (result.code, result.err) == (0, "")
     assert isinstance(config_hash, str)
     assert {
         "path": str(member.config),
@@ -38,11 +38,13 @@ def test_check_shows_warnings(run, member):
     """What is likely a mistake is shown, and the file still passes."""
     text = member.config.read_text()
     member.config.write_text(text.replace("eni-0ffffffffffffff01", "eni-0fffffffffff01"))
-    human, machine = (run("check", "--offline", *more, "--config", member.config) for more in ([], ["--json"]))
+    human, machine = (
+        run("check", "--offline", *more, "--config", member.config) for more in ([], ["--json"])
+    )
 
-    assert (0, 0) == (human.code, machine.code)
+    assert (human.code, machine.code) == (0, 0)
     assert f"warning: {member.config}:5: eni.ids: eni-0fffffffffff01 has neither 8 nor 17 digits" in human.out
-    assert 1 == len(json.loads(machine.out)["warnings"])
+    assert len(json.loads(machine.out)["warnings"]) == 1
 
 
 def test_check_prints_every_mistake(run, member):
@@ -51,7 +53,7 @@ def test_check_prints_every_mistake(run, member):
     member.config.write_text(text.replace('"500ms"', '"5"').replace("fall = 3", "fall = 0"))
     result = run("check", "--offline", "--config", member.config)
 
-    assert (2, "") == (result.code, result.out)
+    assert (result.code, result.out) == (2, "")
     assert [f"eni-failover: {member.config}:{line}:" for line in (21, 23)] == [
         " ".join(line.split()[:2]) for line in result.err.splitlines()
     ]
@@ -63,7 +65,7 @@ def test_check_refuses_what_run_refuses(run, member, more):
     member.config.write_text(member.config.read_text() + '\n[network]\nmode = "manage"\n')
     result = run("check", "--offline", *more, "--config", member.config)
 
-    assert (2, "") == (result.code, result.out)
+    assert (result.code, result.out) == (2, "")
     assert '"manage" is not in this version' in result.err
 
 
@@ -71,6 +73,6 @@ def test_check_asks_for_offline(run, member):
     """Without --offline it says in one line that AWS is not asked yet."""
     result = run("check", "--config", member.config)
 
-    assert (2, "") == (result.code, result.out)
+    assert (result.code, result.out) == (2, "")
     assert "later version" in result.err
     assert "--offline" in result.err

@@ -49,8 +49,8 @@ def test_status_is_the_document(daemon, member):
     """The status is the daemon's document, and its text as it came."""
     reply = Client(member.socket).status()
 
-    assert 200 == reply.status
-    assert "alpha" == reply.document["holder"]
+    assert reply.status == 200
+    assert reply.document["holder"] == "alpha"
     assert reply.document == json.loads(reply.text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def test_status_at_rest(run, daemon, member):
     result = run("status", "--config", member.config)
     lines = result.out.splitlines()
 
-    assert (0, "") == (result.code, result.err)
+    assert (result.code, result.err) == (0, "")
     assert ["role", "standby"] in map(words, lines)
     assert ["holder", "alpha"] in map(words, lines)
     assert ["ready", "yes"] in map(words, lines)
@@ -55,7 +56,9 @@ def test_status_in_trouble(run, daemon, desk, member, standby):
             role=Role.TAKING,
             ready=False,
             checks=(
-                Check(name="slot", result=CheckResult.FAIL, detail="no_slot", remedy="free an interface slot"),
+                Check(
+                    name="slot", result=CheckResult.FAIL, detail="no_slot", remedy="free an interface slot"
+                ),
             ),
             pause=record,
             paused=True,
@@ -69,7 +72,7 @@ def test_status_in_trouble(run, daemon, desk, member, standby):
     result = run("status", "--config", member.config)
     lines = [" ".join(words(line)) for line in result.out.splitlines()]
 
-    assert 0 == result.code
+    assert result.code == 0
     assert "ready no" in lines
     assert "slot fail no_slot free an interface slot" in lines
     assert "paused until 2027-01-15T08:10:00Z, by uid 7: upgrade" in lines
@@ -99,12 +102,12 @@ def test_json_is_the_daemons_document(run, daemon, desk, member):
     """--json prints what the daemon said, untouched."""
     result = run("status", "--json", "--config", member.config)
 
-    assert (0, "") == (result.code, result.err)
+    assert (result.code, result.err) == (0, "")
     assert to_document(desk.script[0]) == json.loads(result.out)
 
 
 @pytest.mark.parametrize(("role", "code"), [(Role.ACTIVE, 0), (Role.STANDBY, 1), (Role.FAULT, 1)])
-def test_is_active_prints_nothing(run, daemon, desk, member, standby, role, code):
+def test_is_active_prints_nothing(*, run, daemon, desk, member, standby, role, code):
     """--is-active says by its exit status alone whether this member is active."""
     desk.script = [standby(role=role)]
     result = run("status", "--is-active", "--config", member.config)
@@ -116,7 +119,7 @@ def test_is_active_without_a_daemon(run, member):
     """--is-active without a daemon is 3, which is neither yes nor no."""
     result = run("status", "--is-active", "--config", member.config)
 
-    assert (3, "") == (result.code, result.out)
+    assert (result.code, result.out) == (3, "")
 
 
 def test_a_starting_daemon_is_3(run, daemon, desk, member):
@@ -124,7 +127,7 @@ def test_a_starting_daemon_is_3(run, daemon, desk, member):
     desk.script = [None]
     result = run("status", "--config", member.config)
 
-    assert (3, "") == (result.code, result.out)
+    assert (result.code, result.out) == (3, "")
     assert "is starting: no pass has ended yet" in result.err
 
 
@@ -147,14 +150,35 @@ def two_redraws(monkeypatch):
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
-def test_watch_survives_a_restart(run, daemon, desk, member, standby, two_redraws, more):
+def test_watch_survives_a_restart(*, run, daemon, desk, member, standby, two_redraws, more):
     """--watch shows what there is each time, a daemon that is starting too, until Ctrl-C: exit 0."""
     desk.script = [None, standby()]
     result = run("status", "--watch", *more, "--config", member.config)
 
-    assert 0 == result.code
+    assert result.code == 0
     assert "no pass has ended yet" in result.out + result.err
     assert "alpha" in result.out
+
+
+def test_watch_on_a_terminal(daemon, member):
+    """On a terminal the view is drawn in place, and Ctrl-C ends it with 0."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "eni_failover", "status", "--watch", "--config", str(member.config)],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TERM": "xterm"},
+        text=True,
+    )
+    said = b""
+    while b"abc123" not in said:  # the version line and the peer's: the first view is drawn
+        said += os.read(ours, 4096)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    os.close(ours)
+    os.close(theirs)
+
+    assert (process.returncode, err) == (0, "")
 
 
 def test_watch_ends_with_ctrl_c(daemon, member):
@@ -169,5 +193,5 @@ def test_watch_ends_with_ctrl_c(daemon, member):
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=20)
 
-    assert "alpha" == json.loads(first)["holder"]
-    assert (0, "") == (process.returncode, err)
+    assert json.loads(first)["holder"] == "alpha"
+    assert (process.returncode, err) == (0, "")

@@ -1,48 +1,449 @@
-"""Carrying a takeover on: which call each ENI needs next."""
+"""Carrying a takeover on: which call each ENI needs next, and when it may be made again."""
 
+import pytest
+
+from eni_failover.core.words import Reason, Result
 from tests.core.bench import Bench
-from tests.core.builders import attached, detach, detaching
+from tests.core.builders import attach, attached, attaching, detach, detaching, free, unknown
 
 
 def detaching_bench(*shapes, **changes) -> Bench:
     """Beta has just sent its first detach, by probes."""
-    bench = Bench(*shapes, **changes)
-    bench.says(**{one.name: "down" for one in bench.policy.probes if one.scope == "holder"})
+    bench = Bench(*(shapes or (attached("alpha"),)), **changes)
+    bench.says(web="down")
     bench.act(within=10)
     return bench
 
 
+def attaching_bench(*, enis: int = 1, **changes) -> Bench:
+    """Everything is detached; beta has just sent the attach of the first ENI."""
+    bench = detaching_bench(*[attached("alpha")] * enis, **changes)
+    bench.see(*[free()] * enis)
+    bench.accepted()
+    bench.act(within=5)
+    return bench
+
+
+# The order -----------------------------------------------------------------------------------------
+
+
+def test_the_first_detach_goes_alone():
+    """The lock's detach must be accepted before any other ENI is touched."""
+    bench = detaching_bench(*[attached("alpha")] * 3)
+
+    assert bench.decision.calls == (detach(1),)
+
+
+def test_the_others_are_detached_when_the_locks_detach_was_accepted():
+    """All at once, in one pass, one call each."""
+    bench = detaching_bench(*[attached("alpha")] * 3)
+
+    assert bench.accepted().calls == (detach(2), detach(3))
+
+
+@pytest.mark.parametrize("verdict", ["busy", "denied", "refused", "gone", "bad_state"])
+def test_the_others_are_not_detached_when_the_locks_detach_was_refused(verdict):
+    """A loser of the race for the lock moves nothing."""
+    bench = detaching_bench(*[attached("alpha")] * 3)
+
+    assert bench.answered(verdict).calls == ()
+
+
+def test_the_others_wait_for_an_unanswered_lock():
+    """Unanswered is not accepted: they are detached when EC2 shows the effect."""
+    bench = detaching_bench(*[attached("alpha")] * 2)
+    pending = bench.answered("unanswered", after=5.0)
+    bench.see(detaching("alpha"), attached("alpha"))
+
+    assert pending.calls == ()
+    assert bench.act(within=1).calls == (detach(2),)
+
+
+def test_nothing_is_attached_before_the_lock():
+    """The second ENI is available first; it waits for the first one's attach to be accepted."""
+    bench = detaching_bench(*[attached("alpha")] * 2)
+    bench.accepted()
+    bench.see(detaching("alpha"), free())
+    bench.accepted()
+    waiting = bench.idle(3)
+    bench.see(free(), free())
+    lock = bench.act(within=1)
+
+    assert waiting.reason is Reason.DETACHING
+    assert lock.calls == (attach(1),)
+    assert bench.accepted().calls == (attach(2),)
+
+
+def test_the_others_are_attached_as_soon_as_the_locks_attach_was_accepted():
+    """They do not wait for it to be attached."""
+    bench = attaching_bench(enis=3)
+
+    assert bench.decision.calls == (attach(1),)
+    assert bench.accepted().calls == (attach(2), attach(3))
+
+
+@pytest.mark.parametrize("verdict", ["in_use", "busy", "denied", "unanswered"])
+def test_the_others_are_not_attached_when_the_locks_attach_was_not_accepted(verdict):
+    """Else several ENIs end up split."""
+    bench = attaching_bench(enis=3)
+
+    assert bench.answered(verdict).calls == ()
+
+
+def test_an_eni_on_a_third_member_is_taken_once_the_lock_is_here():
+    """Its attachment was not there to be recorded: the one just observed is, now."""
+    bench = detaching_bench(attached("alpha"), attached("alpha"), members=3)
+    recorded = bench.accepted()
+    bench.see(free(), attached("gamma", "att-8"))
+    bench.answered("gone")
+    lock = bench.act(within=5)
+    bench.see(attaching("beta", "att-9"), attached("gamma", "att-8"))
+    bench.accepted()
+
+    assert recorded.calls == (detach(2),)
+    assert lock.calls == (attach(1),)
+    assert bench.act(within=1).calls == (detach(2, "att-8"),)
+
+
+def test_an_eni_on_a_third_member_is_not_taken_before_the_lock_is_here():
+    """Whoever has the lock brings the others; this member does not have it yet."""
+    bench = detaching_bench(attached("alpha"), attached("alpha"), members=3)
+    bench.see(detaching("alpha"), attached("gamma", "att-8"))
+    bench.accepted()
+    bench.answered("gone")
+
+    assert bench.idle(10).reason is Reason.DETACHING
+
+
+# Asking again --------------------------------------------------------------------------------------
+
+
 def test_an_unanswered_detach_is_not_sent_again_on_an_old_describe():
     """Only a describe begun when the call can no longer take effect may bring a second detach."""
-    bench = detaching_bench(attached("alpha"))
-    before = bench.decision.calls
+    bench = detaching_bench()
     after = bench.answered("unanswered", after=5.0)
 
-    assert before == (detach(),)
     assert after.calls == ()
+    assert after.reason is Reason.ANSWER_PENDING
+
+
+def test_an_unanswered_detach_is_sent_again_after_the_call_timeout():
+    """The describe shows the attachment untouched, and the holder is still down."""
+    bench = detaching_bench()
+    sent = bench.now
+    bench.answered("unanswered", after=1.0)
+    again = bench.act(within=10)
+
+    assert again.calls == (detach(),)
+    assert bench.now - sent > 5.0
+
+
+def test_an_unanswered_detach_is_not_sent_again_during_an_outage():
+    """No describe answers: nothing is known, nothing is sent."""
+    bench = detaching_bench()
+    bench.answered("unanswered", after=5.0)
+    bench.ec2_answers = False
+
+    assert bench.idle(120).reason is Reason.ENI_UNKNOWN
+
+
+def test_an_accepted_detach_without_effect_is_sent_again_after_the_call_timeout():
+    """EC2 said yes and shows nothing for five seconds: the same attachment is named again."""
+    bench = detaching_bench()
+    bench.accepted()
+    quiet = bench.idle(4)
+    again = bench.act(within=3)
+
+    assert quiet.reason is Reason.DETACHING
+    assert again.calls == (detach(),)
+
+
+def test_a_detach_that_shows_its_effect_is_not_sent_again():
+    """`detaching` is waited for."""
+    bench = detaching_bench()
+    bench.see(detaching("alpha"))
+    bench.accepted()
+
+    assert bench.idle(14).reason is Reason.DETACHING
+
+
+@pytest.mark.parametrize("verdict", ["busy", "denied", "refused"])
+def test_a_refused_call_is_tried_again_with_growing_delays(verdict):
+    """Backoff from half a second up to five, jittered by the observation."""
+    bench = detaching_bench()
+    bench.jitter = 1.0
+    sent = [bench.now]
+    for _ in range(7):
+        bench.answered(verdict)
+        bench.act(within=6)
+        sent.append(bench.now)
+    delays = [later - earlier for earlier, later in zip(sent, sent[1:], strict=False)]
+
+    assert delays[:4] == pytest.approx([0.54, 1.04, 2.04, 4.04], abs=0.3)
+    assert max(delays) < 5.4
+
+
+def test_a_call_that_was_not_sent_is_made_again_soon():
+    """The decision had grown old: nothing was refused, and no detach has begun."""
+    bench = detaching_bench()
+    bench.answered("busy", not_sent=True)
+    again = bench.act(within=0.5)
+
+    assert again.calls == (detach(),)
+    assert bench.takeover.moves[0].attempts == 0
+
+
+def test_an_unanswered_attach_is_settled_by_a_describe_after_the_call_timeout():
+    """Still available five seconds later: it had no effect."""
+    bench = attaching_bench()
+    sent = bench.now
+    bench.answered("unanswered", after=1.0)
+    again = bench.act(within=10)
+
+    assert again.calls == (attach(),)
+    assert bench.now - sent > 5.0
+
+
+def test_an_unanswered_attach_that_took_effect_is_ours():
+    """The describe shows it here: the takeover goes on."""
+    bench = attaching_bench()
+    bench.see(attaching("beta", "att-9"))
+    bench.answered("unanswered", after=1.0)
+    bench.idle(2)
+    bench.see(attached("beta", "att-9"))
+    bench.idle(2)
+
+    assert [one.result for one in bench.ended] == [Result.SUCCESS]
+
+
+def test_an_accepted_attach_that_shows_nothing_is_made_again_after_the_call_timeout():
+    """A lost effect is no reason to leave the ENI on the floor."""
+    bench = attaching_bench()
+    bench.accepted()
+
+    assert bench.idle(4).reason is Reason.ATTACHING
+    assert bench.act(within=3).calls == (attach(),)
+
+
+# Indexes -------------------------------------------------------------------------------------------
+
+
+def test_a_taken_index_is_skipped_at_once():
+    """The next free one is tried in the same pass."""
+    bench = attaching_bench()
+
+    assert bench.answered("index_taken").calls == (attach(index=2),)
+
+
+def test_an_index_refused_a_second_time_waits():
+    """A written index has no next one: it is tried again, slower and slower."""
+    bench = attaching_bench(device_index=4)
+    first = bench.answered("index_taken")
+    second = bench.answered("index_taken")
+
+    assert first.calls == (attach(index=4),)
+    assert second.calls == ()
+    assert bench.act(within=6).calls == (attach(index=4),)
+
+
+def test_without_a_free_index_the_attach_waits():
+    """The written index is in use now; the ENI is on the floor and the reason says why."""
+    bench = detaching_bench(device_index=4)
+    bench.machine("beta", used_indexes=(0, 4))
+    bench.see(detaching("alpha"))
+    bench.accepted()
+    bench.idle(3)
+    bench.see(free())
+    waiting = bench.idle(40)
+    bench.machine("beta")
+
+    assert waiting.reason is Reason.NO_INDEX
+    assert bench.act(within=30).calls == (attach(index=4),)
+
+
+# Force ---------------------------------------------------------------------------------------------
+
+
+def stuck(**changes) -> Bench:
+    """The detach was accepted and hangs."""
+    bench = detaching_bench(**changes)
+    bench.see(detaching("alpha"))
+    bench.accepted()
+    return bench
+
+
+def test_force_names_the_same_attachment_after_the_bound():
+    """15 s since the first detach."""
+    bench = stuck()
+    began = bench.now
+    bench.act(within=16)
+
+    assert bench.decision.calls == (detach(force=True),)
+    assert bench.decision.reason is Reason.FORCE_DETACH
+    assert bench.now - began == pytest.approx(15.0, abs=0.5)
+
+
+def test_never_means_never():
+    """`force_detach_after = "never"`: EC2 is waited for."""
+    bench = stuck(force_detach_after=None)
+
+    assert bench.idle(600).reason is Reason.DETACHING
+
+
+def test_force_is_repeated_slowly_while_nothing_happens():
+    """Every five seconds, with the same attachment."""
+    bench = stuck()
+    bench.act(within=16)
+    began = bench.now
+    bench.accepted()
+    bench.act(within=6)
+
+    assert bench.decision.calls == (detach(force=True),)
+    assert bench.now - began >= 5.0
+
+
+def test_force_without_an_answer_waits_for_a_describe():
+    """An outage brings no force on an old sight."""
+    bench = stuck()
+    bench.act(within=16)
+    bench.ec2_answers = False
+    old = bench.answered("unanswered", after=6.0)
+
+    assert old.calls == ()
+    assert bench.idle(60).reason is Reason.ENI_UNKNOWN
+
+
+def test_a_detach_refused_as_incorrect_state_is_forced_after_the_bound():
+    """Attached, and EC2 says IncorrectState each time: the ladder counts from the first refusal."""
+    bench = detaching_bench()
+    began = bench.now
+    sent = []
+    for _ in range(9):
+        bench.answered("bad_state")
+        sent.append((bench.act(within=6).calls[0].force, bench.now - began >= 15.0))
+
+    assert (True, True) in sent
+    assert all(force is late for force, late in sent)
+
+
+def test_a_detach_refused_otherwise_is_never_forced():
+    """A denial is no hung guest."""
+    bench = detaching_bench()
+    for _ in range(12):
+        bench.answered("denied")
+        bench.act(within=6)
+
+    assert bench.decision.calls == (detach(),)
 
 
 def test_force_counts_from_the_detach_that_ec2_took_not_from_one_it_never_saw():
     """A detach lost on the way is no detach: the next one gets its full time before force."""
-    bench = detaching_bench(attached("alpha"))
+    bench = detaching_bench()
     bench.answered("unanswered", after=5.0)
     again = bench.act(within=20)
     bench.see(detaching("alpha"))
     bench.accepted()
 
     assert again.calls == (detach(),)
-    assert bench.idle(14).reason == "detaching"
+    assert bench.idle(14).reason is Reason.DETACHING
     assert bench.act(within=2).calls == (detach(force=True),)
 
 
 def test_force_does_not_count_throttled_attempts():
     """A throttled detach did nothing, however often it was tried."""
-    bench = detaching_bench(attached("alpha"))
+    bench = detaching_bench()
     for _ in range(8):
         bench.answered("busy")
         bench.act(within=10)
     bench.see(detaching("alpha"))
     bench.accepted()
 
-    assert bench.idle(14).reason == "detaching"
+    assert bench.idle(14).reason is Reason.DETACHING
     assert bench.act(within=2).calls == (detach(force=True),)
+
+
+def test_a_detaching_eni_found_by_row_6_is_forced_at_once():
+    """It has been detaching for the bound already, by somebody who is gone."""
+    bench = Bench(detaching("alpha"))
+
+    assert bench.act(within=30).calls == (detach(force=True),)
+    assert bench.takeover.trigger == "unowned"
+
+
+def test_each_eni_has_its_own_ladder():
+    """Only the one that hangs is forced."""
+    bench = detaching_bench(attached("alpha"), attached("alpha"))
+    bench.accepted()
+    bench.see(free(), detaching("alpha"))
+    bench.accepted()
+    bench.act(within=2)
+    bench.see(attached("beta", "att-9"), detaching("alpha"))
+    bench.accepted()
+
+    assert bench.act(within=20).calls == (detach(2, force=True),)
+
+
+# A stale read --------------------------------------------------------------------------------------
+
+
+def test_one_stale_read_of_an_eni_that_was_here_asks_again_and_calls_nothing():
+    """Attached, then seen available: a second describe a second later decides."""
+    bench = attaching_bench(enis=2)
+    bench.accepted()
+    bench.see(attaching("beta", "att-8"), attaching("beta", "att-9"))
+    bench.accepted()
+    bench.idle(1)
+    bench.see(free(), attaching("beta", "att-9"))
+    stale = bench.look()
+    bench.see(attaching("beta", "att-8"), attaching("beta", "att-9"))
+    bench.idle(2)
+
+    assert (stale.calls, stale.reason) == ((), Reason.ATTACHMENT_GONE)
+    assert bench.ended == []
+
+
+def test_a_call_that_a_stale_read_held_back_is_not_taken_as_sent():
+    """After the stale read the second ENI is attached at once, not after a call timeout."""
+    bench = detaching_bench(attached("alpha"), attached("alpha"))
+    bench.accepted()
+    bench.see(free(), detaching("alpha"))
+    bench.accepted()
+    bench.act(within=2)
+    bench.see(attaching("beta", "att-8"), detaching("alpha"))
+    bench.accepted()
+    bench.idle(1)
+    bench.see(free(), free())
+    held_back = bench.look()
+    bench.see(attaching("beta", "att-8"), free())
+
+    assert held_back.calls == ()
+    assert bench.act(within=0.5).calls == (attach(2),)
+
+
+# Partial knowledge ---------------------------------------------------------------------------------
+
+
+def test_an_unknown_eni_is_left_and_the_others_go_on():
+    """Row 4 goes on with what is known."""
+    bench = detaching_bench(*[attached("alpha")] * 3)
+    bench.see(detaching("alpha"), unknown(), attached("alpha"))
+    bench.ec2_answers = False
+    bench.look()
+    silent = bench.decision
+    bench.ec2_answers = True
+
+    assert silent.calls == ()
+    assert bench.act(within=8).calls == (detach(3),)
+
+
+def test_an_outage_after_the_first_detach_only_waits():
+    """Nothing known, nothing called; it goes on when EC2 answers."""
+    bench = detaching_bench()
+    bench.ec2_answers = False
+    bench.accepted()
+    waiting = bench.idle(300)
+    bench.ec2_answers = True
+    bench.see(free())
+
+    assert waiting.reason is Reason.ENI_UNKNOWN
+    assert bench.act(within=6).calls == (attach(),)

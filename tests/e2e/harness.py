@@ -257,7 +257,7 @@ class Group:
             f"ids = [{ids}]",
         ]
         for one in self.members:
-            instance = self.lab.world.instance(one.name).instance_id
+            instance = self.lab.world.instance(one.name).id
             lines += [
                 "[[member]]",
                 f'name = "{one.name}"',
@@ -294,22 +294,20 @@ class Group:
         if attachment is None:
             return None
         status = attachment.status
-        name = self.lab.world.instance(attachment.instance_id).name
+        name = self.name_of(attachment.instance_id)
         return name if status == "attached" else f"{status} {name}"
+
+    def name_of(self, instance_id):
+        return self.lab.world.instance(instance_id).tags["Name"]
 
     def mutations(self):
         """The accepted attaches and detaches, in order, as (action, caller)."""
         short = {"AttachNetworkInterface": "attach", "DetachNetworkInterface": "detach"}
         return [
-            (short[call.action], self.caller(call))
+            (short[call.action], self.name_of(call.caller))
             for call in self.lab.world.calls
             if call.action in short and call.accepted and not call.dry_run
         ]
-
-    def caller(self, call):
-        with contextlib.suppress(Exception):
-            return self.lab.world.instance(call.caller).name
-        return call.caller
 
     def start(self):
         for member in self.members:

@@ -10,7 +10,7 @@ from e2e_harness import PROBE, QUICK, running_group, wait
 
 def identity(group):
     eni = group.lab.world.eni("floating-1")
-    return eni.eni_id, eni.mac, eni.addresses, eni.groups
+    return eni.id, eni.mac, eni.addresses, eni.groups
 
 
 def test_a_dead_service_moves_the_eni_with_its_identity(pair):
@@ -129,7 +129,7 @@ def test_automatic_failback_brings_the_group_home_after_its_delay(tmp_path):
 
 def test_stuck_detaching_is_forced_with_the_same_attachment(pair):
     """The ladder: plain detach, wait, then force, and never another attachment."""
-    recorded = pair.lab.world.eni("floating-1").attachment.attachment_id
+    recorded = pair.lab.world.eni("floating-1").attachment.id
     pair.lab.world.stick_detach("floating-1")
 
     pair.alpha.service.shut()
@@ -199,7 +199,7 @@ def test_observe_mode_reports_once_and_moves_nothing(tmp_path):
 
 def test_delete_on_termination_is_set_false_by_the_holder(idle_pair):
     """Terminating the holder must not destroy the ENI."""
-    idle_pair.lab.world.place("floating-1", "alpha", 1, delete_on_termination=True)
+    idle_pair.lab.world.place("floating-1", "alpha", index=1, delete_on_termination=True)
 
     idle_pair.start()
     wait(lambda: not idle_pair.lab.world.eni("floating-1").attachment.delete_on_termination, "repaired")

@@ -48,13 +48,13 @@ async def _connect(address: Address) -> ProbeResult:
         with socket.socket(address.family, socket.SOCK_STREAM) as connection:
             connection.setblocking(False)
             await asyncio.get_running_loop().sock_connect(connection, address.sockaddr)
-            drain(connection)
+            _drain(connection)
     except OSError as error:
         return blame.judge(error)
     return ProbeResult(answer=Answer.UP, answered=True, detail="connected")
 
 
-def drain(connection: socket.socket) -> None:
+def _drain(connection: socket.socket) -> None:
     """Read what has come: closed with unread data, a socket sends RST (RFC 2525, section 2.17).
 
     A service that greets first (SSH, SMTP) would log a reset at each attempt.

@@ -24,7 +24,12 @@ from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.core.words import Answer
 
 MAX_REDIRECTS = 5
-_CLIENT_HEADERS = {"User-Agent": f"eni-failover/{__version__}", "Accept-Encoding": "identity"}
+_CLIENT_HEADERS = {
+    "User-Agent": f"eni-failover/{__version__}",
+    "Accept-Encoding": "identity",
+    # The server need not keep for us what we shall close; closing first, it also keeps the TIME_WAIT.
+    "Connection": "close",
+}
 _WRONG: tuple[tuple[tuple[type[aiohttp.ClientError], ...], str], ...] = (
     ((aiohttp.ServerDisconnectedError,), "closed without an answer"),
     ((aiohttp.TooManyRedirects, aiohttp.RedirectClientError), "bad redirect"),

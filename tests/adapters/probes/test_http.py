@@ -67,6 +67,7 @@ def test_an_expected_status_is_up():
     assert server.requests[0].startswith(b"GET /healthz HTTP/1.1\r\n")
     assert b"\r\nUser-Agent: eni-failover/" in server.requests[0]
     assert b"\r\nAccept-Encoding: identity\r\n" in server.requests[0]
+    assert b"\r\nConnection: close\r\n" in server.requests[0]
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from eni_failover.adapters.probes import tcp
 from eni_failover.adapters.probes.names import Address
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import Target, TcpSettings
-from eni_failover.adapters.probes.tcp import TcpProbe, drain
+from eni_failover.adapters.probes.tcp import TcpProbe
 from eni_failover.core.words import Answer
 from tests.adapters.probes.servers import LOCAL, LOCAL6, NO_ROUTE, has_ipv6, refused_port, serving
 
@@ -107,14 +106,19 @@ def test_a_cancelled_attempt_leaves_no_socket_behind():
     assert before == after
 
 
-def test_a_server_that_greets_first_sees_no_reset(monkeypatch):
+def test_a_server_that_greets_first_sees_no_reset():
     """A greeting that has come is read before the close, so that the close is a FIN."""
 
-    def wait_and_drain(connection):
-        select.select([connection], [], [], 5)
-        drain(connection)
+    async def main(port):
+        loop = asyncio.get_running_loop()
+        connect = loop.sock_connect
 
-    monkeypatch.setattr(tcp, "drain", wait_and_drain)
+        async def connect_and_wait(connection, address):
+            await connect(connection, address)
+            await asyncio.to_thread(select.select, [connection], [], [], 5)
+
+        loop.sock_connect = connect_and_wait
+        return await TcpProbe(TcpSettings(host="{address}", port=port))(LOCAL)
 
     def greet(listener):
         greeter, _ = listener.accept()
@@ -125,7 +129,7 @@ def test_a_server_that_greets_first_sees_no_reset(monkeypatch):
 
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as threads:
         seen = threads.submit(greet, listener)
-        result = ask(listener.getsockname()[1])
+        result = asyncio.run(main(listener.getsockname()[1]))
 
     assert result == CONNECTED
     assert seen.result() == b""

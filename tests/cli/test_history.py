@@ -1,0 +1,104 @@
+"""`history`, from a journal and without a daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from eni_failover.core.snapshot import History
+from eni_failover.core.words import Phase, Reason, Result, Trigger
+from eni_failover.history import Journal, Moment
+from eni_failover.status import history_document
+
+
+def took_over(number: int) -> History:
+    return History(
+        takeover_id=f"t{number}",
+        trigger=Trigger.PROBES,
+        reason=Reason.HOLDER_DOWN,
+        from_member="alpha",
+        to_member="beta",
+        started_wall=1_800_000_000.0 + number,
+        ended_wall=1_800_000_006.5 + number,
+        result=Result.SUCCESS,
+        phases=((Phase.DETACH, 3.04), (Phase.ATTACH, 2.0)),
+    )
+
+
+@pytest.fixture
+def lines(member) -> list[History]:
+    """Three takeovers in the member's journal."""
+    lines = [took_over(number) for number in (1, 2, 3)]
+    journal = Journal(member.state, group="orders", instance_id="i-0bbbbbbbbbbbbbbb2")
+    journal.lock()
+    for line in lines:
+        asyncio.run(journal.record(line, Moment(now=1.0, wall=1_800_000_010.0)))
+    journal.close()
+    return lines
+
+
+def test_history_without_a_daemon(run, member, lines):
+    """Each takeover is one row, oldest first, read from the journal."""
+    result = run("history", "--config", member.config)
+    rows = [line.split() for line in result.out.splitlines()]
+
+    assert (result.code, result.err) == (0, "")
+    assert rows[0] == ["started", "trigger", "reason", "from", "to", "result", "took", "phases"]
+    assert [row[0] for row in rows[1:]] == [
+        "2027-01-15T08:00:01Z",
+        "2027-01-15T08:00:02Z",
+        "2027-01-15T08:00:03Z",
+    ]
+    assert rows[1][1:] == [
+        "probes",
+        "holder_down",
+        "alpha",
+        "beta",
+        "success",
+        "6.5",
+        "s",
+        "detach",
+        "3.0",
+        "attach",
+        "2.0",
+    ]
+
+
+def test_the_last_ones(run, member, lines):
+    """-n N keeps the N newest."""
+    result = run("history", "-n", "2", "--json", "--config", member.config)
+
+    assert [json.loads(line)["id"] for line in result.out.splitlines()] == ["t2", "t3"]
+
+
+def test_json_lines_are_the_documented_ones(run, member, lines):
+    """--json is one history line of the contract for each takeover."""
+    result = run("history", "--json", "--config", member.config)
+
+    assert [history_document(line) for line in lines] == [
+        json.loads(line) for line in result.out.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_no_takeover_is_no_mistake(run, member, exists):
+    """Before the first takeover, and before the first start, the history is empty: exit 0."""
+    if exists:
+        member.state.mkdir()
+    human, machine = (run("history", *more, "--config", member.config) for more in ([], ["--json"]))
+
+    assert (human.code, human.out) == (0, "")
+    assert f"eni-failover: no takeover is recorded in {member.state}\n" == human.err
+    assert (machine.code, machine.out, machine.err) == (0, "", "")
+
+
+def test_a_journal_that_cannot_be_read(run, member):
+    """A state directory that is a file is told in one line, exit 1."""
+    member.state.mkdir()
+    (member.state / "journal.jsonl").mkdir()
+    result = run("history", "--config", member.config)
+
+    assert (result.code, result.out) == (1, "")
+    assert f"eni-failover: the journal in {member.state} cannot be read: Is a directory\n" == result.err

@@ -1,0 +1,263 @@
+"""Pause and resume: the newest word wins in the whole group, and outlives its author."""
+
+from dataclasses import replace
+
+import pytest
+
+from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest
+from eni_failover.core.state import Durable, Past
+from eni_failover.core.words import Answer, Reason, Trigger
+from tests.core.bench import Bench
+from tests.core.builders import EPOCH, attached, detach, free, peer
+
+PAUSE = PauseRequest(kind=PauseKind.PAUSE, by="op")
+RESUME = PauseRequest(kind=PauseKind.RESUME, by="op")
+
+
+def record(kind: str, at: float, **changes) -> PauseRecord:
+    return PauseRecord(kind=PauseKind(kind), at=at, **changes)
+
+
+def asked(bench: Bench, *requests: PauseRequest) -> Bench:
+    bench.peek(requests=requests)
+    return bench
+
+
+def test_a_pause_is_stamped_with_its_time_its_end_and_its_author():
+    """It travels as a record with wall-clock times."""
+    bench = Bench(attached("alpha"))
+    asked(bench, replace(PAUSE, duration=1800.0, reason="upgrade"))
+    wall = EPOCH + bench.now
+
+    assert bench.state.durable.pause == PauseRecord(
+        kind=PauseKind.PAUSE, at=wall, until=wall + 1800.0, reason="upgrade", by="op"
+    )
+
+
+def test_a_resume_has_no_end():
+    """Only a pause expires."""
+    bench = asked(Bench(attached("alpha")), replace(RESUME, duration=60.0))
+
+    assert bench.state.durable.pause.until is None
+    assert bench.view.is_paused is False
+
+
+def test_paused_nothing_starts():
+    """The reason is the pause."""
+    bench = asked(Bench(attached("alpha")), PAUSE)
+    bench.says(web="down")
+
+    assert bench.idle(60).reason is Reason.PAUSED
+
+
+def test_resumed_probes_start_afresh():
+    """Downs that were counted during the pause do not act: three fresh ones do."""
+    bench = asked(Bench(attached("alpha")), PAUSE)
+    bench.says(web="down")
+    bench.idle(30)
+    asked(bench, RESUME)
+    fresh = bench.state.health[0].verdict
+    began = bench.now
+
+    assert fresh is Answer.UNKNOWN
+    assert bench.act(within=10).calls == (detach(),)
+    assert bench.now - began > 2.0
+
+
+def test_a_pause_that_expires_starts_probes_afresh_too():
+    """Its end is a moment of its own: a pass is due then."""
+    bench = asked(Bench(attached("alpha")), replace(PAUSE, duration=10.0))
+    bench.says(web="down")
+    bench.idle(9.9)
+    before = bench.state.health[0].verdict
+    bench.idle(0.5)
+
+    assert before is Answer.DOWN
+    assert bench.state.health[0].verdict is Answer.UNKNOWN
+    assert bench.act(within=10).calls == (detach(),)
+
+
+def test_turns_start_afresh_after_a_pause():
+    """Gamma's stagger counts from the third fresh down, not from before the pause."""
+    bench = asked(Bench(attached("alpha"), local="gamma", members=3), replace(PAUSE, duration=10.0))
+    bench.says(web="down")
+    bench.idle(10.1)
+    began = bench.now
+    bench.act(within=10)
+
+    assert bench.now - began > 2.0 + 2.0
+
+
+# The newest wins -----------------------------------------------------------------------------------
+
+
+def test_a_peers_newer_pause_is_adopted():
+    """Members adopt what they see in each other's status."""
+    bench = Bench(attached("alpha"))
+    news = record("pause", EPOCH + bench.now - 5.0, by="op@alpha")
+    bench.peers = (peer("alpha", pause=news),)
+    bench.peek()
+
+    assert bench.state.durable.pause == news
+    assert bench.decision.reason is Reason.PAUSED
+
+
+def test_an_adopted_pause_is_kept_when_its_author_is_gone():
+    """An unreachable peer takes nothing back."""
+    bench = Bench(attached("alpha"))
+    bench.peers = (peer("alpha", pause=record("pause", EPOCH)),)
+    bench.peek()
+    bench.peers = (peer("alpha", reachable=False),)
+    bench.says(web="down")
+
+    assert bench.idle(30).reason is Reason.PAUSED
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "winner"),
+    [
+        (record("pause", 5.0), record("resume", 6.0), "resume"),
+        (record("pause", 6.0), record("resume", 5.0), "pause"),
+        (record("pause", 5.0), record("resume", 5.0), "pause"),
+        (record("resume", 5.0), record("pause", 6.0), "pause"),
+        (None, record("pause", 1.0), "pause"),
+    ],
+)
+def test_the_newest_of_pause_and_resume_wins(mine, theirs, winner):
+    """By the record's own time, wherever it comes from; the same time changes nothing."""
+    bench = Bench(attached("alpha"), durable=Durable(pause=mine))
+    bench.peers = (peer("alpha", pause=theirs),)
+    bench.peek()
+
+    assert winner == bench.state.durable.pause.kind
+
+
+def test_of_several_peers_the_newest_is_adopted():
+    """Whatever the order in which they are asked."""
+    bench = Bench(attached("alpha"), members=3)
+    bench.peers = (peer("alpha", pause=record("pause", 9.0)), peer("gamma", pause=record("resume", 7.0)))
+    bench.peek()
+
+    assert bench.state.durable.pause == record("pause", 9.0)
+
+
+def test_a_peers_local_pause_is_its_own():
+    """`--local` never travels, even if a peer shows it."""
+    bench = Bench(attached("alpha"))
+    bench.peers = (peer("alpha", pause=record("pause", EPOCH, local=True)),)
+    bench.peek()
+
+    assert bench.state.durable.pause is None
+
+
+def test_a_resume_at_a_slow_clock_is_still_newer():
+    """Its record is stamped after the newest one known, whatever this host's clock says."""
+    ahead = EPOCH + 1_000_000.0
+    bench = Bench(attached("alpha"), durable=Durable(pause=record("pause", ahead)))
+    asked(bench, RESUME)
+
+    assert bench.state.durable.pause.kind is PauseKind.RESUME
+    assert bench.state.durable.pause.at > ahead
+
+
+def test_a_restart_keeps_the_pause():
+    """It is in the durable part."""
+    paused = asked(Bench(attached("alpha")), PAUSE).state.durable
+    bench = Bench(attached("alpha"), durable=paused)
+    bench.says(web="down")
+
+    assert bench.idle(30).reason is Reason.PAUSED
+
+
+# Local ---------------------------------------------------------------------------------------------
+
+
+def test_a_local_pause_is_kept_apart_from_the_groups():
+    """The group's record, which peers adopt, does not change."""
+    bench = asked(Bench(attached("alpha")), replace(PAUSE, local=True))
+
+    assert bench.state.durable.pause is None
+    assert bench.state.durable.local_pause.local is True
+    assert bench.decision.reason is Reason.PAUSED
+
+
+def test_the_groups_resume_does_not_end_a_local_pause():
+    """It is this member's alone, until its own resume."""
+    bench = asked(Bench(attached("alpha")), replace(PAUSE, local=True))
+    asked(bench, RESUME)
+    still = bench.view.is_paused
+    asked(bench, replace(RESUME, local=True))
+
+    assert still is True
+    assert bench.view.is_paused is False
+
+
+# What a resume clears ------------------------------------------------------------------------------
+
+AT_LIMIT = Durable(
+    last_had="alpha",
+    past=tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (700.0, 800.0, 900.0)),
+    failback_blocked=True,
+)
+
+
+@pytest.mark.parametrize("local", [False, True], ids=["resume", "resume --local"])
+def test_a_resume_clears_the_limit_and_a_blocked_failback(local):
+    """An operator has looked."""
+    bench = Bench(attached("alpha"), durable=AT_LIMIT)
+    bench.says(web="down")
+    held_back = bench.idle(20).reason
+    asked(bench, replace(RESUME, local=local))
+
+    assert held_back is Reason.LIMIT_REACHED
+    assert bench.state.durable.failback_blocked is False
+    assert bench.act(within=10).calls == (detach(),)
+
+
+def test_an_adopted_resume_clears_them_too():
+    """The operator resumed at another member."""
+    bench = Bench(attached("alpha"), durable=AT_LIMIT)
+    bench.peers = (peer("alpha", pause=record("resume", EPOCH)),)
+    bench.peek()
+
+    assert [one.forgiven for one in bench.state.durable.past] == [True] * 3
+
+
+def test_a_pause_clears_nothing():
+    """Only its end by a resume does."""
+    bench = asked(Bench(attached("alpha"), durable=AT_LIMIT), PAUSE, replace(PAUSE, local=True))
+
+    assert bench.state.durable.past == AT_LIMIT.past
+    assert bench.state.durable.failback_blocked is True
+
+
+def test_the_cooldown_is_not_cleared_by_a_resume():
+    """It is there to let things settle, whoever looks."""
+    past = (Past(trigger=Trigger.PROBES, ended_at=990.0),)
+    bench = asked(Bench(attached("alpha"), durable=Durable(past=past)), RESUME)
+    bench.says(web="down")
+
+    assert bench.idle(30).reason is Reason.COOLDOWN
+
+
+def test_a_pause_and_a_resume_in_one_pass_are_taken_in_order():
+    """The later one wins."""
+    bench = asked(Bench(attached("alpha")), PAUSE, RESUME)
+    resumed = bench.view.is_paused
+    asked(bench, RESUME, PAUSE)
+
+    assert resumed is False
+    assert bench.view.is_paused is True
+
+
+def test_a_paused_group_does_not_stop_row_6_for_ever():
+    """Pause makes an ENI on nobody wait for the 60 s, no longer."""
+    bench = asked(Bench(attached("alpha")), PAUSE)
+    bench.see(free())
+    bench.look()
+    began = bench.now
+    waited = bench.idle(59).reason
+    bench.act(within=5)
+
+    assert waited is Reason.PAUSED
+    assert bench.now - began < 62

@@ -1,0 +1,94 @@
+"""The role file: one word, replaced whole, and a failure that is told and not raised."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from eni_failover.core.words import Role
+from eni_failover.rolefile import RoleFile
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_file_is_the_role_on_one_line(tmp_path: Path, role: Role) -> None:
+    """The file is the role and a line end, whatever was there before, and nothing is left beside it."""
+    path = tmp_path / "orders.role"
+    path.write_text("something longer than any role\n")
+
+    assert RoleFile(path).write(role) == ""
+    assert path.read_text() == f"{role}\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_file_is_readable_by_everybody_whatever_the_umask(tmp_path: Path) -> None:
+    """The mode is 0644 under any umask."""
+    path = tmp_path / "orders.role"
+    before = os.umask(0o077)
+    try:
+        RoleFile(path).write(Role.ACTIVE)
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_reader_that_has_the_old_file_keeps_the_old_line(tmp_path: Path) -> None:
+    """The file is replaced, not rewritten: an open reader never sees half a line."""
+    path = tmp_path / "orders.role"
+    file = RoleFile(path)
+    file.write(Role.STANDBY)
+    with path.open() as reader:
+        file.write(Role.ACTIVE)
+
+        assert reader.read() == "standby\n"
+    assert path.read_text() == "active\n"
+
+
+def test_what_a_crash_left_is_written_over(tmp_path: Path) -> None:
+    """A half-written new file of an earlier process does not stand in the way."""
+    (tmp_path / ".orders.role.new").write_text("half of something much longer")
+    path = tmp_path / "orders.role"
+
+    assert RoleFile(path).write(Role.FAULT) == ""
+    assert path.read_text() == "fault\n"
+
+
+def test_directory_that_is_missing_is_told(tmp_path: Path) -> None:
+    """A failure is returned as one line with the path; nothing is raised."""
+    path = tmp_path / "missing" / "orders.role"
+
+    assert RoleFile(path).write(Role.ACTIVE) == f"{path}: No such file or directory"
+
+
+def test_failure_keeps_the_old_file_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """When the new file cannot take its place, it is removed again."""
+    path = tmp_path / "orders.role"
+    path.mkdir()
+
+    assert RoleFile(path).write(Role.ACTIVE) == f"{path}: Is a directory"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_link_in_the_new_files_place_is_not_followed(tmp_path: Path) -> None:
+    """A symbolic link that somebody put there does not lead the daemon to another file."""
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (tmp_path / ".orders.role.new").symlink_to(precious)
+
+    assert RoleFile(tmp_path / "orders.role").write(Role.ACTIVE) != ""
+    assert precious.read_text() == "precious"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk without room is an answer, not an exception, and the old role stays."""
+    path = tmp_path / "orders.role"
+    file = RoleFile(path)
+    file.write(Role.STANDBY)
+    opened = os.open
+    monkeypatch.setattr(os, "open", lambda name, flags, mode: opened("/dev/full", os.O_WRONLY))
+    monkeypatch.setattr(os, "fchmod", lambda descriptor, mode: None)
+
+    assert file.write(Role.ACTIVE) == f"{path}: No space left on device"
+    assert path.read_text() == "standby\n"
