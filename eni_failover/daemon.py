@@ -46,6 +46,9 @@ def run(config_path: Path, *, member: str | None, env: Mapping[str, str]) -> int
         return _complain(error, MISCONFIGURED)
     except EniFailoverError as error:
         return _complain(error, CRASHED)
+    except Exception:  # the one place: whatever nobody expected ends the process, and systemd restarts it
+        structlog.get_logger().exception("daemon.crashed")
+        return CRASHED
 
 
 def _supported(config: Config) -> Config:
@@ -76,7 +79,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        identified = await self._or_stop(self._identify())
+        identified = await self._identified()
         if identified is None:
             return STOPPED
         configure_log(self._config, self._env, member=identified.member.name)
@@ -91,20 +94,28 @@ class Daemon:
         finally:
             journal.close()
 
-    async def _or_stop(self, work: Coroutine[Any, Any, Self]) -> Self | None:
-        """The result of the work, or None when the daemon is stopped meanwhile."""
+    async def _identified(self) -> Self | None:
+        """Who this is, or None when the daemon is stopped before that is known."""
         async with asyncio.TaskGroup() as group:
-            doing = group.create_task(work, name="identify")
+            asking = group.create_task(self._identify(), name="identify")
             stopping = group.create_task(self._stop.wait(), name="stop")
-            await asyncio.wait((doing, stopping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((asking, stopping), return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-            if not doing.done():
-                doing.cancel()
-                return None
-        return doing.result()
+            asking.cancel()
+        if asking.cancelled():
+            return None
+        found = asking.result()
+        if isinstance(found, ConfigError):
+            raise found
+        return found
 
-    async def _identify(self) -> Self:
-        return await identify(self._config, imds=Imds(self._env), named=self._named, waiting=self._waiting)
+    async def _identify(self) -> Self | ConfigError:
+        """Who this is; a user's mistake is handed on as a value, a task group would wrap it."""
+        imds = Imds(self._env)
+        try:
+            return await identify(self._config, imds=imds, named=self._named, waiting=self._waiting)
+        except ConfigError as error:
+            return error
 
     def _waiting(self, words: str) -> None:
         self._notifier.status(words)

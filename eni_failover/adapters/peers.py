@@ -74,7 +74,9 @@ class PeerWatcher:
             connector=aiohttp.TCPConnector(force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._timeout),
+            # What is not unpacked cannot grow: the bound on the body is a bound on memory.
             auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
         )
         async with session, asyncio.TaskGroup() as group:
             tasks: dict[Member, asyncio.Task[Never]] = {}

@@ -56,7 +56,7 @@ class Servers:
         """
         started = False
         try:
-            self._unix = await listen_unix(self._socket_path)
+            self._unix = listen_unix(self._socket_path)
             self._tcp = listen_tcp(self._host, self.port)
             await self._operators.serve(self._unix.sock)
             await self._readers.serve(self._tcp)

@@ -114,7 +114,8 @@ def _seen(view: View, takeover: Takeover, eni: Eni) -> Takeover:
 
 def _detach_seen(view: View, move: Move, eni: Eni) -> tuple[Move, bool]:
     survey_at, sent_at = view.obs.enis.began_at, move.detach_sent_at
-    if sent_at is None or survey_at < sent_at:
+    if move.detach is Sent.NO or sent_at is None or survey_at < sent_at:
+        # What a refused detach cannot have done, somebody else has.
         return move, False
     attachment = eni.attachment
     untouched = (
@@ -155,7 +156,7 @@ def _first_seen(view: View, takeover: Takeover) -> Takeover:
         takeover = replace(takeover, had_first=not undoing, gone_at=None)
     elif takeover.had_first and takeover.gone_at is None:
         takeover = replace(takeover, gone_at=survey_at)
-    free = view.first.attachment is None or view.is_mine(view.first)
+    free = all(one.attachment is None or view.is_mine(one) for one in view.usable)
     if free and takeover.available_at is None:
         takeover = replace(takeover, available_at=view.now)
     if not view.all_here:

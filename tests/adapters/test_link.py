@@ -255,6 +255,7 @@ def test_a_configured_link_is_ready_at_the_start(inside):
     async def main() -> tuple[bool, int, frozenset[str]]:
         async with Host() as before:
             await before.configure(await before.plug())
+            await before.until(lambda link: link.is_ready)
         async with Host() as host:
             return host.watcher.state(ENI).is_ready, host.changes, host.watcher.kernel_macs & {MAC}
 

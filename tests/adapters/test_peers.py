@@ -183,6 +183,7 @@ def test_request_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
         await world.until(lambda: world.peer().reachable)
 
         assert world.beta.heads[0].startswith(b"GET /status HTTP/1.1\r\n")
+        assert b"Accept-Encoding: identity\r\n" in world.beta.heads[0]
 
     with_world(scenario)
 
@@ -244,7 +245,9 @@ ANSWERS = {
     "too large": page(document("beta", filler="x" * MAX_BODY)),
     "endless": b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (MAX_BODY * 8),
     "short": page(document("beta"))[:-5],
-    "a bomb": page(gzip.compress(b" " * 10_000_000), headers="Content-Encoding: gzip\r\n"),
+    "compressed": page(
+        gzip.compress(json.dumps(document("beta")).encode()), headers="Content-Encoding: gzip\r\n"
+    ),
 }
 
 

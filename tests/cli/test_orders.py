@@ -134,9 +134,10 @@ def test_reload_is_refused(run, daemon, desk, member):
 
 
 def test_reload_with_a_broken_file(run, daemon, desk, member):
-    """A file that cannot be read here names no socket: exit 2 with its mistakes, and the daemon is not asked."""
+    """A file with mistakes is the daemon's to refuse: it is asked, and says what is wrong."""
     member.config.write_text(member.config.read_text().replace("fall = 3", "fall = 0"))
+    desk.problems = ("orders.toml:23: probe[0].fall: must be 1 or more, not 0",)
     result = run("reload", "--config", member.config)
 
-    assert (result.code, desk.orders) == (2, [])
-    assert "probe[0].fall: must be 1 or more" in result.err
+    assert (result.code, desk.orders) == (2, ["reload"])
+    assert "eni-failover: orders.toml:23: probe[0].fall: must be 1 or more, not 0\n" in result.err

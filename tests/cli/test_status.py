@@ -39,7 +39,7 @@ def test_status_at_rest(run, daemon, member):
 
 
 def test_status_in_trouble(run, daemon, desk, member, standby):
-    """Everything that wants attention is shown: failed checks with remedies, pause, takeover, silent peers."""
+    """What wants attention is shown: failed checks with remedies, pause, takeover, silent peers."""
     record = PauseRecord(kind=PauseKind.PAUSE, at=1.0, until=1_800_000_600.0, reason="upgrade", by="uid 7")
     last = History(
         takeover_id="t0",

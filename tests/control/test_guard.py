@@ -43,6 +43,20 @@ def test_head_in_single_bytes_is_cut_off(tmp_path: Path) -> None:
     serve(tmp_path, FakeDesk(), scenario, limits=Limits(head=0.1))
 
 
+def test_deadline_of_the_head_ends_with_the_head(tmp_path: Path) -> None:
+    """An answer may come later than the head had to: it has its own deadline."""
+
+    class Slow(FakeDesk):
+        async def reload(self) -> tuple[str, ...]:
+            await asyncio.sleep(0.3)
+            return ()
+
+    async def scenario(client: Client) -> None:
+        assert await client.post("/reload") == (200, {"errors": []})
+
+    serve(tmp_path, Slow(), scenario, limits=Limits(head=0.1))
+
+
 def test_body_that_does_not_come_is_408(tmp_path: Path) -> None:
     """A client that announces a body and does not send it is told so and let go."""
     desk = FakeDesk()

@@ -69,7 +69,7 @@ class Bench:
         self._instances = builders.instances(at=at, answered=False)
         self._probe_at = at + 0.5
         if settle:
-            self.run(5.0)
+            self.idle(5.0)
 
     # The world -------------------------------------------------------------------------------------
 

@@ -70,7 +70,9 @@ class Service:
 
     def open(self):
         self._server = _Server((self.address, self.port), _Accept)
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
 
     def shut(self):
         if self._server is not None:
@@ -313,7 +315,9 @@ class Group:
         for member in self.members:
             member.start()
         for member in self.members:
-            member.until(lambda status: status["ready"], "ready")
+            member.until(
+                lambda status: status["ready"] and all(peer["reachable"] for peer in status["peers"]), "ready"
+            )
         return self
 
     def end(self):
@@ -327,7 +331,11 @@ def running_group(directory, *, members=2, enis=1, settings=None, world=None):
     """A lab and a group on it, not started; ends every process at the end."""
     quick = settings or Settings(latency=0.005, durations=Durations(attach=0.3, detach=0.3, force_detach=0.2))
     world = world or World.pair(
-        members=members, enis=enis, addresses=ADDRESSES[:members], settings=quick, instance_type="c5n.18xlarge"
+        members=members,
+        enis=enis,
+        addresses=ADDRESSES[:members],
+        settings=quick,
+        instance_type="c5n.18xlarge",
     )
     with LabThread(world) as lab:
         group = Group(directory, lab, members, enis)

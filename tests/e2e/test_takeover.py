@@ -27,7 +27,9 @@ def test_a_dead_service_moves_the_eni_with_its_identity(pair):
     assert status["last_takeover"]["trigger"] == "probes"
     assert status["last_takeover"]["reason"] == "holder_down"
     assert status["last_takeover"]["result"] == "success"
-    assert {"detect_s", "observe_s", "detach_s", "attach_s", "link_s"} == set(status["last_takeover"]["phases"])
+    assert {"detect_s", "observe_s", "detach_s", "attach_s", "link_s"} == set(
+        status["last_takeover"]["phases"]
+    )
     assert pair.beta.role_file.read_text() == "active\n"
     assert pair.beta.metric("eni_failover_takeovers_total", trigger="probes", result="success") == 1
     assert pair.beta.metric("eni_failover_holder", member="beta") == 1
@@ -188,7 +190,8 @@ def test_observe_mode_reports_once_and_moves_nothing(tmp_path):
         group.beta.until(lambda one: one["decision"]["action"] == "would_take_over", "would")
         passes = group.beta.metric("eni_failover_reconcile_total", result="success")
         wait(
-            lambda: group.beta.metric("eni_failover_reconcile_total", result="success") > passes + 5, "more passes"
+            lambda: group.beta.metric("eni_failover_reconcile_total", result="success") > passes + 5,
+            "more passes",
         )
 
         assert group.beta.metric("eni_failover_would_take_over_total", trigger="probes") == 1
@@ -216,7 +219,12 @@ def test_the_history_command_tells_what_happened(pair):
 
     line = json.loads(done.stdout)
     assert done.returncode == 0
-    assert (line["trigger"], line["from"], line["to"], line["result"]) == ("probes", "alpha", "beta", "success")
+    assert (line["trigger"], line["from"], line["to"], line["result"]) == (
+        "probes",
+        "alpha",
+        "beta",
+        "success",
+    )
 
 
 def test_a_probe_that_this_host_cannot_send_never_moves_anything(tmp_path):

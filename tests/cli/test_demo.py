@@ -1,0 +1,112 @@
+"""`demo`: what is shown of the story, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from eni_failover.cli import demo as command
+from eni_failover.lab.demo_values import DemoEvent, Happening, Identity, Report, Sight
+
+IDENTITY = Identity(
+    eni_id="eni-0ffffffffffffff01",
+    mac="0a:ff:00:00:00:01",
+    private_addresses=("10.0.1.101",),
+    public_addresses=("203.0.113.1",),
+    groups=("sg-1",),
+    tags=(),
+)
+TIMELINE = (
+    Happening(at=0.25, event=DemoEvent.SERVICE_KILLED, text="alpha's service: kill -9 7", facts={"pid": 7}),
+    Happening(at=6.5, event=DemoEvent.ROLE_CHANGED, text="beta is active", facts={"role": "active"}),
+)
+GOOD = Report(
+    group="orders",
+    timeline=TIMELINE,
+    before=Sight(identity=IDENTITY, member="alpha", attachment_id="eni-attach-1"),
+    after=Sight(identity=IDENTITY, member="beta", attachment_id="eni-attach-2"),
+    takeover={"id": "t1", "phases": {"detach_s": 3.1, "attach_s": 2.0}},
+)
+BAD = Report(group="orders", timeline=TIMELINE, problem="waited 30 s in vain for beta to take over")
+
+
+@pytest.fixture
+def plays(monkeypatch):
+    """Sets the report that the story will have; the signals are as before afterwards."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+
+    def set_report(report: Report) -> None:
+        def play(tell: object) -> Report:
+            for one in report.timeline:
+                tell(one)
+            return report
+
+        monkeypatch.setattr(command, "play", play)
+
+    yield set_report
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_the_story_is_shown(run, plays):
+    """Each event is one line with its time; then the ENI side by side, and the phases."""
+    plays(GOOD)
+    result = run("demo")
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
+
+    assert (result.code, result.err) == (0, "")
+    assert lines[:2] == ["0.25 s alpha's service: kill -9 7", "6.50 s beta is active"]
+    assert "mac 0a:ff:00:00:00:01 0a:ff:00:00:00:01 same" in lines
+    assert "private addresses 10.0.1.101 10.0.1.101 same" in lines
+    assert "member alpha beta moved" in lines
+    assert "detach 3.10 s" in lines
+    assert "in all 5.1 s" in lines
+    assert lines[-1].endswith("the standby was active 6.2 s after the holder's death.")
+
+
+def test_json_is_one_document(run, plays):
+    """--json prints the report as one document, and nothing while the story goes on."""
+    plays(GOOD)
+    result = run("demo", "--json")
+    document = json.loads(result.out)
+
+    assert (result.code, result.err) == (0, "")
+    assert document["timeline"][0] == {"at_s": 0.25, "event": "service.killed", "pid": 7}
+    assert document["phases"] == {"detach_s": 3.1, "attach_s": 2.0}
+    assert (document["result"], document["gap_s"]) == ("pass", 6.25)
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_failed_demo_is_1(run, plays, more):
+    """A demo that did not show what it promises is exit 1, and one line says why."""
+    plays(BAD)
+    result = run("demo", *more)
+
+    assert result.code == 1
+    assert result.err == "eni-failover: demo failed: waited 30 s in vain for beta to take over\n"
+    if more:
+        assert json.loads(result.out)["result"] == "fail"
+
+
+def test_an_interrupted_demo_is_1(run, plays, monkeypatch):
+    """An interrupted demo has shown nothing: exit 1, one line, no traceback."""
+    plays(GOOD)
+
+    def interrupted(_: object) -> Report:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "play", interrupted)
+    result = run("demo")
+
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "eni-failover: interrupted: nothing is left behind\n"
+
+
+def test_net_is_for_later(run):
+    """--net says in one line that it is not in this version."""
+    result = run("demo", "--net")
+
+    assert (result.code, result.out) == (1, "")
+    assert "later version" in result.err

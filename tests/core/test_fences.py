@@ -1,0 +1,228 @@
+"""The fence: the holder's instance is stopped, and seen stopped, before anything is detached."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from eni_failover.core.policy import FailbackMode, FenceMode
+from eni_failover.core.state import Durable
+from eni_failover.core.words import Reason, Trigger
+from tests.core.bench import Bench
+from tests.core.builders import SELF, WEB, attached, attempt, detach, detaching, free, peer, stop, takeover_request
+
+FencedBench = partial(Bench, fence=FenceMode.STOP)
+
+
+def fencing(*shapes, **changes) -> Bench:
+    """Beta has just asked for the stop of alpha's instance."""
+    bench = FencedBench(*(shapes or (attached("alpha"),)), **changes)
+    bench.says(web="down")
+    bench.act(within=10)
+    return bench
+
+
+def test_the_first_call_is_the_stop():
+    """Nothing is detached from a holder that still runs."""
+    bench = fencing()
+
+    assert bench.decision.calls == (stop("alpha"),)
+    assert bench.decision.reason is Reason.FENCING
+
+
+@pytest.mark.parametrize("state", ["running", "stopping"])
+def test_the_detach_waits_until_the_instance_is_seen_stopped(state):
+    """An accepted stop takes up to a minute."""
+    bench = fencing()
+    bench.machine("alpha", state)
+    bench.accepted()
+    waiting = bench.run(4)
+
+    assert waiting.calls == ()
+    assert waiting.reason is Reason.FENCING
+
+
+@pytest.mark.parametrize("state", ["stopped", "terminated"])
+def test_a_stopped_or_gone_instance_lets_the_detach_go(state):
+    """Seen by a look at the instances begun after the fence."""
+    bench = fencing()
+    bench.accepted()
+    bench.machine("alpha", state)
+
+    assert bench.act(within=2).calls == (detach(),)
+
+
+def test_an_instance_that_two_answers_do_not_know_is_gone():
+    """Two seconds apart, both knowing this member."""
+    bench = fencing()
+    bench.forget("alpha")
+    bench.accepted()
+    one = bench.run(1.5)
+
+    assert one.calls == ()
+    assert bench.act(within=3).calls == (detach(),)
+
+
+def test_an_answer_from_before_the_fence_proves_nothing():
+    """`stopped` read before the stop was asked for is another stop, long over."""
+    bench = FencedBench(attached("alpha"))
+    old = bench.view.obs.instances
+    bench.machine("alpha", "stopped")
+    stopped = bench.machines["alpha"]
+    bench.machine("alpha")
+    bench.says(web="down")
+    bench.act(within=10)
+    stale = replace(old, instances=(stopped, bench.machines["beta"]))
+    bench.peek(instances=stale)
+
+    assert bench.decision.calls == ()
+
+
+@pytest.mark.parametrize("verdict", ["denied", "refused", "limit"])
+def test_a_refused_fence_moves_nothing(verdict):
+    """The takeover ends; the next by probes comes a cooldown later at the earliest."""
+    bench = fencing()
+    bench.answered(verdict)
+    ended = bench.ended[0]
+    began = bench.now
+    held_back = bench.idle(59)
+    again = bench.act(within=5)
+
+    assert (ended.result, ended.reason) == ("failed", Reason.FENCE_REFUSED)
+    assert held_back.reason is Reason.FENCE_REFUSED
+    assert again.calls == (stop("alpha"),)
+    assert bench.now - began > 60
+
+
+@pytest.mark.parametrize("verdict", ["busy", "bad_state"])
+def test_a_throttled_fence_is_asked_again(verdict):
+    """With a growing delay."""
+    bench = fencing()
+    waiting = bench.answered(verdict)
+    again = bench.act(within=2)
+
+    assert waiting.calls == ()
+    assert again.calls == (stop("alpha"),)
+
+
+def test_an_unanswered_fence_is_asked_again_when_it_shows_no_effect():
+    """StopInstances is idempotent; a look begun after the call timeout still shows it running."""
+    bench = fencing()
+    sent = bench.now
+    bench.answered("unanswered", after=1.0)
+    again = bench.act(within=10)
+
+    assert again.calls == (stop("alpha"),)
+    assert bench.now - sent > 5.0
+
+
+def test_an_accepted_fence_that_shows_no_effect_is_asked_again():
+    """EC2 said yes, and five seconds later the instance still runs."""
+    bench = fencing()
+    bench.accepted()
+
+    assert bench.idle(4).reason is Reason.FENCING
+    assert bench.act(within=4).calls == (stop("alpha"),)
+
+
+def test_a_stopping_instance_is_not_asked_again():
+    """The stop has begun: it is waited for."""
+    bench = fencing()
+    bench.machine("alpha", "stopping")
+    bench.accepted()
+
+    assert bench.idle(60).reason is Reason.FENCING
+
+
+def test_a_holder_that_recovers_during_the_fence_keeps_the_enis():
+    """The fence is before the point of no return: row 10 is asked again, every pass."""
+    bench = fencing()
+    bench.accepted()
+    bench.peek(attempts=(attempt(at=bench.now), attempt(at=bench.now)))
+
+    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
+
+
+def test_the_instances_are_looked_at_every_second_during_the_fence():
+    """The stop is seen soon after it has happened."""
+    bench = fencing()
+    bench.machine("alpha", "stopping")
+    bench.accepted()
+    before = len(bench.instance_describes)
+    bench.idle(10)
+
+    assert 9 <= len(bench.instance_describes) - before <= 11
+
+
+def test_without_a_fence_nothing_is_stopped():
+    """`fence = "none"` is the default."""
+    bench = Bench(attached("alpha"))
+    bench.says(web="down")
+
+    assert bench.act(within=10).calls == (detach(),)
+
+
+# Who does not fence --------------------------------------------------------------------------------
+
+
+def test_an_operators_takeover_never_fences():
+    """The holder may be healthy: it is not to be stopped."""
+    bench = FencedBench(attached("alpha"))
+    bench.peek(requests=(takeover_request(deadline=bench.now + 60),))
+
+    assert bench.act(within=2).calls == (detach(),)
+    assert bench.takeover.trigger is Trigger.MANUAL
+
+
+def test_a_failback_never_fences():
+    """It takes back from a holder that is up."""
+    bench = FencedBench(
+        attached("beta"),
+        local="alpha",
+        durable=Durable(last_had="beta", lost_at=900.0, excused=True),
+        probes=(WEB, SELF),
+        failback=FailbackMode.AUTOMATIC,
+        failback_delay=1.0,
+        settle=False,
+    )
+    bench.peers = (peer("beta"),)
+
+    assert bench.act(within=10).calls == (detach(),)
+    assert bench.takeover.trigger is Trigger.FAILBACK
+
+
+def test_a_split_never_fences():
+    """It takes from a member that has a part of the group."""
+    bench = FencedBench(attached("beta"), attached("alpha"))
+
+    assert bench.act(within=10).calls == (detach(2),)
+    assert bench.takeover.trigger is Trigger.SPLIT
+
+
+def test_a_takeover_by_ec2s_word_never_fences():
+    """The instance does not run: there is nothing to stop."""
+    bench = FencedBench(attached("alpha"))
+    bench.machine("alpha", "stopped")
+    bench.look()
+
+    assert bench.act(within=5).calls == (detach(),)
+    assert bench.takeover.trigger is Trigger.EC2
+
+
+def test_an_eni_on_nobody_is_attached_without_a_fence():
+    """Nobody holds it."""
+    bench = FencedBench(free())
+
+    assert bench.act(within=10).calls[0].device_index == 1
+
+
+def test_a_holder_that_let_go_during_the_fence_ends_it():
+    """The ENI is detaching: the cause of row 10 is gone, row 6 comes in its time."""
+    bench = fencing()
+    bench.see(detaching("alpha"))
+    bench.accepted()
+    bench.idle(1)
+    bench.see(free())
+
+    assert [one.reason for one in bench.ended] == [Reason.CAUSE_GONE]
+    assert bench.act(within=5).calls[0].device_index == 1
