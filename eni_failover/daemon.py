@@ -46,7 +46,7 @@ def run(config_path: Path, *, member: str | None, env: Mapping[str, str]) -> int
         return _complain(error, MISCONFIGURED)
     except EniFailoverError as error:
         return _complain(error, CRASHED)
-    except Exception:  # the one place: whatever nobody expected ends the process, and systemd restarts it
+    except Exception:  # noqa: BLE001 - the one place: what nobody expected ends the process, systemd restarts it
         structlog.get_logger().exception("daemon.crashed")
         return CRASHED
 

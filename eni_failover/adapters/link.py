@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from eni_failover.adapters.link_mirror import Message, Mirror, Part
 from eni_failover.adapters.link_mode import DetectedMode, LinkMode, decide_mode
@@ -191,5 +191,4 @@ def _netlink_errors() -> tuple[type[Exception], ...]:
     """What pyroute2 raises, imported as late as pyroute2 is."""
     from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415 - see `LinkWatcher._open`
 
-    errors: tuple[Any, ...] = (NetlinkError, OSError, TimeoutError)
-    return errors
+    return NetlinkError, OSError  # a TimeoutError is an OSError

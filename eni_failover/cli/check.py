@@ -58,7 +58,7 @@ def document(config: Config) -> dict[str, Any]:
 
 
 def _show(config: Config) -> None:
-    from eni_failover.cli.tables import cells, console, table  # noqa: PLC0415 - rich only where it is shown
+    from eni_failover.cli.tables import cells, show, table  # noqa: PLC0415 - rich only where it is shown
 
     counts = f"{len(config.members)} members, {len(config.eni_ids)} ENI"
     say(f"group {config.group}: {counts}, configuration {config.config_hash}")
@@ -68,4 +68,4 @@ def _show(config: Config) -> None:
     for probe in config.probes:
         policy = probe.policy
         shown.add_row(*cells(policy.name, policy.type, policy.scope, f"{policy.worst_case:g} s"))
-    console().print(shown)
+    show(shown)

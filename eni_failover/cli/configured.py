@@ -19,11 +19,12 @@ def config_of(config: Path | None, group: str | None) -> Config:
     return load(path_for(config, group, os.environ), os.environ)
 
 
-def client_of(config: Path | None, group: str | None) -> Client:
+def client_of(config: Path | None, group: str | None, *, mention: bool = True) -> Client:
     """A client of the daemon that serves this file on this host. Raises ConfigError.
 
     A file with mistakes still finds the daemon that runs with the one before them: an operator must
-    not lose sight of a group, or a takeover, because somebody is editing.
+    not lose sight of a group, or a takeover, because somebody is editing. The mistake is mentioned,
+    unless the daemon will list them all.
     """
     path = path_for(config, group, os.environ)
     try:
@@ -32,7 +33,8 @@ def client_of(config: Path | None, group: str | None) -> Client:
         socket = _socket_in(path)
         if socket is None:
             raise
-        complain(f"{error.problems[0]} ({_count(error)}; the daemon goes on without them)")
+        if mention:
+            complain(f"{error.problems[0]} ({_count(error)}; the daemon goes on without them)")
         return Client(socket)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
-from eni_failover.cli.tables import cells, console, table
+from eni_failover.cli.tables import cells, console, show, table
 from eni_failover.cli.terminal import complain, plain, seconds
 from eni_failover.core.words import Phase
 from eni_failover.exitcodes import ExitCode
@@ -42,7 +44,7 @@ def demo(*, as_json: bool, net: bool) -> ExitCode:
     if as_json:
         typer.echo(json.dumps(report.document()))
     else:
-        _show(screen, report)
+        show(*_parts(report))
     if report.result is DemoResult.PASS:
         return ExitCode.OK
     complain(f"demo failed: {report.problem or 'the ENI is not what and where it should be'}")
@@ -57,19 +59,18 @@ def _tell(screen: Console, one: Happening) -> None:
     screen.print(Text(f"{one.at:7.2f} s  "), Text(plain(one.text), style=_STYLES.get(one.event, "")), sep="")
 
 
-def _show(screen: Console, report: Report) -> None:
+def _parts(report: Report) -> Iterator[RenderableType]:
+    """What is shown after the timeline."""
     if report.before is not None and report.after is not None:
-        screen.print()
-        _compare(screen, report, report.before, report.after)
+        yield from ("", _compared(report, report.before, report.after))
     if report.takeover is not None:
-        screen.print()
-        _show_phases(screen, report.takeover["phases"])
+        yield from ("", _phases(report.takeover["phases"]))
     if report.result is DemoResult.PASS and report.gap is not None:
         gap = f"{seconds(report.gap)} after the holder's death"
-        screen.print(f"\nThe ENI moved with all that it is known by; the standby was active {gap}.")
+        yield f"\nThe ENI moved with all that it is known by; the standby was active {gap}."
 
 
-def _compare(screen: Console, report: Report, before: Sight, after: Sight) -> None:
+def _compared(report: Report, before: Sight, after: Sight) -> Table:
     made = table("", "before", "after", "")
     for part in fields(Identity):
         same = "same" if report.same[part.name] else "CHANGED"
@@ -77,17 +78,17 @@ def _compare(screen: Console, report: Report, before: Sight, after: Sight) -> No
         made.add_row(*cells(part.name.replace("_", " "), _words(then), _words(now), same))
     made.add_row(*cells("attachment", before.attachment_id, after.attachment_id, ""))
     made.add_row(*cells("member", before.member, after.member, "moved" if report.has_moved else "NOT MOVED"))
-    screen.print(made)
+    return made
 
 
 def _words(value: object) -> str:
     return " ".join(str(one) for one in value) if isinstance(value, tuple) else str(value)
 
 
-def _show_phases(screen: Console, spent: dict[str, float]) -> None:
+def _phases(spent: Mapping[str, float]) -> Table:
     made = table("phase", "took")
     for phase in Phase:
         if f"{phase}_s" in spent:
             made.add_row(*cells(phase, f"{spent[f'{phase}_s']:.2f} s"))
-    made.add_row(*cells("in all", seconds(sum(spent.values()))))
-    screen.print(made)
+    made.add_row(*cells("in all", f"{sum(spent.values()):.2f} s"))
+    return made

@@ -56,7 +56,7 @@ def _reload(*, config: ConfigPath = None, group: GroupName = None) -> int:
     """Reload the configuration file. A bad one is refused, and the old one stays."""
     from eni_failover.cli import configured, orders  # noqa: PLC0415 - see the module's docstring
 
-    return orders.reload(configured.client_of(config, group))
+    return orders.reload(configured.client_of(config, group, mention=False))
 
 
 @app.command(

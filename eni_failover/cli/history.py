@@ -38,7 +38,7 @@ def history(config: Config, *, last: int | None, as_json: bool) -> ExitCode:
 
 
 def _show(lines: Sequence[History]) -> None:
-    from eni_failover.cli.tables import cells, console, table  # noqa: PLC0415 - rich only where it is shown
+    from eni_failover.cli.tables import cells, show, table  # noqa: PLC0415 - rich only where it is shown
 
     made = table("started", "trigger", "reason", "from", "to", "result", "took", "phases")
     for line in lines:
@@ -46,7 +46,7 @@ def _show(lines: Sequence[History]) -> None:
         took = seconds(line.ended_wall - line.started_wall)
         names = (one[name] for name in ("trigger", "reason", "from", "to", "result"))
         made.add_row(*cells(moment(one["started_at"]), *names, took, _phases(one["phases"])))
-    console().print(made)
+    show(made)
 
 
 def _phases(spent: dict[str, Any]) -> str:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import typer
 
 from eni_failover.cli.terminal import complain
 from eni_failover.client import Client, UnreachableError
 from eni_failover.exitcodes import ExitCode
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 REDRAW = 1.0
 
@@ -44,28 +49,34 @@ def _documents(client: Client, *, watch: bool) -> ExitCode:
 def _once(client: Client) -> ExitCode:
     document = client.status().document
     from eni_failover.cli.status_view import view  # noqa: PLC0415 - rich only where it is shown
-    from eni_failover.cli.tables import console  # noqa: PLC0415 - likewise
+    from eni_failover.cli.tables import show  # noqa: PLC0415 - likewise
 
-    console().print(view(document))
+    show(view(document))
     return ExitCode.OK
 
 
 def _watch(client: Client) -> ExitCode:
     from rich.live import Live  # noqa: PLC0415 - rich only where it is shown
-    from rich.text import Text  # noqa: PLC0415 - likewise
 
-    from eni_failover.cli.status_view import view  # noqa: PLC0415 - likewise
-    from eni_failover.cli.tables import console  # noqa: PLC0415 - likewise
+    from eni_failover.cli.tables import console, show  # noqa: PLC0415 - likewise
 
     screen = console()
-    with Live(console=screen, auto_refresh=False) as live:
-        while True:
-            try:
-                shown = view(client.status().document)
-            except UnreachableError as error:
-                shown = Text(str(error))
-            if screen.is_terminal:
+    if screen.is_terminal:
+        with Live(console=screen, auto_refresh=False) as live:
+            for shown in _views(client):
                 live.update(shown, refresh=True)
-            else:
-                screen.print(shown)
-            time.sleep(REDRAW)
+    for shown in _views(client):
+        show(shown)
+    return ExitCode.OK
+
+
+def _views(client: Client) -> Iterator[RenderableType]:
+    """A view each second, without end."""
+    from eni_failover.cli.status_view import view  # noqa: PLC0415 - rich only where it is shown
+
+    while True:
+        try:
+            yield view(client.status().document)
+        except UnreachableError as error:
+            yield str(error)
+        time.sleep(REDRAW)

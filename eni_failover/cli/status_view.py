@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 
 from eni_failover.cli.tables import cells, table
@@ -35,7 +34,8 @@ _CHECK_COLUMNS = {"check": "name", "result": "result", "detail": "detail", "reme
 def view(document: Document) -> RenderableType:
     """Everything an operator looks for, the most urgent first."""
     parts: list[RenderableType] = [_facts(document)]
-    parts += [Padding(part, (1, 0, 0, 0)) for part in _tables(document)]
+    for part in _tables(document):
+        parts += ["", part]
     return Group(*parts)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
+import typer
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -38,6 +39,15 @@ def console() -> Console:
     """Standard output. No text is markup: what a probe answered may look like it."""
     width = None if sys.stdout.isatty() else _WIDE
     return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def show(*parts: RenderableType) -> None:
+    """Prints to standard output, without the blanks that fill a table's last column."""
+    screen = console()
+    with screen.capture() as captured:
+        for part in parts:
+            screen.print(part)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def table(*columns: str) -> Table:

@@ -22,6 +22,7 @@ from eni_failover.core.words import Answer, CheckResult, Phase, Result, Role, Sc
 from eni_failover.exitcodes import ExitCode
 
 POLL = 0.2
+_WORTH_A_WORD = 0.05
 
 Document = Mapping[str, Any]
 
@@ -74,8 +75,10 @@ def _question(document: Document) -> str:
     probes = ", ".join(f"{probe.get('name')} {probe.get('state')}" for probe in _holder_probes(document))
     typer.echo(f"{healthy} ({plain(probes or 'there is none')}).", err=True)
     typer.echo(f"Take {group} over from {holder}? [y/N] ", err=True, nl=False)
-    answer = sys.stdin.readline().strip().lower()
-    return "" if answer in {"y", "yes"} else "not confirmed"
+    typed = sys.stdin.readline()
+    if not typed.endswith("\n"):  # Ctrl-D leaves the cursor behind the question
+        typer.echo(err=True)
+    return "" if typed.strip().lower() in {"y", "yes"} else "not confirmed"
 
 
 def _remedy(client: Client, reason: str) -> str:
@@ -171,5 +174,6 @@ def _stage(now: Document) -> str:
 
 def _took(ended: Document, elapsed: float) -> str:
     phases = ended.get("phases", {})
-    spent = [f"{phase} {seconds(phases[f'{phase}_s'])}" for phase in Phase if f"{phase}_s" in phases]
-    return f"{seconds(elapsed)} ({', '.join(spent)})" if spent else seconds(elapsed)
+    spent = ((phase, phases.get(f"{phase}_s", 0.0)) for phase in Phase)
+    shown = ", ".join(f"{phase} {seconds(took)}" for phase, took in spent if took >= _WORTH_A_WORD)
+    return f"{seconds(elapsed)} ({shown})" if shown else seconds(elapsed)

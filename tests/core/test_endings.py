@@ -79,7 +79,7 @@ def test_the_line_says_who_from_whom_why_and_how():
 
 def test_an_unowned_takeover_comes_from_nobody_and_detaches_nothing():
     """Its detach phase never happened."""
-    bench = Bench(free())
+    bench = Bench(free(), settle=False)
     bench.act(within=10)
     bench.see(attached("beta", "att-9"))
     bench.accepted()
@@ -115,7 +115,7 @@ def test_a_takeover_that_moved_nothing_has_the_phases_that_it_had():
 
 def test_the_detach_phase_of_a_split_is_that_of_the_other_enis():
     """The lock is here all the time; the second ENI takes three seconds to come free."""
-    bench = Bench(attached("beta"), attached("alpha"))
+    bench = Bench(attached("beta"), attached("alpha"), settle=False)
     bench.act(within=5)
     bench.see(attached("beta"), detaching("alpha"))
     bench.accepted()

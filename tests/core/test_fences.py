@@ -193,7 +193,7 @@ def test_a_failback_never_fences():
 
 def test_a_split_never_fences():
     """It takes from a member that has a part of the group."""
-    bench = FencedBench(attached("beta"), attached("alpha"))
+    bench = FencedBench(attached("beta"), attached("alpha"), settle=False)
 
     assert bench.act(within=10).calls == (detach(2),)
     assert bench.takeover.trigger is Trigger.SPLIT
@@ -211,7 +211,7 @@ def test_a_takeover_by_ec2s_word_never_fences():
 
 def test_an_eni_on_nobody_is_attached_without_a_fence():
     """Nobody holds it."""
-    bench = FencedBench(free())
+    bench = FencedBench(free(), settle=False)
 
     assert bench.act(within=10).calls[0].device_index == 1
 

@@ -164,7 +164,7 @@ def test_after_the_outage_a_recovered_holder_keeps_everything():
 
 def test_an_attach_that_counts_commits_an_unowned_takeover():
     """Row 6 detaches nothing: its accepted attach is its point of no return."""
-    bench = Bench(free())
+    bench = Bench(free(), settle=False)
     bench.act(within=10)
     sent = bench.takeover.is_committed
     bench.accepted()
@@ -175,7 +175,7 @@ def test_an_attach_that_counts_commits_an_unowned_takeover():
 
 def test_a_refused_attach_of_an_unowned_takeover_does_not():
     """Another member was faster: there is nothing to carry on."""
-    bench = Bench(free(), members=3)
+    bench = Bench(free(), members=3, settle=False)
     bench.act(within=10)
     bench.see(attaching("gamma", "att-9"))
     bench.answered("in_use")

@@ -315,10 +315,13 @@ class Group:
         for member in self.members:
             member.start()
         for member in self.members:
-            member.until(
-                lambda status: status["ready"] and all(peer["reachable"] for peer in status["peers"]), "ready"
-            )
+            member.until(lambda status: status["ready"], "ready")
         return self
+
+    def acquainted(self):
+        """Waits until every daemon has heard of every other."""
+        for member in self.members:
+            member.until(lambda status: all(peer["reachable"] for peer in status["peers"]), "peers")
 
     def end(self):
         for member in self.members:

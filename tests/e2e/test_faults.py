@@ -45,11 +45,13 @@ def test_an_instance_that_is_no_member_exits_2_and_says_which_it_is(idle_pair):
     assert "Traceback" not in idle_pair.beta.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_member_name_that_contradicts_imds_exits_2(idle_pair):
     """--member alpha on beta's instance is a mistake, not a choice."""
     assert idle_pair.beta.start("--member", "alpha").ended() == 2
 
 
+@pytest.mark.slow
 def test_a_named_member_needs_no_imds(idle_pair):
     """--member NAME where there is none."""
     idle_pair.beta.environment["AWS_EC2_METADATA_DISABLED"] = "true"
@@ -74,6 +76,7 @@ def test_a_bad_file_exits_2_with_every_mistake(idle_pair):
     assert "Traceback" not in "".join(lines)
 
 
+@pytest.mark.slow
 def test_the_journal_of_another_machines_image_is_ignored(idle_pair):
     """A member cloned from an image must not carry on somebody else's takeover."""
     idle_pair.start()
@@ -88,6 +91,7 @@ def test_the_journal_of_another_machines_image_is_ignored(idle_pair):
     assert any("another machine" in line["detail"] for line in idle_pair.alpha.events("journal.ignored"))
 
 
+@pytest.mark.slow
 def test_an_unknown_eni_is_reported_and_never_guessed(idle_pair):
     """EC2 does not know it, twice: eni_missing, not ready, nothing moves."""
     idle_pair.lab.world.remove_eni("floating-1")
@@ -99,6 +103,7 @@ def test_an_unknown_eni_is_reported_and_never_guessed(idle_pair):
     assert idle_pair.mutations() == []
 
 
+@pytest.mark.slow
 def test_an_eni_on_a_foreign_instance_is_left_alone(pair):
     """Held by an instance that is no member: refused with the reason, before any call."""
     pair.lab.world.take("floating-1")
@@ -122,6 +127,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.get("code", fault["kind"]))
 def test_an_api_that_answers_badly_moves_nothing_and_kills_nobody(idle_pair, fault):
     """An API outage is no death of the holder: nothing moves, the daemon lives, readiness says why."""
@@ -141,6 +147,7 @@ def test_an_api_that_answers_badly_moves_nothing_and_kills_nobody(idle_pair, fau
     assert idle_pair.mutations() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["DetachNetworkInterface", "AttachNetworkInterface"])
 @pytest.mark.parametrize("kind", ["lost", "close", "error"])
 def test_a_mutation_whose_answer_is_lost_is_neither_repeated_blindly_nor_forgotten(idle_pair, action, kind):
@@ -156,6 +163,7 @@ def test_a_mutation_whose_answer_is_lost_is_neither_repeated_blindly_nor_forgott
     assert idle_pair.mutations() == [("detach", "beta"), ("attach", "beta")]
 
 
+@pytest.mark.slow
 def test_expired_credentials_are_renewed(idle_pair):
     """EC2 rejects the old ones; the daemon fetches new ones and goes on."""
     idle_pair.start()
@@ -167,6 +175,7 @@ def test_expired_credentials_are_renewed(idle_pair):
     assert idle_pair.holder() == "beta"
 
 
+@pytest.mark.slow
 def test_a_second_daemon_of_the_same_group_is_refused(pair):
     """The state directory's lock and the socket belong to the first."""
     other = pair.beta.command("run")
@@ -177,6 +186,7 @@ def test_a_second_daemon_of_the_same_group_is_refused(pair):
     assert pair.beta.status()["ready"]
 
 
+@pytest.mark.slow
 def test_a_dead_daemons_socket_is_replaced(idle_pair):
     """A socket left by a kill -9 is in nobody's way."""
     idle_pair.beta.start()
@@ -189,6 +199,7 @@ def test_a_dead_daemons_socket_is_replaced(idle_pair):
     idle_pair.beta.until(lambda one: True, "up again")
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_one_clear_line(idle_pair):
     """The address and the setting are named."""
     with socket.socket() as taken:
@@ -204,6 +215,7 @@ def test_a_port_in_use_is_one_clear_line(idle_pair):
     assert "Traceback" not in text
 
 
+@pytest.mark.slow
 def test_an_unwritable_state_directory_is_loud_and_does_not_stop_a_takeover(idle_pair):
     """EC2 is the lock; the journal is not needed to move the ENI."""
     idle_pair.beta.state.write_text("a file where the directory should be")
@@ -235,6 +247,7 @@ def test_sigterm_in_the_middle_stops_at_once_and_the_next_start_carries_on(pair)
 MOMENTS = ["detaching alpha", None, "attaching beta", "beta"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS, ids=str)
 def test_a_member_killed_in_the_middle_carries_on(pair, moment):
     """kill -9 while detaching, between, while attaching, and just after: it ends held."""
@@ -250,6 +263,7 @@ def test_a_member_killed_in_the_middle_carries_on(pair, moment):
     assert [one for one in pair.mutations() if one[0] == "attach"] == [("attach", "beta")]
 
 
+@pytest.mark.slow
 def test_a_stopped_watcher_does_not_believe_that_the_holder_died(pair):
     """SIGSTOP of the standby for longer than every time-out: nothing moves when it wakes."""
     pair.beta.signal(signal.SIGSTOP)
@@ -286,6 +300,7 @@ def test_both_members_killed_and_restarted_move_nothing(pair):
     assert pair.mutations() == []
 
 
+@pytest.mark.slow
 def test_a_dead_holder_is_found_by_daemons_that_start_later(idle_pair):
     """A restart of both with a dead holder still fails over: not only transitions count."""
     idle_pair.alpha.service.shut()
@@ -296,6 +311,7 @@ def test_a_dead_holder_is_found_by_daemons_that_start_later(idle_pair):
     assert idle_pair.holder() == "beta"
 
 
+@pytest.mark.slow
 def test_a_partitioned_standby_moves_nothing(pair):
     """It reaches neither EC2: no move, and readiness says why."""
     pair.lab.world.unreachable("beta", "close")

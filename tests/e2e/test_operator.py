@@ -22,6 +22,7 @@ def test_a_manual_takeover_from_a_healthy_holder(pair):
     assert pair.holder() == "beta"
 
 
+@pytest.mark.slow
 def test_a_takeover_of_what_is_held_already_moves_nothing(pair):
     """Asked of the holder itself: held, exit 0, no call."""
     done = pair.alpha.command("takeover", "--yes")
@@ -40,6 +41,7 @@ def test_a_flood_of_requests_is_one_takeover(pair):
     assert pair.mutations() == [("detach", "beta"), ("attach", "beta")]
 
 
+@pytest.mark.slow
 def test_a_takeover_is_refused_at_once_when_this_member_is_not_able(pair):
     """No permission to attach: 409 and exit 4 with the reason, and nothing is detached."""
     pair.lab.world.deny("AttachNetworkInterface", caller="beta")
@@ -61,8 +63,10 @@ def test_a_takeover_is_refused_at_once_when_this_member_is_not_able(pair):
     assert pair.mutations() == []
 
 
+@pytest.mark.slow
 def test_pause_holds_the_whole_group_and_resume_lets_go(pair):
     """Paused on one member: the other adopts it; a dead holder stays; after resume it is taken over."""
+    pair.acquainted()
     done = pair.alpha.command("pause", "--for", "10m", "--reason", "work")
     pair.beta.until(lambda one: one["paused"] and one["paused"]["reason"] == "work", "adopted")
 
@@ -81,6 +85,7 @@ def test_pause_holds_the_whole_group_and_resume_lets_go(pair):
     assert pair.mutations() == [("detach", "beta"), ("attach", "beta")]
 
 
+@pytest.mark.slow
 def test_a_pause_survives_a_restart_and_its_author(pair):
     """The record is in every member's journal: kill the author, restart the other, still paused."""
     pair.alpha.command("pause", "--reason", "work")
@@ -94,6 +99,7 @@ def test_a_pause_survives_a_restart_and_its_author(pair):
     assert status["paused"]["reason"] == "work"
 
 
+@pytest.mark.slow
 def test_a_local_pause_is_this_members_alone(pair):
     """--local is never adopted."""
     pair.beta.command("pause", "--local", "--reason", "only me")
@@ -103,6 +109,7 @@ def test_a_local_pause_is_this_members_alone(pair):
     assert pair.beta.status()["paused"]["reason"] == "only me"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["alpha", "beta"])
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_a_restart_moves_nothing(pair, name, how):
@@ -119,6 +126,7 @@ def test_a_restart_moves_nothing(pair, name, how):
     assert pair.holder() == "alpha"
 
 
+@pytest.mark.slow
 def test_a_good_file_is_taken_and_a_bad_one_refused(pair):
     """reload: 0 and in force, or 2 with the errors and the old one stays."""
     good = pair.beta.config.read_text().replace("fall = 3", "fall = 7")
@@ -138,6 +146,7 @@ def test_a_good_file_is_taken_and_a_bad_one_refused(pair):
     assert pair.beta.metric("eni_failover_config_last_reload_successful") == 0
 
 
+@pytest.mark.slow
 def test_sighup_reloads(pair):
     """The signal does what the command does."""
     pair.beta.write(pair.beta.config.read_text().replace("fall = 3", "fall = 7"))
@@ -157,6 +166,7 @@ def test_status_answers_the_exit_status_contract(pair):
     assert active.stdout == standby.stdout == ""
 
 
+@pytest.mark.slow
 def test_hooks_follow_the_role_in_order_and_a_bad_hook_stops_nothing(idle_pair):
     """on_active runs after ready; a hook that hangs, fails or is missing is counted, never in the way."""
     record = idle_pair.directory / "hooks"
@@ -187,6 +197,7 @@ def test_hooks_follow_the_role_in_order_and_a_bad_hook_stops_nothing(idle_pair):
     )
 
 
+@pytest.mark.slow
 def test_nothing_on_tcp_can_change_anything(pair):
     """The TCP side is read only: every POST is refused and nothing moves."""
     import http.client

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 
+import pytest
 from e2e_harness import PROBE, QUICK, running_group, wait
 
 
@@ -38,6 +39,7 @@ def test_a_dead_service_moves_the_eni_with_its_identity(pair):
     assert pair.alpha.role_file.read_text() == "standby\n"
 
 
+@pytest.mark.slow
 def test_a_dead_host_moves_the_eni(pair):
     """Daemon and service of the holder are gone at once: a kill -9 of everything on it."""
     pair.alpha.kill()
@@ -69,6 +71,7 @@ def test_an_eni_on_nobody_is_attached_by_some_member(pair):
     assert pair.mutations() == [("attach", "beta")]
 
 
+@pytest.mark.slow
 def test_several_enis_move_together_under_the_lock_of_the_first(tmp_path):
     """Eight ENIs: the first is detached and attached first, all end on one member."""
     with running_group(tmp_path, members=3, enis=8) as group:
@@ -82,6 +85,7 @@ def test_several_enis_move_together_under_the_lock_of_the_first(tmp_path):
         assert group.gamma.status()["role"] == "standby"
 
 
+@pytest.mark.slow
 def test_the_second_standby_takes_over_when_the_first_dies_too(tmp_path):
     """Turns: gamma comes after beta, and acts when beta does not."""
     with running_group(tmp_path, members=3) as group:
@@ -95,6 +99,7 @@ def test_the_second_standby_takes_over_when_the_first_dies_too(tmp_path):
         assert group.mutations() == [("detach", "gamma"), ("attach", "gamma")]
 
 
+@pytest.mark.slow
 def test_a_returning_primary_stays_standby(pair):
     """Failback is manual: a recovered holder takes nothing back."""
     pair.alpha.kill()
@@ -110,6 +115,7 @@ def test_a_returning_primary_stays_standby(pair):
     assert pair.mutations() == [("detach", "beta"), ("attach", "beta")]
 
 
+@pytest.mark.slow
 def test_automatic_failback_brings_the_group_home_after_its_delay(tmp_path):
     """The primary was unfit when it lost the ENI; once fit for the delay, it takes back."""
     probe = PROBE + (
@@ -129,6 +135,7 @@ def test_automatic_failback_brings_the_group_home_after_its_delay(tmp_path):
         assert status["last_takeover"]["trigger"] == "failback"
 
 
+@pytest.mark.slow
 def test_stuck_detaching_is_forced_with_the_same_attachment(pair):
     """The ladder: plain detach, wait, then force, and never another attachment."""
     recorded = pair.lab.world.eni("floating-1").attachment.id
@@ -145,6 +152,7 @@ def test_stuck_detaching_is_forced_with_the_same_attachment(pair):
     assert detaches == [(recorded, False), (recorded, True)]
 
 
+@pytest.mark.slow
 def test_fence_stops_the_instance_before_the_first_detach(tmp_path):
     """fence = "stop": EC2 shows the holder stopped, only then is anything detached."""
     with running_group(tmp_path) as group:
@@ -164,6 +172,7 @@ def test_fence_stops_the_instance_before_the_first_detach(tmp_path):
         assert "fence_s" in status["last_takeover"]["phases"]
 
 
+@pytest.mark.slow
 def test_a_refused_fence_moves_nothing(tmp_path):
     """Without the permission to stop, the ENI stays where it is, and the reason is shown."""
     with running_group(tmp_path) as group:
@@ -180,6 +189,7 @@ def test_a_refused_fence_moves_nothing(tmp_path):
         assert group.mutations() == []
 
 
+@pytest.mark.slow
 def test_observe_mode_reports_once_and_moves_nothing(tmp_path):
     """takeover = "observe": one count for one cause; an operator may still move it."""
     with running_group(tmp_path) as group:
@@ -200,6 +210,7 @@ def test_observe_mode_reports_once_and_moves_nothing(tmp_path):
         assert group.holder() == "beta"
 
 
+@pytest.mark.slow
 def test_delete_on_termination_is_set_false_by_the_holder(idle_pair):
     """Terminating the holder must not destroy the ENI."""
     idle_pair.lab.world.place("floating-1", "alpha", index=1, delete_on_termination=True)
@@ -210,6 +221,7 @@ def test_delete_on_termination_is_set_false_by_the_holder(idle_pair):
     assert idle_pair.mutations() == []
 
 
+@pytest.mark.slow
 def test_the_history_command_tells_what_happened(pair):
     """One JSON line for a takeover, with its phases."""
     pair.alpha.service.shut()
@@ -227,9 +239,13 @@ def test_the_history_command_tells_what_happened(pair):
     )
 
 
+@pytest.mark.slow
 def test_a_probe_that_this_host_cannot_send_never_moves_anything(tmp_path):
     """exec exit 3 is unknown: not ready, said why, and no move."""
-    probe = '[[probe]]\nname = "web"\ntype = "exec"\nscope = "holder"\ncommand = ["/bin/sh", "-c", "exit 3"]\ninterval = "100ms"\nfall = 1\n'
+    probe = (
+        '[[probe]]\nname = "web"\ntype = "exec"\nscope = "holder"\n'
+        'command = ["/bin/sh", "-c", "exit 3"]\ninterval = "100ms"\nfall = 1\n'
+    )
     with running_group(tmp_path) as group:
         group.configure(probe)
         for member in group.members:
@@ -244,6 +260,7 @@ def test_a_probe_that_this_host_cannot_send_never_moves_anything(tmp_path):
         assert group.mutations() == []
 
 
+@pytest.mark.slow
 def test_sigusr1_writes_the_whole_status_to_the_log(pair):
     """An operator's look without any tool."""
     pair.beta.signal(signal.SIGUSR1)

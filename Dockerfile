@@ -1,0 +1,40 @@
+FROM python:3.13-slim AS build
+
+WORKDIR /src
+RUN python3 -m venv /opt/build && python3 -m venv /opt/eni-failover
+COPY requirements-build.lock requirements.lock ./
+RUN /opt/build/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements-build.lock \
+    && /opt/eni-failover/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY deploy deploy
+COPY eni_failover eni_failover
+# The program goes in as a wheel, without an index: what is not in a lock is not in the image. pip compiles
+# the bytecode, which the daemon's user could not write. pip itself is of no use at run time.
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /src/dist . \
+    && /opt/eni-failover/bin/pip install --no-index --no-deps /src/dist/*.whl \
+    && /opt/eni-failover/bin/pip uninstall --yes pip
+
+
+FROM python:3.13-slim
+
+LABEL org.opencontainers.image.title="eni-failover" \
+    org.opencontainers.image.description="Moves a floating EC2 network interface to a standby when its holder is down" \
+    org.opencontainers.image.licenses="Apache-2.0"
+
+RUN useradd --system --user-group --uid 10177 --no-create-home --home-dir /var/lib/eni-failover \
+        --shell /usr/sbin/nologin eni-failover \
+    && install -d -o eni-failover -g eni-failover -m 0750 /var/lib/eni-failover \
+    && install -d -o eni-failover -g eni-failover -m 0755 /run/eni-failover \
+    && install -d -m 0755 /etc/eni-failover
+COPY --from=build /opt/eni-failover /opt/eni-failover
+
+ENV PATH=/opt/eni-failover/bin:$PATH
+# The journal: an intent must outlive the container.
+VOLUME /var/lib/eni-failover
+USER eni-failover
+STOPSIGNAL SIGTERM
+# The socket, because the port and the address are the configuration's. One container serves one group.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["/opt/eni-failover/bin/python3", "-c", "import glob, http.client, socket; c = http.client.HTTPConnection('localhost'); c.sock = socket.socket(socket.AF_UNIX); c.sock.settimeout(4); c.sock.connect(glob.glob('/run/eni-failover/*.sock')[0]); c.request('GET', '/livez'); raise SystemExit(c.getresponse().status != 200)"]
+ENTRYPOINT ["eni-failover"]
+CMD ["run"]

@@ -1,0 +1,57 @@
+# Everything a developer and CI run. Each target makes its own .venv when there is none.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Empty: the newest of python3.14 ... python3.11 that can make a virtual environment.
+PYTHON ?=
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+
+.PHONY: help demo test test-all lint wheel lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.stamp  ## a failover on this machine: no AWS account, no root
+	@$(VENV)/bin/eni-failover demo
+
+test: $(VENV)/.stamp  ## the tests, without the slow ones
+	$(RUN) pytest -m "not slow"
+
+test-all: $(VENV)/.stamp  ## all tests
+	$(RUN) pytest
+
+lint: $(VENV)/.stamp  ## ruff, mypy, import-linter
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(RUN) mypy
+	$(VENV)/bin/lint-imports
+
+wheel: $(VENV)/.stamp  ## the wheel, into dist/
+	$(RUN) pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+# pip-tools is not in the development lock: it wants its own pip. The oldest Python makes the pins,
+# because what it can install all others can; only the public index makes the hashes, whatever this
+# machine's pip uses. Pins that still fit are kept: to renew them, delete the file first.
+COMPILE := env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null \
+    CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/pip-compile --quiet --generate-hashes --strip-extras \
+    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+lock:  ## write the lock files anew (python3.11, network)
+	python3.11 -m venv --clear build/lock
+	build/lock/bin/pip install --quiet pip-tools==7.6.2
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements-dev.lock --constraint requirements.lock --extra dev pyproject.toml
+	$(COMPILE) --output-file requirements-build.lock --constraint requirements-dev.lock \
+	    --only-build-deps --build-deps-for wheel pyproject.toml
+
+clean:  ## remove what make made
+	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+# The second command downloads nothing: everything it needs is in the lock.
+$(VENV)/.stamp: pyproject.toml requirements-dev.lock
+	@$(RUN) pip --version >/dev/null 2>&1 || { python=$$(.ci/python $(PYTHON)) && "$$python" -m venv --clear $(VENV); }
+	$(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,290 @@
+"""Row 6: the first ENI is on nobody, and some member must have it."""
+
+import pytest
+
+from eni_failover.core.model import PauseKind, PauseRequest
+from eni_failover.core.policy import TakeoverMode
+from eni_failover.core.state import Durable
+from eni_failover.core.words import Action, Reason, Trigger
+from tests.core.bench import Bench
+from tests.core.builders import (
+    SELF,
+    WEB,
+    WITNESS,
+    attach,
+    attached,
+    attaching,
+    attempt,
+    detach,
+    detaching,
+    foreign,
+    free,
+    missing,
+)
+
+
+def on_nobody(shape=None, *, local="beta", members=2, last="alpha", **changes) -> Bench:
+    """Alpha had the ENI; now it is on nobody, as the first describe of this pass shows."""
+    bench = Bench(attached("alpha"), local=local, members=members, durable=Durable(last_had=last), **changes)
+    bench.see(shape or free())
+    bench.look()
+    return bench
+
+
+def waits(bench: Bench, within: float = 75.0) -> float:
+    began = bench.now
+    bench.act(within=within)
+    return bench.now - began
+
+
+@pytest.mark.parametrize(("local", "delay"), [("beta", 2.0), ("gamma", 4.0), ("delta", 6.0), ("alpha", 10.0)])
+def test_each_member_in_its_turn_attaches_it(local, delay):
+    """(n + 1) * stagger; the member that last had it after all others, not before 10 s."""
+    bench = on_nobody(local=local, members=4)
+
+    assert delay <= waits(bench) < delay + 0.5
+    assert bench.decision.calls == (attach(),)
+    assert (bench.takeover.trigger, bench.takeover.reason) == (Trigger.UNOWNED, Reason.ENI_UNOWNED)
+
+
+def test_two_seconds_are_the_least():
+    """A takeover of another member may be between its detach and its attach."""
+    assert 2.0 <= waits(on_nobody(stagger=0.1)) < 2.5
+
+
+def test_until_then_it_says_whose_turn_it_is():
+    """Not mine yet."""
+    bench = on_nobody(local="gamma", members=3)
+
+    assert bench.idle(3).reason is Reason.NOT_MY_TURN
+
+
+def test_one_more_describe_confirms_it():
+    """A stale read of an attach that has just been made is caught."""
+    bench = on_nobody()
+    while_waiting = bench.idle(1.9)
+    bench.now += 0.2
+    confirm = bench.peek()
+    bench.see(attaching("gamma", "att-9"))
+    bench.look()
+
+    assert while_waiting.action is Action.WAIT
+    assert confirm.action is Action.CONFIRM
+    assert bench.decision.calls == ()
+
+
+def test_every_eni_is_brought():
+    """The lock first, the others once its attach was accepted."""
+    bench = Bench(attached("alpha"), attached("alpha"))
+    bench.see(free(), free())
+    bench.look()
+    bench.act(within=4)
+    first = bench.decision.calls
+    second = bench.accepted().calls
+
+    assert first == (attach(1),)
+    assert second == (attach(2),)
+
+
+def test_only_the_lock_counts():
+    """The second ENI on nobody is the holder's to bring."""
+    bench = Bench(attached("alpha"), attached("alpha"))
+    bench.see(attached("alpha"), free())
+
+    assert bench.idle(90).calls == ()
+
+
+# Fit, and the last resort --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", ["disk"])
+def test_an_unfit_member_leaves_it_to_the_others(scope):
+    """For sixty seconds."""
+    bench = on_nobody(probes=(WEB, SELF))
+    bench.says(disk="down")
+    bench.idle(1)
+    bench.peek(attempts=tuple(attempt("disk", "down", about="beta", at=bench.now) for _ in range(3)))
+
+    assert bench.idle(50).reason is Reason.SELF_PROBE_DOWN
+
+
+def test_after_sixty_seconds_whoever_runs_attaches_it():
+    """Self probes are down everywhere: the floor is worse."""
+    bench = on_nobody(probes=(WEB, SELF))
+    bench.peek(attempts=tuple(attempt("disk", "down", about="beta", at=bench.now) for _ in range(3)))
+    bench.says(disk="down")
+
+    assert 59.5 <= waits(bench) < 61.0
+    assert bench.decision.calls == (attach(),)
+
+
+@pytest.mark.parametrize("obstacle", [{"zone": "elsewhere"}, {"interface_count": 15}])
+def test_after_sixty_seconds_even_an_unable_member_tries(obstacle):
+    """What EC2 really allows is EC2's to say."""
+    bench = on_nobody()
+    bench.machine("beta", **obstacle)
+    bench.look()
+
+    assert waits(bench) > 59
+
+
+def test_a_member_that_ec2_does_not_show_running_never_tries():
+    """Also not after sixty seconds: it is about to go."""
+    bench = on_nobody()
+    bench.machine("beta", "stopping")
+    bench.look()
+
+    assert bench.idle(120).reason is Reason.INSTANCE_NOT_RUNNING
+
+
+def test_witnesses_do_not_matter():
+    """Attaching what nobody has can hurt nobody."""
+    bench = on_nobody(probes=(WEB, WITNESS))
+    bench.says(gateway="down")
+
+    assert waits(bench) < 3
+
+
+@pytest.mark.parametrize("durable", [{"last_had": "alpha"}])
+def test_neither_cooldown_nor_limit_matters(durable):
+    """Nobody's ENI stays on the floor."""
+    from eni_failover.core.state import Past
+
+    past = tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (997.0, 998.0, 999.0))
+    bench = Bench(attached("alpha"), durable=Durable(**durable, past=past))
+    bench.see(free())
+    bench.look()
+
+    assert waits(bench) < 3
+
+
+# Stuck detaching -----------------------------------------------------------------------------------
+
+
+def test_a_stuck_detach_is_forced_and_the_eni_attached():
+    """A taker that died with the ENI detaching does not leave it there."""
+    bench = on_nobody(detaching("alpha"))
+    bench.act(within=30)
+    forced = bench.decision.calls
+    reason = bench.takeover.reason
+    bench.see(free())
+    bench.accepted()
+
+    assert forced == (detach(force=True),)
+    assert reason is Reason.STUCK_DETACHING
+    assert bench.act(within=2).calls == (attach(),)
+
+
+def test_it_counts_as_stuck_after_the_force_bound_and_then_comes_the_turn():
+    """15 s of detaching, then (n + 1) * stagger."""
+    assert 17.0 <= waits(on_nobody(detaching("alpha"))) < 18.0
+
+
+def test_a_detach_that_ends_in_time_is_no_stuck_one():
+    """The taker is alive: it attaches."""
+    bench = on_nobody(detaching("alpha"))
+    bench.idle(14)
+    bench.see(attaching("gamma", "att-9"))
+
+    assert bench.idle(14).calls == ()
+
+
+def test_never_leaves_a_stuck_detach_alone():
+    """`force_detach_after = "never"`."""
+    bench = on_nobody(detaching("alpha"), force_detach_after=None)
+
+    assert bench.idle(200).calls == ()
+
+
+# Grace, pause, observe -----------------------------------------------------------------------------
+
+
+def test_startup_grace_does_not_stop_it():
+    """Nothing is taken from anybody."""
+    bench = Bench(free(), startup_grace=600.0, settle=False)
+    bench.look()
+
+    assert waits(bench) < 6
+
+
+def test_a_pause_makes_it_wait_for_the_sixty_seconds():
+    """Then whoever runs attaches it."""
+    bench = on_nobody()
+    bench.peek(requests=(PauseRequest(kind=PauseKind.PAUSE),))
+    held_back = bench.idle(55)
+
+    assert held_back.reason is Reason.PAUSED
+    assert waits(bench) < 6
+
+
+def test_observe_mode_stops_it():
+    """It reports, and leaves the ENI where it is, also after sixty seconds."""
+    bench = on_nobody(takeover=TakeoverMode.OBSERVE)
+    last = bench.idle(120)
+
+    assert (last.action, last.reason) == (Action.WOULD_TAKE_OVER, Reason.ENI_UNOWNED)
+    assert bench.would == [Trigger.UNOWNED]
+
+
+@pytest.mark.parametrize("other", [foreign, missing])
+def test_foreign_and_missing_enis_do_not_stop_it(other):
+    """Row 2: row 6 goes on with the others."""
+    bench = Bench(other(), attached("alpha"))
+    bench.see(other(), free())
+    bench.look()
+
+    assert bench.act(within=6).calls == (attach(2),)
+
+
+def test_an_unknown_eni_stops_it():
+    """Row 1: nothing new starts while an ENI's state is not known."""
+    bench = Bench(attached("alpha"), attached("alpha"))
+    bench.see(free(), missing())
+    bench.look()
+    first = bench.decision
+    bench.idle(1.5)
+
+    assert first.reason is Reason.ENI_UNKNOWN
+    assert bench.decision.reason is Reason.ENI_UNKNOWN
+
+
+# Before its point of no return ---------------------------------------------------------------------
+
+
+def refused(bench: Bench) -> Bench:
+    bench.act(within=5)
+    bench.answered("busy")
+    return bench
+
+
+def test_a_refused_attach_is_tried_again():
+    """The ENI is still on nobody."""
+    bench = refused(on_nobody())
+
+    assert bench.act(within=2).calls == (attach(),)
+
+
+def test_an_intent_whose_eni_has_found_somebody_ends():
+    """Cause gone: another member was faster."""
+    bench = refused(on_nobody())
+    bench.see(attached("alpha", "att-9"))
+    bench.look()
+
+    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
+
+
+def test_an_intent_is_asked_again_against_a_pause():
+    """The row says: wait for the sixty seconds."""
+    bench = refused(on_nobody())
+    bench.peek(requests=(PauseRequest(kind=PauseKind.PAUSE),))
+
+    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.PAUSED)]
+
+
+def test_an_intent_ends_when_the_mode_becomes_observe():
+    """A reload that says observe is obeyed at once."""
+    bench = refused(on_nobody())
+    bench.set_policy(takeover=TakeoverMode.OBSERVE)
+    bench.peek()
+
+    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
