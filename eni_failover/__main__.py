@@ -5,6 +5,8 @@ Owns one choice: `run` is answered without importing typer and rich, everything 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +17,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["run"]:
         from eni_failover.cli.run import main as run  # noqa: PLC0415 - only what this command needs
 
-        return run(words[1:])
+        status = run(words[1:])
+        if arguments is None:
+            # At once: threads that still wait for an answer of EC2 must not hold the stop up.
+            with contextlib.suppress(OSError):  # a full disk or a closed pipe: there is nobody to tell
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(status)
+        return status
     from eni_failover.cli.app import main as command  # noqa: PLC0415 - not for the daemon
 
     return command(words)

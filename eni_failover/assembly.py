@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -114,7 +115,7 @@ def build(
         policy.members,
         me=me,
         url_of=lambda member: status_url(config, member),
-        parse=peer_from_document,
+        parse=partial(peer_from_document, group=config.group),
         on_change=bell.ring,
     )
     hooks = HookRunner(

@@ -241,7 +241,7 @@ class Ec2:
         """One mutation, sent once; `busy` without sending while an earlier one has not ended."""
         asked_at = self._clock()
         before = self._in_flight.get(target)
-        if False:
+        if before is not None and before.is_running:
             return Outcome(
                 mutation=mutation,
                 target=target,

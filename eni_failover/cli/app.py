@@ -15,7 +15,7 @@ from typer.main import get_command
 from eni_failover import __version__
 from eni_failover.cli import group_commands, lab_commands
 from eni_failover.cli.terminal import PROGRAM, complain
-from eni_failover.errors import ConfigError, EniFailoverError
+from eni_failover.errors import ConfigError
 from eni_failover.exitcodes import ExitCode
 
 app = typer.Typer(
@@ -46,9 +46,6 @@ def main(arguments: Sequence[str]) -> int:
     except UnreachableError as error:
         complain(str(error))
         return ExitCode.UNREACHABLE
-    except EniFailoverError as error:
-        complain(str(error))
-        return ExitCode.FAILED
 
 
 def _usage(error: typer.TyperException) -> str:

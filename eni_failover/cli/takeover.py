@@ -52,7 +52,13 @@ def takeover(client: Client, wish: Wish) -> ExitCode:
         complain(f"takeover refused: {reason}{_remedy(client, reason)}")
         return ExitCode.REFUSED
     follower = _Follower(client=client, before=before, began=began, deadline=began + wish.timeout)
-    return follower.follow() if wish.wait else follower.look_once()
+    if not wish.wait:
+        return follower.look_once()
+    try:
+        return follower.follow()
+    except KeyboardInterrupt:
+        complain("interrupted: the daemon goes on with the takeover")
+        return ExitCode.INTERRUPTED
 
 
 def _is_holder_healthy(document: Document) -> bool:

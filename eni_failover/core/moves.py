@@ -221,7 +221,8 @@ def _attach(view: View, eni: Eni, move: Move, index: int | None) -> Next:
     if move.attach is not Sent.NO:
         pending = move.attach is Sent.UNANSWERED
         return move, None, Reason.ANSWER_PENDING if pending else Reason.ATTACHING
-    if move.retry_at is not None and view.now < move.retry_at:
+    if move.attach_sent_at is not None and move.retry_at is not None and view.now < move.retry_at:
+        # The delays of the detach end with it: only a refused attach delays the next.
         return move, None, Reason.EC2_REFUSED
     if index is None:
         return move, None, Reason.NO_INDEX

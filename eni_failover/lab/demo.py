@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -53,7 +52,10 @@ class Options:
 
 
 def play(tell: Callable[[Happening], None], options: Options | None = None) -> Report:
-    """Plays the story to its end, good or bad, and leaves nothing behind; also when interrupted."""
+    """Plays the story to its end, good or bad, and leaves nothing behind; also when interrupted.
+
+    For the main thread, which alone may say what signals do.
+    """
     story = _Story(Watch(tell), options or Options())
     problem = ""
     try:
@@ -74,10 +76,6 @@ def play(tell: Callable[[Happening], None], options: Options | None = None) -> R
 @contextmanager
 def _undisturbed_end(stack: ExitStack) -> Iterator[ExitStack]:
     """A stack that is unwound to its end, even when an impatient user interrupts once more."""
-    if threading.current_thread() is not threading.main_thread():  # which alone may set signal handlers
-        with stack:
-            yield stack
-        return
     before = {number: signal.getsignal(number) for number in _INTERRUPTS}
     try:
         with stack:

@@ -325,7 +325,8 @@ def test_a_dry_run_that_is_answered_plainly_says_nothing(scripted):
     allowed = asyncio.run(scripted.ec2.may_attach(eni_id=FIRST, instance_id=BETA, device_index=1))
 
     assert allowed is None
-    assert scripted.requests[0]["DryRun"] == "true"
+    sent = scripted.requests[0]
+    assert (sent["DryRun"], sent["DeviceIndex"], sent["NetworkCardIndex"]) == ("true", "1", "0")
 
 
 @pytest.mark.parametrize(

@@ -277,8 +277,9 @@ def test_the_user_agent_names_version_and_group(scripted):
     assert scripted.headers[0]["User-Agent"].endswith(" eni-failover/1.2.3 group/orders")
 
 
-def test_an_expired_token_is_replaced_for_the_next_call(aws_environment):
-    """EC2 refuses the old credentials: nothing happened, and the next call is signed with new ones."""
+@pytest.fixture
+def lab_member(aws_environment):
+    """Starts a lab and an Ec2 whose credentials come from alpha's IMDS."""
     with LabThread() as lab:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"):
             aws_environment.delenv(name)
@@ -292,15 +293,48 @@ def test_an_expired_token_is_replaced_for_the_next_call(aws_environment):
             read_timeout=2,
             on_request=lambda report: None,
         )
-        asyncio.run(ec2.warm())
-        lab.world.expire_credentials("alpha", renew=True)
-        attachment_id = lab.world.eni("floating-1").attachment.id
-
-        refused = asyncio.run(ec2.detach(eni_id=ENI, attachment_id=attachment_id, force=False))
-        accepted = asyncio.run(ec2.detach(eni_id=ENI, attachment_id=attachment_id, force=False))
+        yield lab, ec2
         ec2.close()
 
+
+def test_an_expired_token_is_replaced_for_the_next_call(lab_member):
+    """EC2 refuses the old credentials: nothing happened, and the next call is signed with new ones."""
+    lab, ec2 = lab_member
+    asyncio.run(ec2.warm())
+    lab.world.expire_credentials("alpha", renew=True)
+    attachment_id = lab.world.eni("floating-1").attachment.id
+
+    refused = asyncio.run(ec2.detach(eni_id=ENI, attachment_id=attachment_id, force=False))
+    accepted = asyncio.run(ec2.detach(eni_id=ENI, attachment_id=attachment_id, force=False))
+
     assert (refused.verdict, accepted.verdict) == (Verdict.BUSY, Verdict.ACCEPTED)
+
+
+def test_imds_gives_credentials_although_a_proxy_is_set(lab_member, aws_environment, closed_port):
+    """The proxy of the environment is for EC2: IMDS is on this host's own link."""
+    lab, ec2 = lab_member
+    aws_environment.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port}")
+
+    asyncio.run(ec2.warm())
+
+    assert ec2.credentials_expiry is not None
+
+
+def test_credentials_are_refreshed_ahead_of_need(lab_member):
+    """What IMDS has renewed is in hand before the old ones expire; a failure keeps the old ones."""
+    lab, ec2 = lab_member
+    asyncio.run(ec2.warm())
+    lab.world.expire_credentials("alpha", renew=True)
+
+    asyncio.run(ec2.refresh_credentials())
+    attachment_id = lab.world.eni("floating-1").attachment.id
+    lab.world.imds_down("alpha")
+    lab.sync()
+    with pytest.raises(TransientError, match="no newer AWS credentials"):
+        asyncio.run(ec2.refresh_credentials())
+    outcome = asyncio.run(ec2.detach(eni_id=ENI, attachment_id=attachment_id, force=False))
+
+    assert outcome.verdict is Verdict.ACCEPTED
 
 
 def test_without_credentials_the_client_waits_for_some(aws_environment, closed_port):
@@ -323,6 +357,7 @@ def test_without_credentials_the_client_waits_for_some(aws_environment, closed_p
     aws_environment.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     aws_environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     after = detach(ec2)
+    asyncio.run(ec2.warm())
     ec2.close()
 
     assert (before.verdict, before.code, before.not_sent) == (Verdict.BUSY, "connection", True)

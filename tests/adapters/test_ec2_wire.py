@@ -9,12 +9,11 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from eni_failover.adapters.ec2 import Ec2
 from eni_failover.core.model import AttachmentStatus, InstanceState, Presence, Verdict
 
-pytestmark = pytest.mark.slow  # moto alone takes seconds to import
+pytestmark = pytest.mark.slow  # moto alone takes seconds to import: not at the top, either
 
 
 class Cloud:
@@ -50,6 +49,8 @@ class Cloud:
 
 @pytest.fixture(scope="module")
 def moto_url() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()

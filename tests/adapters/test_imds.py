@@ -139,6 +139,18 @@ def test_something_else_at_imds_address_is_terminal(script, answers):
         identity_from(script(*answers).url)
 
 
+def test_a_redirect_is_not_followed(serve, script):
+    """The token must not travel to somebody else."""
+    other = script(*GOOD)
+    head = f"HTTP/1.1 307 X\r\nLocation: {other.url}/latest/api/token\r\nContent-Length: 0\r\n\r\n"
+    server = serve(lambda connection: connection.sendall(head.encode()))
+
+    with pytest.raises(TerminalError) as caught:
+        identity_from(server.url)
+
+    assert (caught.value.code, other.requests) == ("307", [])
+
+
 def test_a_disabled_imds_is_not_asked(serve):
     """AWS_EC2_METADATA_DISABLED is the user's word that there is none."""
     server = serve(lambda connection: None)

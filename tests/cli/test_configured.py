@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.mark.parametrize("command", ["status", "takeover", "reload"])
+@pytest.mark.parametrize("command", ["status", "takeover"])
 def test_a_file_with_mistakes_still_finds_its_daemon(run, daemon, desk, member, command):
     """A mistake in the file does not hide a running daemon: it is asked, and the mistake is mentioned."""
     member.config.write_text(member.config.read_text().replace("fall = 3", "fall = 0"))

@@ -62,7 +62,7 @@ def test_the_story_is_shown(run, plays):
     assert "private addresses 10.0.1.101 10.0.1.101 same" in lines
     assert "member alpha beta moved" in lines
     assert "detach 3.10 s" in lines
-    assert "in all 5.1 s" in lines
+    assert "in all 5.10 s" in lines
     assert lines[-1].endswith("the standby was active 6.2 s after the holder's death.")
 
 

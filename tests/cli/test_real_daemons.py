@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -19,7 +20,7 @@ SETTINGS = Settings(latency=0.01, durations=Durations(detach=0.3, attach=0.2))
 
 @pytest.fixture
 def group(tmp_path):
-    """Alpha holds, beta is ready: a function that runs a command on a member, and one that waits for a status."""
+    """Alpha holds, beta is ready: a function that runs a command on a member, one that waits for statuses."""
     addresses = demo_places.loopback_addresses()
     world = World.pair(addresses=addresses, settings=SETTINGS)
     ids = {"alpha": instance_id_of(1), "beta": instance_id_of(2)}
@@ -35,6 +36,7 @@ def group(tmp_path):
         def wait(condition) -> None:
             while not condition(watch.statuses):
                 watch.look(members)
+                time.sleep(0.05)  # pytest's own timeout bounds it
 
         def on(member: str, command: str, *options: str) -> subprocess.CompletedProcess[str]:
             config = tmp_path / f"{member}.toml"
@@ -79,13 +81,3 @@ def test_an_operators_day(group):
     back = on("alpha", "takeover", "--yes", "--no-wait")
     assert (back.returncode, back.stdout.partition(":")[0]) == (5, "accepted")
     wait(lambda seen: seen["alpha"]["role"] == "active")
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(120)
-def test_a_refused_takeover(group):
-    """A member that may not attach refuses at once, names the remedy, and moves nothing."""
-    on, _ = group
-    refused = on("alpha", "reload", "--wrong")
-
-    assert refused.returncode == 2

@@ -228,6 +228,20 @@ def test_still_under_way_is_5(run, daemon, desk, member, story):
     assert result.err == "eni-failover: still under way: detach: detaching\n"
 
 
+def test_interrupted_is_130(*, run, daemon, desk, member, story, monkeypatch):
+    """Ctrl-C ends the following only, and that is said."""
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command.time, "sleep", interrupt)
+    desk.script = story
+    result = run("takeover", "--yes", "--config", member.config)
+
+    assert result.code == 130
+    assert result.err == "eni-failover: interrupted: the daemon goes on with the takeover\n"
+
+
 def test_never_begun_is_4(run, daemon, desk, member, standby):
     """A request that no pass has taken up before the timeout is refused, with what the daemon was doing."""
     desk.script = [standby(decision=doing(Reason.ENI_UNKNOWN))]

@@ -90,6 +90,25 @@ def test_answer_that_is_not_read_is_cut_off(tmp_path: Path) -> None:
     serve(tmp_path, desk, scenario, limits=Limits(exchange=0.2))
 
 
+def test_close_does_not_wait_for_a_client_that_does_not_read(tmp_path: Path) -> None:
+    """At the daemon's stop an answer that is not read is cut off long before its own deadline."""
+    desk = FakeDesk()
+    desk.page = b"#" * (32 * 1024 * 1024)
+
+    async def scenario(client: Client) -> None:
+        reader, writer = await client.raw()
+        writer.transport.pause_reading()
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        await wait_until(lambda: bool(client.servers._readers._guard._deadlines))
+        await client.servers.close()
+
+        assert not client.servers._readers._guard._deadlines
+        writer.transport.resume_reading()
+        assert len(await read_all(reader)) < len(desk.page)
+
+    serve(tmp_path, desk, scenario, limits=Limits(head=600, exchange=600))
+
+
 def test_connections_above_the_limit_are_closed(tmp_path: Path) -> None:
     """The 65th connection is closed at once; when one has gone, the next is served."""
 

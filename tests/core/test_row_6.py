@@ -4,7 +4,7 @@ import pytest
 
 from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.policy import TakeoverMode
-from eni_failover.core.state import Durable
+from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -97,8 +97,7 @@ def test_only_the_lock_counts():
 # Fit, and the last resort --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scope", ["disk"])
-def test_an_unfit_member_leaves_it_to_the_others(scope):
+def test_an_unfit_member_leaves_it_to_the_others():
     """For sixty seconds."""
     bench = on_nobody(probes=(WEB, SELF))
     bench.says(disk="down")
@@ -145,13 +144,10 @@ def test_witnesses_do_not_matter():
     assert waits(bench) < 3
 
 
-@pytest.mark.parametrize("durable", [{"last_had": "alpha"}])
-def test_neither_cooldown_nor_limit_matters(durable):
+def test_neither_cooldown_nor_limit_matters():
     """Nobody's ENI stays on the floor."""
-    from eni_failover.core.state import Past
-
     past = tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (997.0, 998.0, 999.0))
-    bench = Bench(attached("alpha"), durable=Durable(**durable, past=past))
+    bench = Bench(attached("alpha"), durable=Durable(last_had="alpha", past=past))
     bench.see(free())
     bench.look()
 
@@ -233,7 +229,7 @@ def test_foreign_and_missing_enis_do_not_stop_it(other):
     bench.see(other(), free())
     bench.look()
 
-    assert bench.act(within=6).calls == (attach(2),)
+    assert bench.act(within=6).calls == (attach(2, index=1),)
 
 
 def test_an_unknown_eni_stops_it():

@@ -230,9 +230,11 @@ def test_the_row_is_asked_again_on_fresh_answers():
     """While the detach is refused, the instances are looked at every second."""
     bench = stopped()
     bench.act(within=1)
-    bench.answered("busy")
     bench.machine("alpha")
-    bench.run(1.5)
+    bench.jitter = 1.0
+    for _ in range(2):
+        bench.answered("busy")
+        bench.run(1.2)
 
     assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
 

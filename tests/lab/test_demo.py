@@ -95,6 +95,19 @@ def test_members_have_ports_of_their_own_on_one_address(two_places):
     assert f":{beta.service_port}/healthz" in config_text(alpha, beta, eni_id=demo.ENI, interval="1s")
 
 
+def test_one_address_is_enough(monkeypatch):
+    """A machine without further loopback addresses gets two names of the one it has."""
+    monkeypatch.setattr(demo_places, "ADDRESSES", ("192.0.2.1", "192.0.2.2"))  # TEST-NET-1, nobody's
+
+    assert demo_places.loopback_addresses() == ONE_ADDRESS
+
+
+def test_no_common_port(two_places):
+    """Where no port can be had at both addresses, the error names them."""
+    with pytest.raises(OSError, match=r"no port is free at both 127\.0\.1\.11 and 192\.0\.2\.2"):
+        two_places((ADDRESSES[0], "192.0.2.2"))
+
+
 def test_a_long_temporary_directory_is_not_used(monkeypatch, tmp_path):
     """Where the user's temporary directory would make the socket's path too long, /tmp takes its place."""
     monkeypatch.setattr(demo, "_LONGEST_DIRECTORY", 10)

@@ -3,21 +3,23 @@
 Owns the choice of socket: an unprivileged datagram one where `net.ipv4.ping_group_range` allows it
 (icmp(7)), a raw one otherwise (CAP_NET_RAW).
 
-icmplib's sockets are used, not its `async_ping`: that turns every failure, our own included, into
-a lost packet, and looks names up by itself. Its `receive` counts its timeout by the wall clock, so
-it is given one that never comes: the caller's deadline decides.
+Of icmplib, the sockets and the packets are used, and none of its coroutines. `async_ping` turns every
+failure, our own included, into a lost packet, and looks names up by itself. `AsyncSocket.receive`
+counts its timeout by the wall clock, and waits by `asyncio.wait_for`, which before Python 3.12 loses
+a cancellation that comes together with a packet: the daemon would not stop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
 
 from icmplib import (
-    AsyncSocket,
     DestinationUnreachable,
     ICMPError,
     ICMPLibError,
+    ICMPReply,
     ICMPRequest,
     ICMPSocketError,
     ICMPv4Socket,
@@ -32,7 +34,7 @@ from eni_failover.adapters.probes.spec import IcmpSettings, Target
 from eni_failover.core.words import Answer
 from eni_failover.errors import ConfigError
 
-_NEVER = 86400.0
+_PACKET = 1024
 
 
 class IcmpUnavailableError(ConfigError):
@@ -72,6 +74,8 @@ class IcmpProbe:
             return blame.unresolved(error)
         try:
             return await self._ping(addresses[0].family, addresses[0].sockaddr[0])
+        except OSError as error:
+            return blame.judge(error)
         except ICMPLibError as error:
             # icmplib raises its own inside the handler of the OSError (and calls EPERM "broadcast").
             cause = error.__context__
@@ -87,10 +91,11 @@ class IcmpProbe:
         # A raw socket hears the replies to all pings of this host: both numbers are random, for no
         # other daemon's to match.
         request = ICMPRequest(address, id=secrets.randbits(16), sequence=secrets.randbits(16))
-        with AsyncSocket(kind(privileged=self._privileged)) as asking:
+        with kind(privileged=self._privileged) as asking:
+            asking.blocking = False
             asking.send(request)
             while True:
-                reply = await asking.receive(request, timeout=_NEVER)
+                reply = await _receive(asking, request)
                 try:
                     reply.raise_for_status()
                 except (DestinationUnreachable, TimeExceeded) as error:
@@ -98,3 +103,14 @@ class IcmpProbe:
                 except ICMPError:
                     continue  # a redirect, say: no answer yet
                 return ProbeResult(answer=Answer.UP, answered=True, detail="echo reply")
+
+
+async def _receive(asking: ICMPv4Socket | ICMPv6Socket, request: ICMPRequest) -> ICMPReply:
+    """The next packet about this request."""
+    while True:
+        packet = await asyncio.get_running_loop().sock_recv(asking.sock, _PACKET)
+        # icmplib has no public parser. source and current_time are what it would put into the reply.
+        reply = asking._parse_reply(packet, source=None, current_time=0.0)  # noqa: SLF001 - see above
+        if reply is not None and (reply.id, reply.sequence) == (request.id, request.sequence):
+            return reply
+        await asyncio.sleep(0)  # a raw socket hears everybody's: not even a flood may keep the loop

@@ -81,6 +81,24 @@ def test_pings_at_the_same_time_do_not_take_each_others_replies():
     assert asyncio.run(main()) == [REPLY] * 50
 
 
+@needs_ping
+@pytest.mark.parametrize("steps", range(8))
+def test_a_cancellation_together_with_the_reply_is_not_lost(steps):
+    """Whatever step of the loop it comes at, an accepted cancellation ends the attempt."""
+
+    async def main():
+        attempt = asyncio.create_task(IcmpProbe(IcmpSettings(host="{address}"))(LOCAL))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        accepted = attempt.cancel()
+        done, _ = await asyncio.wait([attempt])
+        return accepted, done.pop().cancelled()
+
+    accepted, cancelled = asyncio.run(main())
+
+    assert accepted == cancelled
+
+
 _ALLOWED = """
 from eni_failover.adapters.probes import icmp
 from eni_failover.adapters.probes.spec import IcmpSettings, Target
