@@ -226,15 +226,20 @@ class _Lane:
         except TimeoutError as error:
             if self._deadline is None or not self._deadline.expired():
                 return self._crashed(error)
-            result = ProbeResult(
-                answer=Answer.DOWN, answered=False, detail=f"no answer in {self._policy.timeout:g} s"
-            )
+            result = self._silence()
         except Exception as error:  # noqa: BLE001 - a bug in one probe must not stop the others
             return self._crashed(error)
         finally:
             self._deadline = None
         self._crash = ""
         return result
+
+    def _silence(self) -> ProbeResult:
+        """The answer when the deadline has passed: down, unless it passed before anything was sent."""
+        within = f"in {self._policy.timeout:g} s"
+        if self._probe.unsent:
+            return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=f"name not resolved {within}")
+        return ProbeResult(answer=Answer.DOWN, answered=False, detail=f"no answer {within}")
 
     def _crashed(self, error: Exception) -> ProbeResult:
         """The answer to a bug of ours. Only its class and place are shown: its text may hold a secret."""

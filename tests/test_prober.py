@@ -45,6 +45,7 @@ class Fake:
     """A probe that plays a script of (answer or exception, seconds); the last entry repeats."""
 
     script: list[tuple[Answer | Exception, float]] = field(default_factory=lambda: [(UP, 0.0)])
+    unsent: bool = False
     cleanup: float = 0.0  # seconds that it takes to end when cancelled
     asked: list[tuple[float, str]] = field(default_factory=list)
     cancelled: int = 0
@@ -491,6 +492,17 @@ def test_a_timeout_is_down_without_a_sign_of_life():
     )
 
     assert [expected] == play(scenario)
+
+
+def test_a_timeout_before_anything_was_sent_is_unknown():
+    """A resolver of this host that hangs is no dead holder."""
+
+    async def scenario():
+        world = holder_world(Fake([(UP, HANG)], unsent=True), timeout=0.75)
+        await world.run_until(0.9)
+        return [(attempt.answer, attempt.answered, attempt.detail) for attempt in world.attempts]
+
+    assert play(scenario) == [(UNKNOWN, False, "name not resolved in 0.75 s")]
 
 
 def test_an_attempt_carries_the_times_of_the_given_clock():

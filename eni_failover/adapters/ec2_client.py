@@ -17,10 +17,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from xml.etree.ElementTree import ParseError, XMLPullParser
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 from tenacity import (
     AsyncRetrying,
@@ -242,6 +244,7 @@ class Ec2Client:
             )
         except (BotoCoreError, ValueError) as error:
             raise TerminalError(f"boto3 cannot make an EC2 client: {error}") from error
+        client.meta.events.register("before-parse.ec2", _refuse_pages)
         return cast("EC2Client", client), keeper
 
     def _send(self, send: Callable[[EC2Client], _Answer], ticket: Ticket) -> _Answer:
@@ -256,16 +259,12 @@ class Ec2Client:
             raise TransientError("the call began too late: not sent", code=TIMEOUT)
         ticket.sent_at = now
         try:
-            answer = send(client)
+            return send(client)
         except CALL_ERRORS as error:
             translated = translate(error)
             if is_about_credentials(translated):
                 keeper.reject(used)
             raise translated from error
-        # A proxy's page can be well-formed XML: EC2's own answers carry a request id.
-        if not answer["ResponseMetadata"].get("RequestId"):
-            raise UnansweredError("the answer is not EC2's", code=CONNECTION)
-        return answer
 
     async def _in_thread(
         self, work: Callable[[], _T], *, patience: float, ticket: Ticket | None = None
@@ -279,3 +278,15 @@ class Ec2Client:
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             raise UnansweredError(f"no answer within {patience:.1f} s", code=TIMEOUT) from None
+
+
+def _refuse_pages(response_dict: Mapping[str, Any], **_: object) -> None:
+    """A proxy's page: well-formed XHTML would be parsed as an answer in which nothing is found."""
+    parser = XMLPullParser(["start"])
+    try:
+        parser.feed(response_dict["body"])
+    except ParseError:
+        return  # botocore says so itself
+    events: list[Any] = list(parser.read_events())
+    if events and events[0][1].tag.rpartition("}")[2].lower() == "html":
+        raise ResponseParserError("a page of a proxy, not an answer of EC2")

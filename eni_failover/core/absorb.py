@@ -12,12 +12,10 @@ from eni_failover.core import outcomes, pause
 from eni_failover.core.fitness import is_impaired, why_not_fit
 from eni_failover.core.group import CONFIRM_AFTER, View
 from eni_failover.core.links import not_ready
-from eni_failover.core.model import Attempt, Eni, Mutation, Observation, Presence, TakeoverRequest, Verdict
+from eni_failover.core.model import Attempt, Eni, Observation, Presence, TakeoverRequest
 from eni_failover.core.policy import MemberName, Policy
 from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen
 from eni_failover.core.words import Answer, Scope, Trigger
-
-KEEP_RETRY_AFTER = 60.0
 
 
 def absorb(state: State, obs: Observation, policy: Policy) -> State:
@@ -211,9 +209,6 @@ def _calls(view: View) -> State:
     answered = [outcome.ended_at for outcome in view.obs.outcomes]
     if answered:
         state = replace(state, polled_from_at=max(answered))
-    for outcome in view.obs.outcomes:
-        if outcome.mutation is Mutation.KEEP_ON_TERMINATION and outcome.verdict is not Verdict.ACCEPTED:
-            state = replace(state, keep_retry_at=view.now + KEEP_RETRY_AFTER)
     takeover = state.durable.takeover
     if takeover is None:
         return state

@@ -25,7 +25,7 @@ from eni_failover.core.fences import fence
 from eni_failover.core.fitness import why_not_able
 from eni_failover.core.group import View
 from eni_failover.core.links import READY_BOUND, not_ready
-from eni_failover.core.model import Observation
+from eni_failover.core.model import Eni, Observation
 from eni_failover.core.policy import Policy, TakeoverMode
 from eni_failover.core.snapshot import NOBODY
 from eni_failover.core.state import (
@@ -43,6 +43,8 @@ from eni_failover.core.words import Action, Answer, Reason, Result, Scope, Trigg
 
 Turnout = tuple[State, Decision]
 Rule = Callable[[View], Turnout | None]
+
+KEEP_RETRY_AFTER = 60.0
 
 
 def step(state: State, obs: Observation, policy: Policy) -> Turnout:
@@ -101,30 +103,47 @@ def held_3(view: View) -> Turnout | None:
         answers, state = (answer,), replace(state, request=None)
         view = View(state, view.obs, view.policy)
     state, decision = _settle_3(view)
-    return state, replace(decision, answers=answers, calls=(*decision.calls, *_keep(view, decision.calls)))
+    keep = _keep(view, decision.calls)
+    if keep:
+        state = replace(state, keep_retry_at=view.now + KEEP_RETRY_AFTER)
+    return state, replace(decision, answers=answers, calls=(*decision.calls, *keep))
 
 
 def _settle_3(view: View) -> Turnout:
     takeover, waiting = view.takeover, not_ready(view)
+    if takeover is not None:
+        return _arrive_3(view, takeover, waiting)
     if not waiting:
-        if takeover is not None:
-            return endings.end(view, takeover, Result.SUCCESS, takeover.reason)
         return _wait(view, Reason.HELD, Action.HOLD)
-    if takeover is None:
-        since = view.state.not_ready_since
-        late = since is not None and view.now - since >= READY_BOUND
-        return _wait(view, Reason.LINK_NOT_READY if late else Reason.LINK_WAIT)
+    since = view.state.not_ready_since
+    late = since is not None and view.now - since >= READY_BOUND
+    return _wait(view, Reason.LINK_NOT_READY if late else Reason.LINK_WAIT)
+
+
+def _arrive_3(view: View, takeover: Takeover, waiting: tuple[Eni, ...]) -> Turnout:
+    undoing = moves.undoing(view, takeover, waiting)
+    if undoing:
+        return _undo_3(view, takeover, undoing)
+    if not waiting:
+        return endings.end(view, takeover, Result.SUCCESS, takeover.reason)
     if takeover.link_since is None or view.now - takeover.link_since < READY_BOUND:
         return _wait(view, Reason.LINK_WAIT, Action.MOVE)
     if takeover.repaired:
         return endings.end(view, takeover, Result.FAILED, Reason.LINK_NOT_READY)
-    undone = moves.undo(view, replace(takeover, repaired=True), waiting)
+    return _undo_3(view, replace(takeover, repaired=True), waiting)
+
+
+def _undo_3(view: View, takeover: Takeover, enis: tuple[Eni, ...]) -> Turnout:
+    undone = moves.undo(view, takeover, enis)
     decision = Decision(action=Action.MOVE, reason=Reason.LINK_NOT_READY, calls=undone.calls)
     return _with_takeover(view, undone.takeover).state, decision
 
 
 def _keep(view: View, calls: tuple[Call, ...]) -> tuple[Call, ...]:
-    """DeleteOnTermination found true is set false: terminating this instance would destroy the ENI."""
+    """DeleteOnTermination found true is set false: terminating this instance would destroy the ENI.
+
+    Asked once a minute, answered or not: a describe may go on showing the old value for a while.
+    """
     retry_at = view.state.keep_retry_at
     if calls or (retry_at is not None and view.now < retry_at):
         return ()

@@ -73,6 +73,17 @@ def carry_on(view: View, takeover: Takeover) -> Step:
     return Step(takeover=takeover, calls=tuple(calls), reason=reason or Reason.ANSWER_PENDING)
 
 
+def undoing(view: View, takeover: Takeover, waiting: tuple[Eni, ...]) -> tuple[Eni, ...]:
+    """The ENIs here whose undoing has begun: this describe is older, or EC2 has refused the detach."""
+    return tuple(
+        eni
+        for eni in view.usable
+        if eni.attachment is not None
+        and eni.attachment.attachment_id == takeover.move(eni.eni_id).recorded
+        and (takeover.move(eni.eni_id).detach is not Sent.NO or eni in waiting)
+    )
+
+
 def undo(view: View, takeover: Takeover, enis: tuple[Eni, ...]) -> Step:
     """Detaches this member's own attachments of these ENIs, so that they can be attached afresh."""
     calls: list[Call] = []

@@ -97,15 +97,15 @@ def test_members_have_ports_of_their_own_on_one_address(two_places):
 
 def test_one_address_is_enough(monkeypatch):
     """A machine without further loopback addresses gets two names of the one it has."""
-    monkeypatch.setattr(demo_places, "ADDRESSES", ("192.0.2.1", "192.0.2.2"))  # TEST-NET-1, nobody's
+    monkeypatch.setattr(demo_places, "ADDRESSES", ("240.0.0.1", "240.0.0.2"))  # reserved: nobody has them
 
     assert demo_places.loopback_addresses() == ONE_ADDRESS
 
 
 def test_no_common_port(two_places):
     """Where no port can be had at both addresses, the error names them."""
-    with pytest.raises(OSError, match=r"no port is free at both 127\.0\.1\.11 and 192\.0\.2\.2"):
-        two_places((ADDRESSES[0], "192.0.2.2"))
+    with pytest.raises(OSError, match=r"no port is free at both 127\.0\.1\.11 and 240\.0\.0\.2"):
+        two_places((ADDRESSES[0], "240.0.0.2"))
 
 
 def test_a_long_temporary_directory_is_not_used(monkeypatch, tmp_path):

@@ -42,6 +42,11 @@ class ExecProbe:
     def __init__(self, settings: ExecSettings) -> None:
         self._settings = settings
 
+    @property
+    def unsent(self) -> bool:
+        """Never: what the program does with its time is its own affair."""
+        return False
+
     async def __call__(self, target: Target) -> ProbeResult:
         """Run the program to its end. Cancelled, it kills the program's whole process group."""
         try:

@@ -33,6 +33,11 @@ class HttpProbe:
         self._trust: ssl.SSLContext | bool | None = None
         self._load_trust()
 
+    @property
+    def unsent(self) -> bool:
+        """Whether the latest attempt was cut short while it looked up a name."""
+        return self._web.unsent
+
     async def __call__(self, target: Target) -> ProbeResult:
         """Send the request once, on a new connection."""
         headers = {name: target.fill(value) for name, value in self._settings.headers}

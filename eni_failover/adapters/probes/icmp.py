@@ -66,6 +66,11 @@ class IcmpProbe:
         self._privileged = prepare()
         self._names = Names()
 
+    @property
+    def unsent(self) -> bool:
+        """Whether the latest attempt was cut short while it looked up a name."""
+        return self._names.waiting
+
     async def __call__(self, target: Target) -> ProbeResult:
         """Ping the first address of the host."""
         try:

@@ -29,9 +29,14 @@ _Outcome = tuple[Address, ...] | OSError
 
 
 class Names:
-    """The lookups of one probe."""
+    """The lookups of one probe.
+
+    `waiting` is whether the latest `find` was cut short: an attempt that runs into its deadline
+    there has asked nobody, so that it is not the target that is down.
+    """
 
     def __init__(self) -> None:
+        self.waiting = False
         self._running: dict[tuple[str, int], asyncio.Future[_Outcome]] = {}
 
     async def find(self, host: str, port: int) -> tuple[Address, ...]:
@@ -41,13 +46,16 @@ class Names:
         says nothing on a host without IPv6. Raises OSError (`socket.gaierror`) when there is none.
         """
         literal = _parse(host, port)
+        self.waiting = False
         if literal is not None:
             return (literal,)
         key = (host, port)
         if key not in self._running:
             self._running[key] = self._start(key)
+        self.waiting = True
         # Shielded: an attempt that is cancelled must not take the lookup from the next one.
         outcome = await asyncio.shield(self._running[key])
+        self.waiting = False
         if isinstance(outcome, OSError):
             raise outcome
         return outcome

@@ -25,6 +25,11 @@ class PeerProbe:
         self._settings = settings
         self._web = WebClient()
 
+    @property
+    def unsent(self) -> bool:
+        """Whether the latest attempt was cut short while it looked up a name."""
+        return self._web.unsent
+
     async def __call__(self, target: Target) -> ProbeResult:
         """Read the member's /status once."""
         page = await self._web.fetch(

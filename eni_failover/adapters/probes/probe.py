@@ -30,6 +30,11 @@ class ProbeResult:
 class Probe(Protocol):
     """One configured probe, ready to ask. Attempts of one probe never overlap."""
 
+    @property
+    def unsent(self) -> bool:
+        """Whether the latest attempt was cut short while it looked up a name: nobody was asked."""
+        ...
+
     async def __call__(self, target: Target) -> ProbeResult:
         """Ask `target` once. Cancelled, it frees its socket or process before it ends."""
         ...

@@ -26,6 +26,11 @@ class TcpProbe:
         self._settings = settings
         self._names = Names()
 
+    @property
+    def unsent(self) -> bool:
+        """Whether the latest attempt was cut short while it looked up a name."""
+        return self._names.waiting
+
     async def __call__(self, target: Target) -> ProbeResult:
         """Connect once to each address, until one accepts."""
         try:

@@ -58,7 +58,13 @@ class WebClient:
     """Fetches pages. The session is opened by the first fetch, inside the running loop."""
 
     def __init__(self) -> None:
+        self._names = Names()
         self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def unsent(self) -> bool:
+        """Whether the latest fetch was cut short while it looked up a name."""
+        return self._names.waiting
 
     async def fetch(
         self,
@@ -75,8 +81,9 @@ class WebClient:
         `trust` is the TLS context; True is the system's certificate authorities, False is any. A
         redirect to another origin is followed without the Authorization header (aiohttp's doing).
         """
+        self._names.waiting = False  # aiohttp does not ask for literal addresses
         if self._session is None:
-            self._session = _open()
+            self._session = _open(self._names)
         try:
             async with self._session.request(
                 method,
@@ -119,8 +126,8 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
 class _Resolver(AbstractResolver):
     """aiohttp's question for names, answered off its default executor."""
 
-    def __init__(self) -> None:
-        self._names = Names()
+    def __init__(self, names: Names) -> None:
+        self._names = names
 
     async def resolve(
         self,
@@ -139,13 +146,13 @@ class _Resolver(AbstractResolver):
         pass
 
 
-def _open() -> aiohttp.ClientSession:
+def _open(names: Names) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             force_close=True,
             limit=0,
             use_dns_cache=False,
-            resolver=_Resolver(),
+            resolver=_Resolver(names),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=_CLIENT_HEADERS,

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 
 import pytest
 
-from eni_failover.adapters.probes import names
+from eni_failover.adapters.probes import names, registry
+from eni_failover.adapters.probes.icmp import IcmpUnavailableError
 from eni_failover.adapters.probes.names import Address, Names
+from eni_failover.adapters.probes.spec import (
+    ExecSettings,
+    HttpSettings,
+    IcmpSettings,
+    PeerSettings,
+    Target,
+    TcpSettings,
+)
+from eni_failover.core.words import ProbeType
 
 LOOPBACK = Address(family=socket.AF_INET, sockaddr=("127.0.0.1", 80))
 # No socket connects to a broadcast address: for the kernel it is as good as unroutable.
 NO_ROUTE = Address(family=socket.AF_INET, sockaddr=("127.255.255.255", 80))
+
+
+EVERY_TYPE = [
+    (ProbeType.TCP, TcpSettings(host="{address}", port=1)),
+    (ProbeType.HTTP, HttpSettings(url="http://{address}:1/")),
+    (ProbeType.PEER, PeerSettings(url="http://{address}:1/status", group="orders")),
+    (ProbeType.ICMP, IcmpSettings(host="{address}")),
+    (ProbeType.EXEC, ExecSettings(command=("/bin/sleep", "1000"))),
+]
 
 
 class SlowResolver:
@@ -25,10 +45,12 @@ class SlowResolver:
         self._real = socket.getaddrinfo
         monkeypatch.setattr(socket, "getaddrinfo", self)
 
-    def __call__(self, host, port, *, type):  # noqa: A002 - the name that socket gives it
+    def __call__(self, host, port, **how):
         self.calls += 1
-        assert self.answer.wait(10)
-        return self._real("127.0.0.1", port, type=type)
+        if host.endswith(".example"):
+            assert self.answer.wait(10)
+            host = "127.0.0.1"
+        return self._real(host, port, **how)
 
 
 def test_a_literal_address_needs_no_lookup(monkeypatch):
@@ -115,3 +137,26 @@ def test_addresses_without_a_route_are_left_out_when_there_are_others(monkeypatc
     monkeypatch.setattr(names, "_look_up", lambda host, port: found)
 
     assert kept == names._resolve("name.example", 80)
+
+
+@pytest.mark.parametrize(("kind", "settings"), EVERY_TYPE, ids=[kind for kind, _ in EVERY_TYPE])
+def test_a_probe_knows_when_its_attempt_was_cut_short_in_a_lookup(monkeypatch, kind, settings):
+    """A hung resolver is this host's trouble; the next attempt, at a literal address, owes it nothing."""
+    resolver = SlowResolver(monkeypatch)
+
+    async def main():
+        try:
+            probe = registry.FACTORIES[kind](settings)
+        except IcmpUnavailableError:
+            pytest.skip("NO ICMP SOCKETS for this user: lookups for pings are not tested")
+        unsent = []
+        for address in ("slow.example", "127.0.0.1"):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await probe(Target(member="alpha", address=address, instance_id="i-0aaaaaaaaaaaaaaa1"))
+            unsent.append(probe.unsent)
+        resolver.answer.set()
+        await probe.close()
+        return unsent
+
+    assert asyncio.run(main()) == [kind is not ProbeType.EXEC, False]
