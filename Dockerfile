@@ -21,7 +21,7 @@ LABEL org.opencontainers.image.title="eni-failover" \
     org.opencontainers.image.description="Moves a floating EC2 network interface to a standby when its holder is down" \
     org.opencontainers.image.licenses="Apache-2.0"
 
-RUN useradd --system --user-group --uid 10177 --no-create-home --home-dir /var/lib/eni-failover \
+RUN useradd --uid 10177 --user-group --no-create-home --home-dir /var/lib/eni-failover \
         --shell /usr/sbin/nologin eni-failover \
     && install -d -o eni-failover -g eni-failover -m 0750 /var/lib/eni-failover \
     && install -d -o eni-failover -g eni-failover -m 0755 /run/eni-failover \
@@ -31,7 +31,8 @@ COPY --from=build /opt/eni-failover /opt/eni-failover
 ENV PATH=/opt/eni-failover/bin:$PATH
 # The journal: an intent must outlive the container.
 VOLUME /var/lib/eni-failover
-USER eni-failover
+# By number, so that an orchestrator can see that it is not root.
+USER 10177:10177
 STOPSIGNAL SIGTERM
 # The socket, because the port and the address are the configuration's. One container serves one group.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \

@@ -59,7 +59,7 @@ def step(state: State, obs: Observation, policy: Policy) -> Turnout:
     state, decision = next(turnout for rule in RULES if (turnout := rule(view)) is not None)
     if decision.action is not Action.CONFIRM:
         state = replace(state, confirm=None)
-    if decision.action is not Action.WOULD_TAKE_OVER:
+    if not view.unknown and state.reported_cause not in _causes(view):
         state = replace(state, reported_cause="")
     decision = replace(decision, answers=(*answers, *decision.answers))
     return state, schedule(View(state, obs, policy), decision)
@@ -288,10 +288,20 @@ def _from_member(view: View) -> str:
 
 def _would(view: View, candidate: Candidate) -> Turnout:
     """Observe mode: the decision is reported once for each cause, and not acted on."""
-    cause = f"{candidate.trigger}:{candidate.attachment_id}:{candidate.reason}"
+    cause = _cause(candidate)
     would = candidate.trigger if view.state.reported_cause != cause else None
     state = replace(view.state, reported_cause=cause)
     return state, Decision(action=Action.WOULD_TAKE_OVER, reason=candidate.reason, would=would)
+
+
+def _cause(candidate: Candidate) -> str:
+    return f"{candidate.trigger}:{candidate.attachment_id}:{candidate.reason}"
+
+
+def _causes(view: View) -> set[str]:
+    """The causes that are there, acted on or not: one of them that was reported stays reported."""
+    found = (starter(view) for starter in (candidates.unowned, *_STARTERS.values()))
+    return {_cause(candidate) for candidate in found if candidate is not None}
 
 
 def operator_5(view: View) -> Turnout | None:

@@ -253,6 +253,19 @@ def test_an_api_outage_in_between_is_no_new_cause():
     assert bench.would == [Trigger.PROBES]
 
 
+def test_a_turn_that_starts_over_is_no_new_cause():
+    """Gamma's stagger begins afresh after the outage; the cause does not."""
+    bench = Bench(A, local="gamma", members=3, **OBSERVE)
+    bench.says(web="down")
+    bench.idle(20)
+    bench.ec2_answers = False
+    bench.idle(20)
+    bench.ec2_answers = True
+    bench.idle(20)
+
+    assert bench.would == [Trigger.PROBES]
+
+
 def test_a_cause_that_went_and_came_back_is_reported_again():
     """Down, up, down."""
     bench = Bench(A, **OBSERVE)
