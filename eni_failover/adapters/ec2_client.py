@@ -282,11 +282,11 @@ class Ec2Client:
 
 def _refuse_pages(response_dict: Mapping[str, Any], **_: object) -> None:
     """A proxy's page: well-formed XHTML would be parsed as an answer in which nothing is found."""
-    parser: XMLPullParser[Any] = XMLPullParser(["start"])
+    parser = XMLPullParser(["start"])  # type: ignore[var-annotated]
     try:
         parser.feed(response_dict["body"])
-        _, root = next(iter(parser.read_events()), (None, None))
+        first: Any = next(iter(parser.read_events()), None)
     except ParseError:
         return  # botocore says so itself
-    if root is not None and root.tag.rpartition("}")[2].lower() == "html":
+    if first is not None and first[1].tag.rpartition("}")[2].lower() == "html":
         raise ResponseParserError("a page of a proxy, not an answer of EC2")

@@ -59,7 +59,7 @@ def step(state: State, obs: Observation, policy: Policy) -> Turnout:
     state, decision = next(turnout for rule in RULES if (turnout := rule(view)) is not None)
     if decision.action is not Action.CONFIRM:
         state = replace(state, confirm=None)
-    if not view.unknown and state.reported_cause not in _causes(view):
+    if state.reported_cause and not view.unknown and state.reported_cause not in _causes(view):
         state = replace(state, reported_cause="")
     decision = replace(decision, answers=(*answers, *decision.answers))
     return state, schedule(View(state, obs, policy), decision)
