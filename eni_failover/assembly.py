@@ -26,7 +26,6 @@ from eni_failover.core.policy import Member, Policy
 from eni_failover.core.state import State
 from eni_failover.desk import LoopDesk
 from eni_failover.errors import AdapterError
-from eni_failover.facts import SlowFacts
 from eni_failover.history import Journal, Moment
 from eni_failover.hooks import HookRunner, priority_of
 from eni_failover.identity import Self
@@ -38,6 +37,7 @@ from eni_failover.reconciler import Reconciler
 from eni_failover.rolefile import RoleFile
 from eni_failover.sdnotify import Notifier
 from eni_failover.status import peer_from_document
+from eni_failover.surveys import Surveys
 
 CLOCK = time.monotonic
 WALL = time.time
@@ -50,7 +50,7 @@ class Parts:
     me: Member
     metrics: Metrics
     ec2: Ec2
-    facts: SlowFacts
+    surveys: Surveys
     prober: Prober
     links: Linking
     peers: PeerWatcher
@@ -69,7 +69,7 @@ class Parts:
 
     def use_ec2(self, ec2: Ec2) -> None:
         """From the next call on this client is asked; calls under way end on the old one."""
-        self.ec2 = self.facts.ec2 = self.reconciler.ec2 = ec2
+        self.ec2 = self.surveys.ec2 = self.reconciler.ec2 = ec2
 
 
 def configure_log(config: Config, env: Mapping[str, str], *, member: str = "") -> None:
@@ -101,10 +101,10 @@ def build(
     metrics.config_reload(WALL(), ok=True)
     ec2 = make_ec2(config, identified.region, metrics)
     bell = Bell()
-    facts = SlowFacts(ec2=ec2, policy=policy, zone=identified.zone, clock=CLOCK, wake=bell.ring)
+    surveys = Surveys(ec2=ec2, policy=policy, zone=identified.zone, clock=CLOCK, wake=bell.ring)
     links = Linking(
         mode=config.network_mode,
-        own_macs=facts.own_macs,
+        own_macs=surveys.own_macs,
         clock=CLOCK,
         wake=bell.ring,
         on_lost=metrics.link_lost,
@@ -136,7 +136,14 @@ def build(
         credentials_expiry=lambda: ec2.credentials_expiry,
     )
     reconciler = _reconciler(
-        policy, ec2=ec2, facts=facts, links=links, peers=peers, lag=lag, journal=journal, broadcast=broadcast
+        policy,
+        ec2=ec2,
+        surveys=surveys,
+        links=links,
+        peers=peers,
+        lag=lag,
+        journal=journal,
+        broadcast=broadcast,
     )
     bell.connect(reconciler, metrics)
     desk = LoopDesk(reconciler=reconciler, metrics=metrics, reload=reload, clock=CLOCK)
@@ -153,7 +160,7 @@ def build(
         me=me,
         metrics=metrics,
         ec2=ec2,
-        facts=facts,
+        surveys=surveys,
         prober=prober,
         links=links,
         peers=peers,
@@ -169,7 +176,7 @@ def _reconciler(
     policy: Policy,
     *,
     ec2: Ec2,
-    facts: SlowFacts,
+    surveys: Surveys,
     links: Linking,
     peers: PeerWatcher,
     lag: LoopLag,
@@ -188,7 +195,7 @@ def _reconciler(
         state=State(started_at=CLOCK(), durable=recovered.durable),
         version=__version__,
         ec2=ec2,
-        facts=facts,
+        surveys=surveys,
         links=links,
         peers=peers.peers,
         lag=lag,

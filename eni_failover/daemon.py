@@ -161,7 +161,7 @@ class Daemon:
         eternal: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "reconciler": parts.reconciler.run,
             "probes": parts.prober.run,
-            "slow facts": parts.facts.run,
+            "surveys": parts.surveys.run,
             "peers": parts.peers.run,
             "links": parts.links.run,
             "hooks": parts.hooks.run,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 import structlog
@@ -20,13 +20,11 @@ from eni_failover.core.group import View
 from eni_failover.core.model import (
     Attempt,
     Eni,
-    EniSurvey,
     Link,
     Mutation,
     Observation,
     Outcome,
     Peer,
-    Presence,
     Request,
     Verdict,
 )
@@ -44,35 +42,16 @@ from eni_failover.core.state import (
     StopInstance,
 )
 from eni_failover.core.words import Action, Reason
-from eni_failover.errors import AdapterError
-from eni_failover.facts import SlowFacts
 from eni_failover.history import Journal, Moment
 from eni_failover.lag import LoopLag
+from eni_failover.surveys import Surveys
 
 DECISION_TTL = 3.0  # an older decision is not acted on: the world is looked at again instead
 LONGEST_WAIT = 5.0  # between passes, so that liveness does not depend on a long observe_interval
 
 
-class Surveyed(Protocol):
-    """What a describe gave: the survey, and the error when it was not answered."""
-
-    @property
-    def survey(self) -> EniSurvey:
-        """The survey; all unknown when there was no answer."""
-        ...
-
-    @property
-    def error(self) -> AdapterError | None:
-        """Why there was no answer."""
-        ...
-
-
 class Ec2(Protocol):
     """The calls of the takeover path; each is bounded in time by the adapter and never raises."""
-
-    async def describe_enis(self, eni_ids: tuple[EniId, ...]) -> Surveyed:
-        """The group's ENIs."""
-        ...
 
     async def detach(self, *, eni_id: EniId, attachment_id: AttachmentId, force: bool) -> Outcome:
         """Detaches exactly this attachment."""
@@ -139,7 +118,7 @@ class Reconciler:
         state: State,
         version: str,
         ec2: Ec2,
-        facts: SlowFacts,
+        surveys: Surveys,
         links: Links,
         peers: Callable[[], tuple[Peer, ...]],
         lag: LoopLag,
@@ -157,7 +136,7 @@ class Reconciler:
         self.on_answer: Callable[[RequestAnswer], None] = _nobody
         self._version = version
         self.ec2 = ec2
-        self._facts = facts
+        self._surveys = surveys
         self._links = links
         self._peers = peers
         self._lag = lag
@@ -172,8 +151,6 @@ class Reconciler:
         self._awake = asyncio.Event()
         self._next_policy: Policy | None = None
         self._on_policy: Callable[[Policy], None] = _nothing
-        self._enis = _nothing_known(policy, clock())
-        self._describe_error = ""
         self._decision = Decision(action=Action.WAIT, reason=Reason.STARTING)
         self._line = DecisionLine(action=Action.WAIT, reason=Reason.STARTING, at_wall=wall())
         self._last_takeover = last_takeover
@@ -214,12 +191,12 @@ class Reconciler:
 
     async def _rest(self) -> None:
         decision = self._decision
-        due_at = min(decision.pass_at, decision.describe_at, self._clock() + LONGEST_WAIT)
-        if self._inbox.outcomes or due_at <= self._clock():
+        left = min(decision.pass_at - self._clock(), LONGEST_WAIT)
+        if self._inbox.outcomes or left <= 0:
             await asyncio.sleep(0)
             return
         try:
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + due_at - self._clock()):
+            async with asyncio.timeout(left):
                 await self._awake.wait()
         except TimeoutError:
             return
@@ -230,7 +207,7 @@ class Reconciler:
         with structlog.contextvars.bound_contextvars(pass_id=self._pass_id, role=str(self.state.role)):
             self._awake.clear()
             self._change_policy()
-            obs = await self._observe()
+            obs = self._observe()
             before = self.state
             state, decision = step(before, obs, self.policy)
             view = View(state, obs, self.policy)
@@ -255,45 +232,29 @@ class Reconciler:
         self._next_policy = None
         self.policy = policy
         self._lag.threshold = policy.max_loop_lag
-        if not same_shape:
-            self._enis = _nothing_known(policy, self._clock())
-            self._decision = replace(self._decision, describe_at=self._clock())
-        self._facts.replace_policy(policy)
+        self._surveys.replace_policy(policy)
         self._on_policy(policy)
         self._log.info("config.applied", config_hash=policy.config_hash)
 
     # Observe ---------------------------------------------------------------------------------------
 
-    async def _observe(self) -> Observation:
-        if self._clock() >= self._decision.describe_at and not self._inbox.outcomes:
-            surveyed = await self.ec2.describe_enis(self.policy.eni_ids)
-            self._enis = surveyed.survey
-            self._report_describe(surveyed.error)
+    def _observe(self) -> Observation:
         inbox, self._inbox = self._inbox, Inbox(attempts=[], requests=[], outcomes=[], taken=[])
         self._taken = inbox.taken
         return Observation(
             now=self._clock(),
             wall=self._wall(),
             jitter=self._draw(),
-            enis=self._enis,
-            instances=self._facts.instances,
+            enis=self._surveys.enis,
+            instances=self._surveys.instances,
             attempts=tuple(inbox.attempts),
             requests=tuple(inbox.requests),
             outcomes=tuple(inbox.outcomes),
             stalls=self._lag.stalls(),
-            links=tuple(self._links.state(eni) for eni in self._enis.enis),
+            links=tuple(self._links.state(eni) for eni in self._surveys.enis.enis),
             peers=self._peers(),
-            local=self._facts.local,
+            local=self._surveys.local,
         )
-
-    def _report_describe(self, error: AdapterError | None) -> None:
-        word = "" if error is None else f"{type(error).__name__} {error.code}"
-        if word != self._describe_error:
-            self._describe_error = word
-            if error is None:
-                self._log.info("ec2.answers_again")
-            else:
-                self._log.warning("ec2.describe_failed", code=error.code, error=str(error))
 
     # Publish ---------------------------------------------------------------------------------------
 
@@ -310,7 +271,7 @@ class Reconciler:
         if changed or decision.would is not None:
             self._listener.decided(decision)
         self._decision = decision
-        self._facts.ask_instances(decision.instances_at)
+        self._surveys.ask(enis_at=decision.describe_at, instances_at=decision.instances_at)
         self._report_journal()
         self.snapshot = snapshot(
             view, version=self._version, last=self._line, last_takeover=self._last_takeover
@@ -404,11 +365,6 @@ def _names(call: Call) -> tuple[Mutation, str]:
             return Mutation.KEEP_ON_TERMINATION, call.eni_id
         case _:
             assert_never(call)
-
-
-def _nothing_known(policy: Policy, now: float) -> EniSurvey:
-    enis = tuple(Eni(eni_id=eni_id, presence=Presence.UNKNOWN) for eni_id in policy.eni_ids)
-    return EniSurvey(began_at=now, answered=False, enis=enis)
 
 
 def _history_keys(ended: History) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from importlib.metadata import requires
+from importlib.metadata import distributions, requires
 from pathlib import Path
 
 import pytest
@@ -80,7 +80,12 @@ def test_the_locks_agree():
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_is_complete_for_every_python(name, python):
     """pip-compile reads the markers of one Python only: what another one needs is pinned too."""
-    assert closure(LOCKS[name], python) <= set(pins(name))
+    pinned = pins(name)
+    installed = {canonicalize_name(one.name): one.version for one in distributions()}
+    if not pinned.items() <= installed.items():
+        pytest.skip(f"needs the versions of {name}: run it in the .venv of make")
+
+    assert closure(LOCKS[name], python) <= set(pinned)
 
 
 def test_every_requirement_has_a_lower_bound():

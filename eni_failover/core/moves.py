@@ -87,8 +87,8 @@ def undoing(view: View, takeover: Takeover, waiting: tuple[Eni, ...]) -> tuple[E
 def undo(view: View, takeover: Takeover, enis: tuple[Eni, ...]) -> Step:
     """Detaches this member's own attachments of these ENIs, so that they can be attached afresh."""
     calls: list[Call] = []
-    for eni in enis:
-        move, call, _ = _undo(view, eni, takeover.move(eni.eni_id))
+    for eni, attachment in ((one, one.attachment) for one in enis if one.attachment is not None):
+        move, call, _ = _undo(view, eni, attachment, takeover.move(eni.eni_id))
         takeover = _noted(view, takeover.with_move(move), eni, call)
         calls += [call] if call else []
     return Step(takeover=takeover, calls=tuple(calls), reason=Reason.DETACHING)
@@ -131,7 +131,7 @@ def _next(view: View, takeover: Takeover, eni: Eni, move: Move, index: int | Non
             return move, None, None
         return _attach(view, eni, move, index)
     if view.is_mine(eni):
-        return _mine(view, takeover, eni, move)
+        return _mine(view, takeover, eni, attachment, move)
     allowed = attachment.attachment_id == move.recorded
     if not allowed and lock_here and not is_lock:
         move, allowed = _record(move, attachment), True
@@ -167,20 +167,17 @@ def _record(move: Move, attachment: Attachment) -> Move:
     )
 
 
-def _mine(view: View, takeover: Takeover, eni: Eni, move: Move) -> Next:
+def _mine(view: View, takeover: Takeover, eni: Eni, attachment: Attachment, move: Move) -> Next:
     if view.is_attached_here(eni):
         return move, None, None
     since = move.attaching_since
     stuck = since is not None and view.now - since >= ATTACH_BOUND
     if not stuck and not takeover.failing:
         return move, None, Reason.ATTACHING
-    return _undo(view, eni, move)
+    return _undo(view, eni, attachment, move)
 
 
-def _undo(view: View, eni: Eni, move: Move) -> Next:
-    attachment = eni.attachment
-    if attachment is None:
-        return move, None, None
+def _undo(view: View, eni: Eni, attachment: Attachment, move: Move) -> Next:
     if attachment.attachment_id != move.recorded:
         refused = move.refused_indexes
         if move.attach_index is not None and attachment.status is AttachmentStatus.ATTACHING:

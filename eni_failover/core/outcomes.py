@@ -8,6 +8,7 @@ client token, so asking again is no way to find out).
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
 from eni_failover.core.group import View
 from eni_failover.core.model import AttachmentStatus, Eni, Mutation, Outcome, Verdict
@@ -44,6 +45,8 @@ def _answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeover:
             return _attach_answered(view, takeover, outcome)
         case Mutation.KEEP_ON_TERMINATION:
             return takeover
+        case _:
+            assert_never(outcome.mutation)
 
 
 def _fence_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeover:

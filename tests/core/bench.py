@@ -187,8 +187,8 @@ class Bench:
             self._describe()
         if asks_instances:
             self._describe_instances()
-        if asks or asks_instances:
-            self.now += LATENCY
+        # The look at the instances goes on beside the passes: it delays none.
+        self.now += LATENCY if asks else 2 * TICK if asks_instances else 0.0
         attempts: tuple[Attempt, ...] = ()
         if self.now >= self._probe_at:
             attempts = self._attempts()

@@ -48,6 +48,11 @@ class World:
         self.served_since = dict.fromkeys(NAMES[:members], -1e9)
         self.outage: set[str] = set()
         self.lossy: dict[str, str] = {}
+        self.broken: set[str] = set()
+        self.deaf: set[str] = set()
+        self.blind: set[str] = set()
+        self.fit: dict[str, bool] = {}
+        self.forgotten: set[str] = set()
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self.ec2 = AbstractEc2(self.after, lambda: self.now, durations or Durations())

@@ -57,6 +57,7 @@ class Walk:
         world.ec2.hung.clear()
         world.ec2.busy.clear()
         world.lossy.clear()
+        world.broken.clear()
         for pair in list(world.cut):
             world.partition(*pair, heal=True)
         for name in self.names:
@@ -116,6 +117,10 @@ class Walk:
             ec2.stuck.clear,
             lambda: ec2.hung.add(f"i-{name}"),
             ec2.hung.clear,
+            lambda: world.broken.add(name),
+            world.broken.clear,
+            lambda: ec2.busy.update(one.attachment_id for one in ec2.enis.values() if one),
+            ec2.busy.clear,
             lambda: world.nodes[name].freeze(self.random.uniform(0.5, 8.0)) if world.nodes[name].state else None,
         ]
         if world.nodes[name].state:

@@ -4,7 +4,7 @@ import pytest
 
 from eni_failover.core.words import Reason, Result
 from tests.core.bench import Bench
-from tests.core.builders import attach, attached, attaching, detach, detaching, free, unknown
+from tests.core.builders import attach, attached, attaching, detach, detaching, free, missing, unknown
 
 
 def detaching_bench(*shapes, **changes) -> Bench:
@@ -434,6 +434,34 @@ def test_an_unknown_eni_is_left_and_the_others_go_on():
 
     assert silent.calls == ()
     assert bench.act(within=8).calls == (detach(3),)
+
+
+def test_while_the_lock_is_unknown_the_others_are_still_brought():
+    """It was here a moment ago, and one answer does not show it."""
+    bench = detaching_bench(attached("alpha"), attached("alpha"))
+    bench.accepted()
+    bench.see(free(), detaching("alpha"))
+    bench.answered("accepted")
+    bench.act(within=2)
+    bench.see(attaching("beta", "att-8"), detaching("alpha"))
+    bench.accepted()
+    bench.idle(1)
+    bench.see(missing(), free())
+    calls = bench.act(within=1).calls
+
+    assert [call.eni_id for call in calls] == ["eni-2"]
+
+
+def test_while_the_lock_is_unknown_and_was_never_here_nothing_is_attached():
+    """Its detach was accepted: the others may be detached, and wait."""
+    bench = detaching_bench(*[attached("alpha")] * 3)
+    bench.see(missing(), attached("alpha"), free())
+    bench.ec2_answers = False
+    bench.look()
+    bench.ec2_answers = True
+    others = bench.act(within=8)
+
+    assert others.calls == (detach(2),)
 
 
 def test_an_outage_after_the_first_detach_only_waits():

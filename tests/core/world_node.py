@@ -72,6 +72,7 @@ class Node:
         self.durable, self.journalled_at = Durable(), 0.0
         self.state: State | None = None
         self.history: list[History] = []
+        self.local = builders.LOCAL
         self.decision: Decision
         self.hooks: list[Role] = []
         self._life = 0
@@ -209,7 +210,7 @@ class Node:
             stalls=stalls,
             links=tuple(self._link(eni_id) for eni_id in self.policy.eni_ids),
             peers=tuple(self._peer(other) for other in self.world.nodes.values() if other is not self),
-            local=builders.LOCAL,
+            local=self.local,
         )
 
     def _rest(self) -> None:
@@ -226,12 +227,12 @@ class Node:
             return
         self._asking = True
         began_at = self.clock() + TICK
-        silent = self.name in self.world.outage
-        survey = (
-            builders.instances(at=began_at, answered=False)
-            if silent
-            else self.world.ec2.describe_instances(began_at)
-        )
+        if self.name in self.world.outage | self.world.blind:
+            survey = builders.instances(at=began_at, answered=False)
+        else:
+            survey = self.world.ec2.describe_instances(began_at)
+            known = tuple(one for one in survey.instances if one.instance_id not in self.world.forgotten)
+            survey = replace(survey, instances=known)
         self._after(self.world.latency, lambda: self._told_instances(survey))
 
     def _told_instances(self, survey: InstanceSurvey) -> None:
@@ -342,7 +343,7 @@ class Node:
         attachment = self.world.ec2.enis[eni_id]
         present = eni_id in self._has
         since = self.world.ec2.attached_at.get(attachment.attachment_id, 0.0) if attachment else 0.0
-        ready = present and self.world.now >= since + LINK_DELAY
+        ready = present and self.world.now >= since + LINK_DELAY and self.name not in self.world.broken
         return Link(
             eni_id=eni_id,
             watched=True,
@@ -385,7 +386,11 @@ class Node:
         )
         if scope is Scope.WITNESS:
             silent = not world.reaches(self.name, "world")
-        up = world.services[about] if scope is not Scope.WITNESS else not silent
+        up = not silent if scope is Scope.WITNESS else world.services[about]
+        if scope is Scope.SELF:
+            up = world.fit.get(about, up)
+        said = Answer.DOWN if silent or not up else Answer.UP
+        answer = Answer.UNKNOWN if self.name in world.deaf else said
         started_at = self.clock()
 
         def ended() -> None:
@@ -393,8 +398,8 @@ class Node:
                 Attempt(
                     probe=name,
                     member=about,
-                    answer=Answer.DOWN if silent or not up else Answer.UP,
-                    answered=not silent,
+                    answer=answer,
+                    answered=answer is not Answer.UNKNOWN and not silent,
                     started_at=started_at,
                     ended_at=self.clock(),
                 )

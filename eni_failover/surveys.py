@@ -1,0 +1,233 @@
+"""What EC2 says, kept fresh beside the loop, so that no pass ever waits for an answer.
+
+Owns the newest look at the ENIs and at the members' instances (each asked when the core wants it),
+this member's interface limit (once), and the DryRun of attach (every half minute). Each new answer
+wakes the loop. Decides nothing: when to look is the core's word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from eni_failover.core.model import Eni, EniSurvey, InstanceSurvey, Local, Presence
+from eni_failover.core.policy import EniId, InstanceId, Policy
+from eni_failover.errors import AdapterError
+
+PERMISSION_INTERVAL = 30.0
+LIMIT_RETRY = 60.0
+LEAST_GAP = 0.01  # between two looks, whatever the core says: no loop of ours may flood EC2
+
+
+class SurveyedEnis(Protocol):
+    """What a describe of the ENIs gave."""
+
+    @property
+    def survey(self) -> EniSurvey:
+        """The survey; all unknown when there was no answer."""
+        ...
+
+    @property
+    def error(self) -> AdapterError | None:
+        """Why there was no answer."""
+        ...
+
+
+class SurveyedInstances(Protocol):
+    """What a describe of instances gave."""
+
+    @property
+    def survey(self) -> InstanceSurvey:
+        """The survey; empty and not answered when the call failed."""
+        ...
+
+    @property
+    def error(self) -> AdapterError | None:
+        """Why there was no answer."""
+        ...
+
+    @property
+    def macs(self) -> Mapping[InstanceId, tuple[str, ...]]:
+        """The MACs of each instance's ENIs."""
+        ...
+
+
+class Ec2Reads(Protocol):
+    """The reading calls; each is bounded in time by the adapter and never raises."""
+
+    async def describe_enis(self, eni_ids: tuple[EniId, ...]) -> SurveyedEnis:
+        """The group's ENIs."""
+        ...
+
+    async def describe_instances(self, instance_ids: tuple[InstanceId, ...]) -> SurveyedInstances:
+        """The members' instances."""
+        ...
+
+    async def max_interfaces(self, instance_type: str) -> int | None:
+        """How many interfaces the type allows, None when EC2 does not say."""
+        ...
+
+    async def may_attach(self, *, eni_id: EniId, instance_id: InstanceId, device_index: int) -> bool | None:
+        """Whether the DryRun of attach is allowed, None when it gave no answer."""
+        ...
+
+
+class Surveys:
+    """The newest answers, in `enis`, `instances` and `local`."""
+
+    def __init__(
+        self,
+        *,
+        ec2: Ec2Reads,
+        policy: Policy,
+        zone: str,
+        clock: Callable[[], float],
+        wake: Callable[[], None],
+    ) -> None:
+        self.ec2 = ec2
+        self.enis = _nothing_known(policy, clock())
+        self.instances = InstanceSurvey(began_at=clock(), answered=False, instances=())
+        self.local = Local(zone=zone)
+        self._policy = policy
+        self._clock = clock
+        self._wake = wake
+        self._enis_due = _Due(clock)
+        self._instances_due = _Due(clock)
+        self._eni_trouble = _Trouble("ec2.enis")
+        self._instance_trouble = _Trouble("ec2.instances")
+        self._macs: tuple[str, ...] = ()
+        self._known = asyncio.Event()
+
+    def replace_policy(self, policy: Policy) -> None:
+        """From now on asks about these members and ENIs."""
+        if policy.eni_ids != self._policy.eni_ids:
+            self.enis = _nothing_known(policy, self._clock())
+        self._policy = policy
+        self.ask(enis_at=self._clock(), instances_at=self._clock())
+
+    def ask(self, *, enis_at: float, instances_at: float) -> None:
+        """The core wants the next looks at these monotonic times."""
+        self._enis_due.set(enis_at)
+        self._instances_due.set(instances_at)
+
+    async def own_macs(self) -> tuple[str, ...]:
+        """The MACs of this instance's ENIs, as soon as EC2 has told them."""
+        await self._known.wait()
+        return self._macs
+
+    async def run(self) -> None:
+        """Keeps the answers fresh until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch(self._enis_due, self._look_at_enis), name="enis")
+            group.create_task(self._watch(self._instances_due, self._look_at_instances), name="instances")
+            group.create_task(self._learn_limit(), name="interface limit")
+            group.create_task(self._watch_permission(), name="attach permission")
+
+    async def _watch(self, due: _Due, look: Callable[[], Awaitable[None]]) -> None:
+        """Looks whenever it is due; after a look, the pass that it wakes says when the next one is."""
+        while True:
+            await due.wait()
+            await look()
+            due.forget()
+            self._wake()
+
+    async def _look_at_enis(self) -> None:
+        policy = self._policy
+        surveyed = await self.ec2.describe_enis(policy.eni_ids)
+        self._eni_trouble.report(surveyed.error)
+        if policy.eni_ids == self._policy.eni_ids:
+            self.enis = surveyed.survey
+
+    async def _look_at_instances(self) -> None:
+        ids = tuple(member.instance_id for member in self._policy.members)
+        surveyed = await self.ec2.describe_instances(ids)
+        self._instance_trouble.report(surveyed.error)
+        self.instances = surveyed.survey
+        self._macs = surveyed.macs.get(self._policy.me.instance_id, self._macs)
+        if self.instances.find(self._policy.me.instance_id) is not None:
+            self._known.set()
+
+    def _own_type(self) -> str:
+        instance = self.instances.find(self._policy.me.instance_id)
+        return instance.instance_type if instance else ""
+
+    async def _learn_limit(self) -> None:
+        await self._known.wait()
+        while self.local.max_interfaces is None:
+            limit = await self.ec2.max_interfaces(self._own_type())
+            if limit is None:
+                await asyncio.sleep(LIMIT_RETRY)
+                continue
+            self.local = replace(self.local, max_interfaces=limit)
+            self._wake()
+
+    async def _watch_permission(self) -> None:
+        while True:
+            allowed = await self.ec2.may_attach(
+                eni_id=self._policy.eni_ids[0],
+                instance_id=self._policy.me.instance_id,
+                device_index=self._policy.device_index or 1,
+            )
+            if allowed is not None and allowed is not self.local.attach_allowed:
+                self.local = replace(self.local, attach_allowed=allowed)
+                self._wake()
+            await asyncio.sleep(PERMISSION_INTERVAL)
+
+
+class _Due:
+    """A moment that may be moved while it is waited for, and forgotten; then nothing is due."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._at: float | None = clock()
+        self._last = -1.0
+        self._moved = asyncio.Event()
+
+    def set(self, at: float) -> None:
+        if at != self._at:
+            self._at = at
+            self._moved.set()
+
+    def forget(self) -> None:
+        self._at = None
+
+    async def wait(self) -> None:
+        while True:
+            self._moved.clear()
+            left = None if self._at is None else max(self._at, self._last + LEAST_GAP) - self._clock()
+            if left is not None and left <= 0:
+                self._last = self._clock()
+                return
+            try:
+                async with asyncio.timeout(left):
+                    await self._moved.wait()
+            except TimeoutError:
+                continue
+
+
+class _Trouble:
+    """Says once that a describe fails, and once that it works again."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._word = ""
+        self._log = structlog.get_logger()
+
+    def report(self, error: AdapterError | None) -> None:
+        word = "" if error is None else f"{type(error).__name__} {error.code}"
+        if word == self._word:
+            return
+        self._word = word
+        if error is None:
+            self._log.info(f"{self._what}_known_again")
+        else:
+            self._log.warning(f"{self._what}_unknown", code=error.code, error=str(error))
+
+
+def _nothing_known(policy: Policy, now: float) -> EniSurvey:
+    enis = tuple(Eni(eni_id=eni_id, presence=Presence.UNKNOWN) for eni_id in policy.eni_ids)
+    return EniSurvey(began_at=now, answered=False, enis=enis)

@@ -1,0 +1,192 @@
+"""Could this member take the group over now? One line for each thing that must hold."""
+
+from dataclasses import replace
+
+import pytest
+
+from eni_failover.core.model import PauseKind, PauseRequest, Stall
+from eni_failover.core.words import CheckResult, Reason
+from tests.core.bench import Bench
+from tests.core.builders import LOCAL, SELF, WEB, WITNESS, attached, foreign, missing, probe, unknown
+
+NAMES = [
+    "ec2_api",
+    "instance",
+    "eni_movable",
+    "zone",
+    "slot",
+    "device_index",
+    "attach_permission",
+    "enis",
+    "holder_probes",
+    "self_probes",
+    "witnesses",
+    "loop_lag",
+    "links",
+    "paused",
+]
+
+
+def lines(bench: Bench) -> dict[str, tuple[CheckResult, str]]:
+    return {one.name: (one.result, one.detail) for one in bench.snapshot().checks}
+
+
+def troubles(bench: Bench) -> dict[str, str]:
+    return {name: detail for name, (result, detail) in lines(bench).items() if result is not CheckResult.PASS}
+
+
+def test_every_check_has_its_line_in_the_order_an_operator_would_look():
+    """`ready_check{check}` has a series for each."""
+    bench = Bench(attached("alpha"), probes=(WEB, SELF, WITNESS))
+
+    assert list(lines(bench)) == NAMES
+    assert troubles(bench) == {}
+
+
+def test_a_check_that_passes_needs_no_remedy():
+    """And one that fails has one."""
+    bench = Bench(attached("alpha"))
+    bench.machine("beta", interface_count=15)
+    bench.look()
+    remedies = {one.name: one.remedy for one in bench.snapshot().checks}
+
+    assert remedies["zone"] == ""
+    assert remedies["slot"] == "free an interface slot, or use a larger instance type"
+
+
+def unable(**changes) -> Bench:
+    bench = Bench(attached("alpha"))
+    bench.local = replace(LOCAL, **changes.pop("local", {}))
+    bench.machine("beta", **changes)
+    bench.look()
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("bench", "name", "detail"),
+    [
+        (lambda: unable(state="stopping"), "instance", "instance_not_running"),
+        (lambda: unable(zone="elsewhere"), "zone", "other_zone"),
+        (lambda: unable(interface_count=15), "slot", "no_slot"),
+        (lambda: unable(used_indexes=tuple(range(32))), "device_index", "no_index"),
+        (lambda: unable(local={"attach_allowed": False}), "attach_permission", "attach_denied"),
+        (lambda: Bench(attached("alpha", unmovable=Reason.ENI_PRIMARY)), "eni_movable", "eni_primary"),
+        (lambda: Bench(attached("alpha"), unknown()), "enis", "eni_unknown eni-2"),
+        (lambda: Bench(attached("alpha"), foreign()), "enis", "foreign_holder eni-2"),
+        (lambda: Bench(attached("alpha"), missing()), "enis", "eni_missing eni-2"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_trouble_is_reported_on_its_own_line(bench, name, detail):
+    """In the words of the reasons, with the ENI where there is one."""
+    assert {name: detail} == troubles(bench())
+
+
+def test_an_api_outage_is_not_ready_after_three_intervals():
+    """It cannot take over now: no describe answers. /livez is another matter."""
+    bench = Bench(attached("alpha"))
+    bench.ec2_answers = False
+    bench.idle(60)
+
+    assert {"ec2_api", "enis"} <= set(troubles(bench))
+    assert bench.snapshot().ready is False
+
+
+# Probes --------------------------------------------------------------------------------------------
+
+
+def test_a_holder_probe_without_a_verdict_for_three_intervals_is_not_ready():
+    """What this host cannot send decides nothing."""
+    bench = Bench(attached("alpha"), settle=False)
+    bench.says(web="unknown")
+    bench.idle(2)
+    early = troubles(bench)
+    bench.idle(3)
+
+    assert early == {}
+    assert troubles(bench) == {"holder_probes": "probe_unknown web"}
+
+
+def test_the_three_intervals_are_the_probes_own():
+    """A slow probe gets its time."""
+    bench = Bench(attached("alpha"), probes=(probe(interval=10.0),), settle=False)
+    bench.says(web="unknown")
+    bench.idle(25)
+
+    assert troubles(bench) == {}
+
+
+def test_a_holder_that_is_down_does_not_make_the_standby_unready():
+    """Down is a verdict: now it is needed."""
+    bench = Bench(attached("alpha"), durable=None, startup_grace=600.0)
+    bench.says(web="down")
+    bench.idle(10)
+
+    assert troubles(bench) == {}
+
+
+def test_the_holder_is_not_asked_for_verdicts_about_itself():
+    """Its holder probes have no target."""
+    bench = Bench(attached("beta"))
+    bench.idle(30)
+
+    assert troubles(bench) == {}
+
+
+@pytest.mark.parametrize("answer", ["down", "unknown"])
+def test_a_self_probe_that_is_not_up_is_not_ready(answer):
+    """It says which."""
+    bench = Bench(attached("alpha"), probes=(WEB, SELF))
+    bench.says(disk=answer)
+    bench.idle(5)
+
+    assert troubles(bench) == {"self_probes": "self_probe_down disk"}
+
+
+def test_no_witness_up_is_not_ready():
+    """This host may be the one that is cut off."""
+    bench = Bench(attached("alpha"), probes=(WEB, WITNESS))
+    bench.says(gateway="down")
+    bench.idle(5)
+
+    assert troubles(bench) == {"witnesses": "witnesses_down"}
+
+
+# This host -----------------------------------------------------------------------------------------
+
+
+def test_a_stall_is_not_ready_for_a_second():
+    """Then it is forgotten."""
+    bench = Bench(attached("alpha"))
+    bench.peek(stalls=(Stall(from_at=bench.now - 2, to_at=bench.now),))
+    stalled = troubles(bench)
+    bench.idle(1.5)
+
+    assert stalled == {"loop_lag": "loop_lag"}
+    assert troubles(bench) == {}
+
+
+def test_a_link_that_is_not_ready_says_what_is_missing():
+    """One word each, and the ENI."""
+    bench = Bench(attached("beta"))
+    bench.link(present=True, missing=("address", "rule"))
+    bench.look()
+
+    assert troubles(bench) == {"links": "link_not_ready eni-1 address rule"}
+
+
+def test_a_pause_is_a_warning():
+    """Manual takeovers still work: ready, with a word to the operator."""
+    bench = Bench(attached("alpha"))
+    bench.peek(requests=(PauseRequest(kind=PauseKind.PAUSE),))
+
+    assert lines(bench)["paused"] == (CheckResult.WARN, "paused")
+    assert bench.snapshot().ready is True
+
+
+def test_before_the_first_pass_of_a_probe_there_is_nothing_to_say():
+    """A reload adds a probe: its line comes with the next pass."""
+    bench = Bench(attached("alpha"))
+    bench.view = replace(bench.view, policy=replace(bench.policy, probes=(WEB, probe("ssh"), SELF)))
+
+    assert troubles(bench) == {}
