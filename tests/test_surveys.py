@@ -1,0 +1,257 @@
+"""EC2 is asked beside the loop: when it is due, never twice for one wish, and hanging hurts nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eni_failover.core.model import Eni, EniSurvey, Instance, InstanceState, InstanceSurvey, Presence
+from eni_failover.core.policy import Member
+from eni_failover.errors import TransientError
+from eni_failover.surveys import LIMIT_RETRY, PERMISSION_INTERVAL, Surveys
+
+_spec = importlib.util.spec_from_file_location("virtual_loop", Path(__file__).with_name("virtual_loop.py"))
+virtual_loop = sys.modules.setdefault("virtual_loop", importlib.util.module_from_spec(_spec))
+_spec.loader.exec_module(virtual_loop)
+
+ME = Member(name="beta", instance_id="i-b", address="10.0.0.2")
+
+
+@dataclass
+class Policy:
+    """As much of a policy as surveys look at."""
+
+    eni_ids: tuple = ("eni-1",)
+    members: tuple = (ME,)
+    me: Member = ME
+    device_index: int | None = None
+
+
+@dataclass
+class Answer:
+    survey: object
+    error: object = None
+    macs: dict = field(default_factory=dict)
+
+
+class Ec2:
+    """Answers after `latency`; records when it was asked for what."""
+
+    def __init__(self, latency=0.04):
+        self.latency, self.asked, self.error = latency, [], None
+        self.limit, self.allowed = 3, True
+
+    def _now(self):
+        return asyncio.get_running_loop().time()
+
+    def times(self, what):
+        return [round(at, 3) for at, one in self.asked if one == what]
+
+    async def describe_enis(self, eni_ids):
+        began = self._now()
+        self.asked.append((began, "enis"))
+        await asyncio.sleep(self.latency)
+        presence = Presence.UNKNOWN if self.error else Presence.KNOWN
+        enis = tuple(Eni(eni_id=one, presence=presence) for one in eni_ids)
+        return Answer(EniSurvey(began_at=began, answered=self.error is None, enis=enis), self.error)
+
+    async def describe_instances(self, instance_ids):
+        began = self._now()
+        self.asked.append((began, "instances"))
+        await asyncio.sleep(self.latency)
+        mine = Instance(instance_id="i-b", state=InstanceState.RUNNING, instance_type="m5.large")
+        return Answer(
+            InstanceSurvey(began_at=began, answered=True, instances=(mine,)), macs={"i-b": ("02:00",)}
+        )
+
+    async def max_interfaces(self, instance_type):
+        self.asked.append((self._now(), "limit"))
+        return self.limit
+
+    async def may_attach(self, *, eni_id, instance_id, device_index):
+        self.asked.append((self._now(), "dry run"))
+        return self.allowed
+
+
+def run(body, ec2=None):
+    """Runs `body(surveys, ec2)` beside the surveys in virtual time."""
+    ec2 = ec2 or Ec2()
+
+    async def scene():
+        woken = []
+        surveys = Surveys(
+            ec2=ec2,
+            policy=Policy(),
+            zone="z",
+            clock=asyncio.get_running_loop().time,
+            wake=lambda: woken.append(asyncio.get_running_loop().time()),
+        )
+        task = asyncio.ensure_future(surveys.run())
+        try:
+            return await body(surveys, woken)
+        finally:
+            task.cancel()
+
+    return virtual_loop.run(scene()), ec2
+
+
+def test_nothing_is_known_before_the_first_answer():
+    """At the start every ENI is unknown and the first looks are due at once."""
+
+    async def body(surveys, _woken):
+        before = surveys.enis
+        await asyncio.sleep(1)
+        return before, surveys.enis
+
+    (before, after), ec2 = run(body)
+
+    assert [eni.presence for eni in before.enis] == [Presence.UNKNOWN]
+    assert before.answered is False
+    assert after.answered is True
+    assert ec2.times("enis") == [0.0]
+    assert ec2.times("instances") == [0.0]
+
+
+def test_each_look_waits_for_the_core_to_ask():
+    """After an answer nothing is due until a pass says when."""
+
+    async def body(surveys, _woken):
+        await asyncio.sleep(1)
+        surveys.ask(enis_at=5.0, instances_at=7.0)
+        await asyncio.sleep(20)
+
+    _, ec2 = run(body)
+
+    assert ec2.times("enis") == [0.0, 5.0]
+    assert ec2.times("instances") == [0.0, 7.0]
+
+
+def test_a_look_may_be_asked_for_sooner():
+    """A due moment moves while it is waited for."""
+
+    async def body(surveys, _woken):
+        await asyncio.sleep(1)
+        surveys.ask(enis_at=50.0, instances_at=60.0)
+        await asyncio.sleep(1)
+        surveys.ask(enis_at=2.0, instances_at=60.0)
+        await asyncio.sleep(10)
+
+    _, ec2 = run(body)
+
+    assert ec2.times("enis") == [0.0, 2.0]
+
+
+def test_a_wish_repeated_while_the_answer_is_under_way_is_not_asked_twice():
+    """Passes go on during a slow describe and repeat what they want."""
+
+    async def body(surveys, _woken):
+        await asyncio.sleep(1)
+        surveys.ask(enis_at=2.0, instances_at=99.0)
+        for _ in range(20):
+            await asyncio.sleep(0.25)
+            surveys.ask(enis_at=2.0, instances_at=99.0)
+            if surveys.enis.began_at >= 2.0:
+                surveys.ask(enis_at=99.0, instances_at=99.0)
+
+    _, ec2 = run(body, Ec2(latency=3.0))
+
+    assert ec2.times("enis") == [0.0, 3.0]
+
+
+def test_a_hanging_look_at_the_enis_keeps_the_instances_fresh():
+    """One failed thing is one failed thing."""
+
+    async def body(surveys, _woken):
+        await asyncio.sleep(1)
+        surveys.ask(enis_at=1.0, instances_at=2.0)
+        await asyncio.sleep(10)
+
+    class Hanging(Ec2):
+        async def describe_enis(self, eni_ids):
+            await asyncio.sleep(1000)
+
+    _, ec2 = run(body, Hanging())
+
+    assert ec2.times("instances") == [0.0, 2.0]
+
+
+def test_every_answer_wakes_the_loop():
+    """Also one that is no answer."""
+
+    async def body(_surveys, woken):
+        await asyncio.sleep(1)
+        return woken
+
+    ec2 = Ec2()
+    ec2.error = TransientError("throttled", code="RequestLimitExceeded")
+    woken, _ = run(body, ec2)
+
+    assert len(woken) >= 2
+
+
+def test_the_interface_limit_is_asked_until_it_is_told():
+    """DescribeInstanceTypes may be denied for a while."""
+
+    async def body(surveys, _woken):
+        await asyncio.sleep(LIMIT_RETRY + 1)
+        unknown = surveys.local.max_interfaces
+        ec2.limit = 3
+        await asyncio.sleep(LIMIT_RETRY + 1)
+        return unknown, surveys.local.max_interfaces
+
+    ec2 = Ec2()
+    ec2.limit = None
+    (unknown, known), _ = run(body, ec2)
+
+    assert unknown is None
+    assert known == 3
+    assert len(ec2.times("limit")) == 3
+
+
+def test_no_answer_of_the_dry_run_keeps_the_last():
+    """A denial stands until EC2 says otherwise; silence says nothing."""
+
+    async def body(surveys, _woken):
+        seen = []
+        for allowed in (False, None, True):
+            ec2.allowed = allowed
+            await asyncio.sleep(PERMISSION_INTERVAL)
+            seen.append(surveys.local.attach_allowed)
+        return seen
+
+    ec2 = Ec2()
+    ec2.allowed = False
+    seen, _ = run(body, ec2)
+
+    assert seen == [False, False, True]
+
+
+def test_own_macs_wait_for_ec2():
+    """The link mode is chosen by them, and must not be guessed."""
+
+    async def body(surveys, _woken):
+        return await surveys.own_macs(), asyncio.get_running_loop().time()
+
+    (macs, at), _ = run(body)
+
+    assert macs == ("02:00",)
+    assert at > 0
+
+
+def test_other_enis_are_unknown_until_they_are_seen():
+    """A reload to other ENIs must not show the old ones, nor an answer about them."""
+
+    async def body(surveys, _woken):
+        await asyncio.sleep(1)
+        surveys.replace_policy(Policy(eni_ids=("eni-2",)))
+        between = surveys.enis
+        await asyncio.sleep(1)
+        return between, surveys.enis
+
+    (between, after), _ = run(body)
+
+    assert [(eni.eni_id, eni.presence) for eni in between.enis] == [("eni-2", Presence.UNKNOWN)]
+    assert [(eni.eni_id, eni.presence) for eni in after.enis] == [("eni-2", Presence.KNOWN)]
