@@ -52,12 +52,14 @@ move_interval = "50ms"
 
 class _Accept(socketserver.BaseRequestHandler):
     def handle(self):
+        self.server.asked_at = time.monotonic()
         self.request.sendall(b"hello\n")
 
 
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+    asked_at = 0.0
 
 
 class Service:
@@ -65,6 +67,7 @@ class Service:
 
     def __init__(self, address, port):
         self.address, self.port = address, port
+        self.asked_at = 0.0  # monotonic seconds of the last question, known once it is shut
         self._server = None
         self.open()
 
@@ -78,6 +81,7 @@ class Service:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
+            self.asked_at = self._server.asked_at
             self._server = None
 
 

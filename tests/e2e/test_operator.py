@@ -177,7 +177,8 @@ def test_hooks_follow_the_role_in_order_and_a_bad_hook_stops_nothing(idle_pair):
     script.chmod(0o755)
     hooks = (
         "[hooks]\n"
-        f'on_active = ["{script}"]\non_standby = ["/nonexistent/hook"]\nnotify = ["{script}"]\ntimeout = "5s"\n'
+        f'on_active = ["{script}"]\nnotify = ["{script}"]\n'
+        'on_standby = ["/nonexistent/hook"]\ntimeout = "5s"\n'
     )
     idle_pair.configure(rest=QUICK + hooks)
     idle_pair.start()
