@@ -2,6 +2,7 @@
 
     EniFailoverError
     ├── ConfigError            the user: the file or the arguments are wrong (exit 2)
+    ├── StartError             this host is in the way now: a port or a lock is taken (exit 1)
     ├── AdapterError           an outside system answered badly or not at all
     │   ├── TransientError     try again with backoff; nothing happened
     │   ├── ReobserveError     the world is not what the caller believed; describe and decide
@@ -27,6 +28,13 @@ class ConfigError(EniFailoverError):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class StartError(EniFailoverError):
+    """The daemon cannot start here now: another one runs, or a port or an address is not to be had.
+
+    Not a mistake in the file: systemd tries again.
+    """
 
 
 class AdapterError(EniFailoverError):

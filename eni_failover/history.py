@@ -25,7 +25,7 @@ from eni_failover.core.policy import MemberName
 from eni_failover.core.snapshot import History
 from eni_failover.core.state import Durable, rebase
 from eni_failover.core.words import Trigger
-from eni_failover.errors import EniFailoverError
+from eni_failover.errors import StartError
 
 FILE = "journal.jsonl"
 LOCK = "lock"
@@ -40,7 +40,7 @@ _HISTORY: TypeAdapter[History] = TypeAdapter(History)
 T = TypeVar("T")
 
 
-class JournalLockedError(EniFailoverError):
+class JournalLockedError(StartError):
     """Another daemon serves this group with this state directory."""
 
 

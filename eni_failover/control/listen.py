@@ -13,14 +13,14 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from eni_failover.errors import ConfigError
+from eni_failover.errors import StartError
 
 _BACKLOG = 64
 # Owner and group may give orders, nobody else; set by the umask, so that there is no moment of more.
 _SOCKET_UMASK = 0o117
 
 
-class SocketTaken(ConfigError):  # noqa: N818 - named by what is the case, as its users catch it
+class SocketTaken(StartError):  # noqa: N818 - named by what is the case, as its users catch it
     """Another daemon answers on the control socket."""
 
 
@@ -49,11 +49,11 @@ class UnixListener:
 def listen_unix(path: Path) -> UnixListener:
     """The control socket at this path, mode 0660; the one of a dead daemon is replaced.
 
-    Raises SocketTaken when somebody answers there, and ConfigError when it cannot be made.
+    Raises SocketTaken when somebody answers there, and StartError when it cannot be made.
     """
     setting = f"[control] socket: {path}"
     if not path.parent.is_dir():
-        raise ConfigError(f"{setting}: the directory {path.parent} does not exist")
+        raise StartError(f"{setting}: the directory {path.parent} does not exist")
     try:
         if _is_occupied(path, setting):
             if _answers(path):
@@ -61,7 +61,7 @@ def listen_unix(path: Path) -> UnixListener:
             path.unlink(missing_ok=True)
         return _bind_unix(path)
     except OSError as error:
-        raise ConfigError(f"{setting}: {error.strerror or error}") from error
+        raise StartError(f"{setting}: {error.strerror or error}") from error
 
 
 def _is_occupied(path: Path, setting: str) -> bool:
@@ -70,7 +70,7 @@ def _is_occupied(path: Path, setting: str) -> bool:
     except FileNotFoundError:
         return False
     if not stat.S_ISSOCK(found.st_mode):
-        raise ConfigError(f"{setting}: exists and is not a socket")
+        raise StartError(f"{setting}: exists and is not a socket")
     return True
 
 
@@ -107,14 +107,14 @@ def _bind_unix(path: Path) -> UnixListener:
 
 
 def listen_tcp(host: str, port: int) -> socket.socket:
-    """The read-only socket; `host` is an IP address. Raises ConfigError naming address, port and setting."""
+    """The read-only socket; `host` is an IP address. Raises StartError naming address, port and setting."""
     setting = f"[server] listen: {f'[{host}]' if ':' in host else host}:{port}"
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise ConfigError(f"{setting}: is in use by another program") from error
+            raise StartError(f"{setting}: is in use by another program") from error
         if error.errno == errno.EADDRNOTAVAIL:
-            raise ConfigError(f"{setting}: this host does not have that address") from error
-        raise ConfigError(f"{setting}: {error.strerror or error}") from error
+            raise StartError(f"{setting}: this host does not have that address") from error
+        raise StartError(f"{setting}: {error.strerror or error}") from error

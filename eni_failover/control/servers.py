@@ -51,7 +51,7 @@ class Servers:
     async def start(self) -> None:
         """Listen. `port` is then the real one, also when 0 was asked for.
 
-        Raises ConfigError when a socket cannot be had (SocketTaken: another daemon is running); then
+        Raises StartError when a socket cannot be had (SocketTaken: another daemon is running); then
         nothing is left open.
         """
         started = False

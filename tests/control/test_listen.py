@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eni_failover.control import Servers, SocketTaken
-from eni_failover.errors import ConfigError
+from eni_failover.errors import StartError
 from tests.control.support import Client, FakeDesk, serve, servers_at, wait_until
 
 
@@ -36,7 +36,7 @@ def test_living_daemon_keeps_its_socket(tmp_path: Path) -> None:
         with pytest.raises(SocketTaken, match="another eni-failover daemon") as caught:
             await servers_at(client.path).start()
 
-        assert isinstance(caught.value, ConfigError)
+        assert isinstance(caught.value, StartError)
         assert str(client.path) in str(caught.value)
         assert (await client.get("/livez", unix=True))[0] == 200
 
@@ -107,7 +107,7 @@ def test_what_is_no_socket_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
     path.write_text("precious")
 
-    with pytest.raises(ConfigError, match="exists and is not a socket"):
+    with pytest.raises(StartError, match="exists and is not a socket"):
         asyncio.run(servers_at(path).start())
 
     assert path.read_text() == "precious"
@@ -119,7 +119,7 @@ def test_what_is_no_socket_is_not_removed(tmp_path: Path) -> None:
 )
 def test_socket_that_cannot_be_made_names_its_setting(tmp_path: Path, name: str, named: str) -> None:
     """A missing directory and an impossible path are one clear line."""
-    with pytest.raises(ConfigError, match=named) as caught:
+    with pytest.raises(StartError, match=named) as caught:
         asyncio.run(servers_at(tmp_path / name).start())
 
     assert str(caught.value).startswith(f"[control] socket: {tmp_path}")
@@ -129,7 +129,7 @@ def test_port_in_use_names_address_and_setting_and_leaves_nothing_open(tmp_path:
     """Another program's port is one clear line, and the control socket is gone again."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(ConfigError) as caught:
+        with pytest.raises(StartError) as caught:
             asyncio.run(servers_at(tmp_path / "control.sock", port=port).start())
 
     assert str(caught.value) == f"[server] listen: 127.0.0.1:{port}: is in use by another program"
@@ -141,7 +141,7 @@ def test_address_of_another_host_is_one_clear_line(tmp_path: Path) -> None:
     servers = Servers(
         desk=FakeDesk(), host="192.0.2.1", port=0, socket_path=tmp_path / "control.sock", interval=10.0
     )
-    with pytest.raises(ConfigError, match=r"192\.0\.2\.1:0: this host does not have that address"):
+    with pytest.raises(StartError, match=r"192\.0\.2\.1:0: this host does not have that address"):
         asyncio.run(servers.start())
 
 

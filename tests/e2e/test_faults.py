@@ -209,7 +209,7 @@ def test_a_port_in_use_is_one_clear_line(idle_pair):
         status = idle_pair.beta.start().ended()
 
     text = idle_pair.beta.log.read_text()
-    assert status != 0
+    assert status == 1
     assert str(idle_pair.listen_port) in text
     assert "listen" in text
     assert "Traceback" not in text
