@@ -15,6 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from eni_failover import __version__, log
+from eni_failover.acting import Actor
 from eni_failover.adapters.ec2 import Ec2
 from eni_failover.adapters.ec2_client import RequestReport
 from eni_failover.adapters.peers import PeerWatcher
@@ -51,6 +52,7 @@ class Parts:
     metrics: Metrics
     ec2: Ec2
     surveys: Surveys
+    actor: Actor
     prober: Prober
     links: Linking
     peers: PeerWatcher
@@ -69,7 +71,7 @@ class Parts:
 
     def use_ec2(self, ec2: Ec2) -> None:
         """From the next call on this client is asked; calls under way end on the old one."""
-        self.ec2 = self.surveys.ec2 = self.reconciler.ec2 = ec2
+        self.ec2 = self.surveys.ec2 = self.actor.ec2 = ec2
 
 
 def configure_log(config: Config, env: Mapping[str, str], *, member: str = "") -> None:
@@ -135,9 +137,10 @@ def build(
         notifier=notifier,
         credentials_expiry=lambda: ec2.credentials_expiry,
     )
+    actor = Actor(ec2=ec2, instance_id=me.instance_id, clock=CLOCK)
     reconciler = _reconciler(
         policy,
-        ec2=ec2,
+        actor=actor,
         surveys=surveys,
         links=links,
         peers=peers,
@@ -161,6 +164,7 @@ def build(
         metrics=metrics,
         ec2=ec2,
         surveys=surveys,
+        actor=actor,
         prober=prober,
         links=links,
         peers=peers,
@@ -175,7 +179,7 @@ def build(
 def _reconciler(
     policy: Policy,
     *,
-    ec2: Ec2,
+    actor: Actor,
     surveys: Surveys,
     links: Linking,
     peers: PeerWatcher,
@@ -194,7 +198,7 @@ def _reconciler(
         policy=policy,
         state=State(started_at=CLOCK(), durable=recovered.durable),
         version=__version__,
-        ec2=ec2,
+        actor=actor,
         surveys=surveys,
         links=links,
         peers=peers.peers,

@@ -11,63 +11,32 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import Protocol
 
 import structlog
 
+from eni_failover.acting import Actor
 from eni_failover.core.decide import step
 from eni_failover.core.group import View
 from eni_failover.core.model import (
     Attempt,
     Eni,
     Link,
-    Mutation,
     Observation,
     Outcome,
     Peer,
     Request,
-    Verdict,
 )
-from eni_failover.core.policy import AttachmentId, EniId, InstanceId, Policy
+from eni_failover.core.policy import Policy
 from eni_failover.core.publish import snapshot, with_role
 from eni_failover.core.snapshot import DecisionLine, History, Snapshot
-from eni_failover.core.state import (
-    Attach,
-    Call,
-    Decision,
-    Detach,
-    KeepOnTermination,
-    RequestAnswer,
-    State,
-    StopInstance,
-)
+from eni_failover.core.state import Decision, RequestAnswer, State
 from eni_failover.core.words import Action, Reason
 from eni_failover.history import Journal, Moment
 from eni_failover.lag import LoopLag
 from eni_failover.surveys import Surveys
 
-DECISION_TTL = 3.0  # an older decision is not acted on: the world is looked at again instead
 LONGEST_WAIT = 5.0  # between passes, so that liveness does not depend on a long observe_interval
-
-
-class Ec2(Protocol):
-    """The calls of the takeover path; each is bounded in time by the adapter and never raises."""
-
-    async def detach(self, *, eni_id: EniId, attachment_id: AttachmentId, force: bool) -> Outcome:
-        """Detaches exactly this attachment."""
-        ...
-
-    async def attach(self, *, eni_id: EniId, instance_id: InstanceId, device_index: int) -> Outcome:
-        """Attaches the ENI on network card 0."""
-        ...
-
-    async def stop_instance(self, instance_id: InstanceId) -> Outcome:
-        """Stops the instance with force."""
-        ...
-
-    async def keep_on_termination(self, *, eni_id: EniId, attachment_id: AttachmentId) -> Outcome:
-        """Sets DeleteOnTermination false."""
-        ...
 
 
 class Links(Protocol):
@@ -117,7 +86,7 @@ class Reconciler:
         policy: Policy,
         state: State,
         version: str,
-        ec2: Ec2,
+        actor: Actor,
         surveys: Surveys,
         links: Links,
         peers: Callable[[], tuple[Peer, ...]],
@@ -135,7 +104,7 @@ class Reconciler:
         self.pass_ended_at = clock()
         self.on_answer: Callable[[RequestAnswer], None] = _nobody
         self._version = version
-        self.ec2 = ec2
+        self._actor = actor
         self._surveys = surveys
         self._links = links
         self._peers = peers
@@ -215,7 +184,7 @@ class Reconciler:
             if self.state.durable != before.durable:
                 await self._journal.remember(self.state.durable, self._moment())
             await self._publish(View(self.state, obs, self.policy), decision)
-            self._inbox.outcomes += await self._act(decision, obs)
+            self._inbox.outcomes += await self._actor.act(decision, decided_at=obs.now)
             self.pass_ended_at = self._clock()
             seconds = self.pass_ended_at - began_at
             self._listener.pass_ended(seconds, self._wall(), good=obs.enis.answered)
@@ -293,78 +262,6 @@ class Reconciler:
 
     def _moment(self) -> Moment:
         return Moment(now=self._clock(), wall=self._wall())
-
-    # Act -------------------------------------------------------------------------------------------
-
-    async def _act(self, decision: Decision, obs: Observation) -> list[Outcome]:
-        """Makes the decision's calls side by side; each answers within the adapter's deadline."""
-        if not decision.calls:
-            return []
-        if self._clock() - obs.now > DECISION_TTL:
-            self._log.warning("decision.too_old", seconds=self._clock() - obs.now)
-            return [self._unsent(call) for call in decision.calls]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._make(call), name=type(call).__name__) for call in decision.calls]
-        outcomes = [task.result() for task in tasks]
-        for outcome in outcomes:
-            self._report_outcome(outcome, decision)
-        return outcomes
-
-    async def _make(self, call: Call) -> Outcome:
-        match call:
-            case Detach():
-                return await self.ec2.detach(
-                    eni_id=call.eni_id, attachment_id=call.attachment_id, force=call.force
-                )
-            case Attach():
-                me = self.policy.me.instance_id
-                return await self.ec2.attach(
-                    eni_id=call.eni_id, instance_id=me, device_index=call.device_index
-                )
-            case StopInstance():
-                return await self.ec2.stop_instance(call.instance_id)
-            case KeepOnTermination():
-                return await self.ec2.keep_on_termination(
-                    eni_id=call.eni_id, attachment_id=call.attachment_id
-                )
-            case _:
-                assert_never(call)
-
-    def _unsent(self, call: Call) -> Outcome:
-        now = self._clock()
-        mutation, target = _names(call)
-        return Outcome(
-            mutation=mutation, target=target, verdict=Verdict.BUSY, sent_at=now, ended_at=now, not_sent=True
-        )
-
-    def _report_outcome(self, outcome: Outcome, decision: Decision) -> None:
-        keys = {
-            "target": outcome.target,
-            "verdict": str(outcome.verdict),
-            "code": outcome.code,
-            "reason": str(decision.reason),
-            "seconds": round(outcome.ended_at - outcome.sent_at, 3),
-        }
-        if outcome.attachment_id:
-            keys["attachment_id"] = outcome.attachment_id
-        if outcome.verdict is Verdict.ACCEPTED:
-            self._log.info(f"ec2.{outcome.mutation}", **keys)
-        else:
-            self._log.warning(f"ec2.{outcome.mutation}", error=outcome.detail, **keys)
-
-
-def _names(call: Call) -> tuple[Mutation, str]:
-    match call:
-        case Detach():
-            return Mutation.DETACH, call.eni_id
-        case Attach():
-            return Mutation.ATTACH, call.eni_id
-        case StopInstance():
-            return Mutation.STOP, call.instance_id
-        case KeepOnTermination():
-            return Mutation.KEEP_ON_TERMINATION, call.eni_id
-        case _:
-            assert_never(call)
 
 
 def _history_keys(ended: History) -> dict[str, object]:

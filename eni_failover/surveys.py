@@ -97,8 +97,8 @@ class Surveys:
         self._wake = wake
         self._enis_due = _Due(clock)
         self._instances_due = _Due(clock)
-        self._eni_trouble = _Trouble("ec2.enis")
-        self._instance_trouble = _Trouble("ec2.instances")
+        self._eni_trouble = _Trouble(failed="ec2.enis_unknown", ended="ec2.enis_known_again")
+        self._instance_trouble = _Trouble(failed="ec2.instances_unknown", ended="ec2.instances_known_again")
         self._macs: tuple[str, ...] = ()
         self._known = asyncio.Event()
 
@@ -212,8 +212,8 @@ class _Due:
 class _Trouble:
     """Says once that a describe fails, and once that it works again."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, *, failed: str, ended: str) -> None:
+        self._failed, self._ended = failed, ended
         self._word = ""
         self._log = structlog.get_logger()
 
@@ -223,9 +223,9 @@ class _Trouble:
             return
         self._word = word
         if error is None:
-            self._log.info(f"{self._what}_known_again")
+            self._log.info(self._ended)
         else:
-            self._log.warning(f"{self._what}_unknown", code=error.code, error=str(error))
+            self._log.warning(self._failed, code=error.code, error=str(error))
 
 
 def _nothing_known(policy: Policy, now: float) -> EniSurvey:

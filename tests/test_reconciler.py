@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from eni_failover.acting import DECISION_TTL, Actor
 from eni_failover.adapters.ec2_views import read_enis, read_instances
 from eni_failover.core.model import (
     Attempt,
@@ -36,7 +37,7 @@ from eni_failover.core.state import RequestFate, State
 from eni_failover.core.words import Answer, ProbeType, Reason, Result, Role, Scope
 from eni_failover.lab import Durations, Settings, World
 from eni_failover.lag import LoopLag
-from eni_failover.reconciler import DECISION_TTL, Reconciler
+from eni_failover.reconciler import Reconciler
 from eni_failover.surveys import Surveys
 
 _spec = importlib.util.spec_from_file_location("virtual_loop", Path(__file__).with_name("virtual_loop.py"))
@@ -170,7 +171,7 @@ class Scene:
             policy=self.policy,
             state=State(started_at=self.loop.time()),
             version="0",
-            ec2=self.ec2,
+            actor=Actor(ec2=self.ec2, instance_id=self.policy.me.instance_id, clock=self.loop.time),
             surveys=self.surveys,
             links=self,
             peers=tuple,
