@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -26,6 +26,7 @@ from eni_failover.core.model import (
     Outcome,
     Peer,
     Request,
+    TakeoverRequest,
 )
 from eni_failover.core.policy import Policy
 from eni_failover.core.publish import snapshot, with_role
@@ -36,6 +37,7 @@ from eni_failover.history import Journal, Moment
 from eni_failover.lag import LoopLag
 from eni_failover.surveys import Surveys
 
+LOOK_TIMEOUT = 2.0  # for a look at the ENIs, before an operator's request is decided without it
 LONGEST_WAIT = 5.0  # between passes, so that liveness does not depend on a long observe_interval
 
 
@@ -67,14 +69,22 @@ class Listener(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
+class Waiting:
+    """An operator's request, when it came, and who waits for the pass that takes it."""
+
+    request: Request
+    came_at: float
+    taken: asyncio.Future[None]
+
+
+@dataclass(slots=True, kw_only=True)
 class Inbox:
     """What came since the last pass."""
 
-    attempts: list[Attempt]
-    requests: list[Request]
-    outcomes: list[Outcome]
-    taken: list[asyncio.Future[None]]
+    attempts: list[Attempt] = field(default_factory=list)
+    requests: list[Waiting] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
 
 
 class Reconciler:
@@ -115,7 +125,7 @@ class Reconciler:
         self._wall = wall
         self._draw = draw
         self._log = structlog.get_logger()
-        self._inbox = Inbox(attempts=[], requests=[], outcomes=[], taken=[])
+        self._inbox = Inbox()
         self._taken: list[asyncio.Future[None]] = []
         self._awake = asyncio.Event()
         self._next_policy: Policy | None = None
@@ -137,10 +147,13 @@ class Reconciler:
         self._inbox.attempts.append(attempt)
 
     def take_request(self, request: Request) -> asyncio.Future[None]:
-        """Keeps an operator's request for the next pass; done when that pass has published."""
+        """Keeps an operator's request for a pass; done when that pass has published.
+
+        A takeover is decided on a look at the ENIs that began after it was asked for: an older one
+        may show what is gone by now. While EC2 does not answer it waits two seconds at most.
+        """
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._inbox.requests.append(request)
-        self._inbox.taken.append(taken)
+        self._inbox.requests.append(Waiting(request=request, came_at=self._clock(), taken=taken))
         self.wake()
         return taken
 
@@ -160,7 +173,8 @@ class Reconciler:
 
     async def _rest(self) -> None:
         decision = self._decision
-        left = min(decision.pass_at - self._clock(), LONGEST_WAIT)
+        longest = LOOK_TIMEOUT if self._inbox.requests else LONGEST_WAIT
+        left = min(decision.pass_at - self._clock(), longest)
         if self._inbox.outcomes or left <= 0:
             await asyncio.sleep(0)
             return
@@ -208,8 +222,10 @@ class Reconciler:
     # Observe ---------------------------------------------------------------------------------------
 
     def _observe(self) -> Observation:
-        inbox, self._inbox = self._inbox, Inbox(attempts=[], requests=[], outcomes=[], taken=[])
-        self._taken = inbox.taken
+        inbox = self._inbox
+        ripe = [one for one in inbox.requests if self._is_ripe(one)]
+        self._inbox = Inbox(requests=[one for one in inbox.requests if one not in ripe])
+        self._taken = [one.taken for one in ripe]
         return Observation(
             now=self._clock(),
             wall=self._wall(),
@@ -217,13 +233,18 @@ class Reconciler:
             enis=self._surveys.enis,
             instances=self._surveys.instances,
             attempts=tuple(inbox.attempts),
-            requests=tuple(inbox.requests),
+            requests=tuple(one.request for one in ripe),
             outcomes=tuple(inbox.outcomes),
             stalls=self._lag.stalls(),
             links=tuple(self._links.state(eni) for eni in self._surveys.enis.enis),
             peers=self._peers(),
             local=self._surveys.local,
         )
+
+    def _is_ripe(self, waiting: Waiting) -> bool:
+        looked = self._surveys.enis.began_at >= waiting.came_at
+        late = self._clock() - waiting.came_at >= LOOK_TIMEOUT
+        return looked or late or not isinstance(waiting.request, TakeoverRequest)
 
     # Publish ---------------------------------------------------------------------------------------
 
@@ -240,7 +261,8 @@ class Reconciler:
         if changed or decision.would is not None:
             self._listener.decided(decision)
         self._decision = decision
-        self._surveys.ask(enis_at=decision.describe_at, instances_at=decision.instances_at)
+        enis_at = self._clock() if self._inbox.requests else decision.describe_at
+        self._surveys.ask(enis_at=enis_at, instances_at=decision.instances_at)
         self._report_journal()
         self.snapshot = snapshot(
             view, version=self._version, last=self._line, last_takeover=self._last_takeover

@@ -337,6 +337,42 @@ def test_a_request_is_answered_by_the_pass_that_takes_it():
     assert [one.reason for one in scene.ended] == [Reason.OPERATOR]
 
 
+def test_a_request_is_decided_on_a_look_that_began_after_it():
+    """The ENI was here at the last look and is gone by now: the answer is not `held`."""
+
+    async def story(scene):
+        scene.world.place("floating-1", None)
+        scene.world.place("floating-1", "beta")
+        await asyncio.sleep(6)
+        scene.world.place("floating-1", None)
+        scene.world.place("floating-1", "alpha")
+        request = TakeoverRequest(request_id="r1", deadline=scene.loop.time() + 120)
+        await scene.reconciler.take_request(request)
+        await asyncio.sleep(20)
+
+    scene = play(story)
+
+    assert [one.fate for one in scene.answers] == [RequestFate.STARTED]
+
+
+def test_a_request_does_not_wait_for_ever_for_ec2():
+    """An API that hangs: the request is taken up after two seconds, and lives on to its deadline."""
+
+    async def story(scene):
+        await asyncio.sleep(5)
+
+        async def hanging(eni_ids):
+            await asyncio.sleep(1_000)
+
+        scene.ec2.describe_enis = hanging
+        before = scene.loop.time()
+        request = TakeoverRequest(request_id="r1", deadline=before + 120)
+        await scene.reconciler.take_request(request)
+        scene.waited = scene.loop.time() - before
+
+    assert play(story).waited == pytest.approx(2.0, abs=0.3)
+
+
 def test_a_pause_is_in_force_when_its_request_is_done():
     """The operator's answer must not come before the pause does."""
 
