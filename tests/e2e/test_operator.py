@@ -48,8 +48,8 @@ def test_a_takeover_is_refused_at_once_when_this_member_is_not_able(pair):
     pair.beta.kill()
     pair.beta.start()
     pair.beta.until(
-        lambda one: any(
-            check["name"] == "attach_permission" and check["result"] == "fail" for check in one["checks"]
+        lambda one: (
+            [check["name"] for check in one["checks"] if check["result"] == "fail"] == ["attach_permission"]
         ),
         "denied",
     )
