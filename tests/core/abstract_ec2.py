@@ -73,7 +73,9 @@ class AbstractEc2:
             self.at(after, lambda: self._gone(eni_id, attachment_id))
         return Verdict.ACCEPTED
 
-    def attach(self, eni_id: EniId, instance_id: InstanceId, index: int) -> tuple[Verdict, AttachmentId | None]:
+    def attach(
+        self, eni_id: EniId, instance_id: InstanceId, index: int
+    ) -> tuple[Verdict, AttachmentId | None]:
         """Attaches what is available; everything else is refused without an effect."""
         if self.enis[eni_id] is not None:
             return Verdict.IN_USE, None

@@ -240,5 +240,3 @@ def keep(number: int = 1, attachment_id: str = "") -> KeepOnTermination:
 def target(call: Call) -> str:
     """What an outcome of this call names."""
     return call.instance_id if isinstance(call, StopInstance) else call.eni_id
-
-

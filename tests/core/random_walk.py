@@ -30,16 +30,14 @@ class Walk:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 - a walk that can be walked again, no secret
         changes = self.random.choice(POLICIES)
         self.world = World(
             seed=seed,
             members=self.random.choice((2, 2, 3, 4)),
             enis=self.random.choice((1, 1, 2, 3)),
             lag=self.random.choice((0.0, 0.0, 1.0)),
-            durations=Durations(
-                detach=self.random.uniform(0.2, 6.0), attach=self.random.uniform(0.2, 4.0)
-            ),
+            durations=Durations(detach=self.random.uniform(0.2, 6.0), attach=self.random.uniform(0.2, 4.0)),
             **changes,
         )
         self.names = list(self.world.nodes)
@@ -76,8 +74,11 @@ class Walk:
                     world.power_on(name)
                 elif state is InstanceState.RUNNING:
                     world.nodes[name].start()
-            world.run(SETTLED_WITHIN / 6, until=lambda: self._is_settled())
-        world.run(SETTLED_WITHIN / 2, until=lambda: self._is_settled())
+            world.run(SETTLED_WITHIN / 6, until=self._is_settled)
+        world.run(SETTLED_WITHIN / 2, until=self._is_settled)
+        # And it stays so, but for a failback that was due.
+        world.run(60.0)
+        world.run(60.0, until=self._is_settled)
 
     def _is_settled(self) -> bool:
         running = all(one is InstanceState.RUNNING for one in self.world.ec2.instances.values())
@@ -121,7 +122,9 @@ class Walk:
             world.broken.clear,
             lambda: ec2.busy.update(one.attachment_id for one in ec2.enis.values() if one),
             ec2.busy.clear,
-            lambda: world.nodes[name].freeze(self.random.uniform(0.5, 8.0)) if world.nodes[name].state else None,
+            lambda: (
+                world.nodes[name].freeze(self.random.uniform(0.5, 8.0)) if world.nodes[name].state else None
+            ),
         ]
         if world.nodes[name].state:
             faults += [

@@ -19,6 +19,13 @@ from tests.core import builders
 
 NOW = 100_000.0
 WALL = builders.EPOCH + NOW
+KINDS = (
+    *["attached"] * 8,
+    *["free"] * 5,
+    *["attaching", "detaching"] * 3,
+    "missing",
+    "unknown",
+)
 PROBES = (builders.WEB, builders.probe("ssh"), builders.SELF, builders.WITNESS)
 
 ids = st.sampled_from(("att-1", "att-2", "att-3", "att-4"))
@@ -27,6 +34,7 @@ moments = st.none() | times
 triggers = st.sampled_from(Trigger)
 answers = st.sampled_from(Answer)
 booleans = st.booleans()
+seldom = st.sampled_from((*[False] * 6, True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +69,10 @@ def policies(draw) -> Policy:
 
 @st.composite
 def shapes(draw, holders):
-    kind = draw(st.sampled_from(("attached", "attached", "attaching", "detaching", "free", "missing", "unknown")))
+    kind = draw(st.sampled_from(KINDS))
     if kind in {"free", "missing", "unknown"}:
         return getattr(builders, kind)()
-    unmovable = draw(st.sampled_from((None, None, None, Reason.ENI_PRIMARY)))
+    unmovable = Reason.ENI_PRIMARY if kind == "attached" and draw(seldom) and draw(seldom) else None
     holder, attachment_id, index = draw(st.sampled_from(holders)), draw(ids), draw(st.integers(1, 4))
     make = getattr(builders, kind)
     return make(holder, attachment_id, index=index, unmovable=unmovable, delete_on_termination=draw(booleans))
@@ -78,7 +86,7 @@ def moves(eni_id: str):
         detach=st.sampled_from(state.Sent),
         detach_sent_at=moments,
         detach_began_at=moments,
-        bad_state=booleans,
+        bad_state=seldom,
         attach=st.sampled_from(state.Sent),
         attach_sent_at=moments,
         attach_index=st.sampled_from((None, 1, 2)),
@@ -108,13 +116,13 @@ def takeovers(policy: Policy):
         fence_began_at=moments,
         fence_sent_at=moments,
         fence_retry_at=moments,
-        fence_refused=booleans,
+        fence_refused=seldom,
         fenced_at=moments,
         committed=booleans,
         had_first=booleans,
-        gone_at=moments,
-        repaired=booleans,
-        failing=booleans,
+        gone_at=st.sampled_from((*[None] * 6, NOW - 0.5, NOW - 4.0)),
+        repaired=seldom,
+        failing=seldom,
         detach_at=moments,
         available_at=moments,
         attached_at=moments,
@@ -122,12 +130,13 @@ def takeovers(policy: Policy):
     )
 
 
-pauses = st.none() | st.builds(
+records = st.builds(
     model.PauseRecord,
     kind=st.sampled_from(PauseKind),
     at=st.just(WALL - 30.0),
     until=st.sampled_from((None, WALL - 1.0, WALL + 60.0)),
 )
+pauses = seldom.flatmap(lambda there: records if there else st.none())
 
 
 def durables(policy: Policy, names):
@@ -138,13 +147,13 @@ def durables(policy: Policy, names):
         excused=booleans,
         lost_unseen=booleans,
         failback_at=moments,
-        failback_blocked=booleans,
-        past=st.lists(st.builds(state.Past, trigger=triggers, ended_at=times, forgiven=booleans), max_size=4).map(
-            tuple
-        ),
+        failback_blocked=seldom,
+        past=st.lists(
+            st.builds(state.Past, trigger=triggers, ended_at=times, forgiven=booleans), max_size=4
+        ).map(tuple),
         pause=pauses,
         local_pause=pauses,
-        takeover=st.none() | takeovers(policy),
+        takeover=st.none() | st.none() | takeovers(policy),
     )
 
 
@@ -210,14 +219,14 @@ def states(draw, policy: Policy) -> State:
             turn_ec2=moments,
             turn_probes=moments,
             confirm=st.none() | confirms,
-            request=st.none() | requests,
+            request=seldom.flatmap(lambda there: requests if there else st.none()),
             fit_since=moments,
             not_ready_since=moments,
             rescue_after_at=moments | st.just(NOW + 5.0),
             probes_after_at=moments | st.just(NOW + 5.0),
             keep_retry_at=moments | st.just(NOW + 5.0),
             stalled_at=moments,
-            last_answer_at=moments,
+            last_answer_at=st.sampled_from((*[NOW - 8.0] * 6, NOW - 60.0, None)),
             known_at=moments,
             surveyed_at=moments,
             polled_from_at=moments,
@@ -231,22 +240,22 @@ def states(draw, policy: Policy) -> State:
 
 @st.composite
 def observations(draw, policy: Policy) -> Observation:
-    holders = [*(one.name for one in policy.members), "stranger"]
-    answered = draw(st.sampled_from((True, True, True, False)))
+    holders = [*[one.name for one in policy.members] * 6, "stranger"]
+    answered = not draw(seldom)
     count = len(policy.eni_ids)
     began_at = draw(st.sampled_from((NOW - 0.02, NOW - 1.0, NOW - 8.0)))
     seen = [draw(shapes(holders)) if answered else builders.unknown() for _ in range(count)]
     machines = tuple(
         builders.instance(
             one.name,
-            draw(st.sampled_from((InstanceState.RUNNING, InstanceState.RUNNING, *InstanceState))),
-            used_indexes=draw(st.sampled_from(((0,), (0, 1), tuple(range(32))))),
-            interface_count=draw(st.sampled_from((1, 2, 15))),
+            draw(st.sampled_from((*[InstanceState.RUNNING] * 8, *InstanceState))),
+            used_indexes=draw(st.sampled_from((*[(0,)] * 4, (0, 1), tuple(range(32))))),
+            interface_count=draw(st.sampled_from((*[1] * 6, 15))),
         )
         for one in policy.members
-        if draw(st.sampled_from((True, True, True, False)))
+        if not draw(seldom)
     )
-    looked = draw(booleans)
+    looked = not draw(seldom)
     return Observation(
         now=NOW,
         wall=WALL,
@@ -256,16 +265,28 @@ def observations(draw, policy: Policy) -> Observation:
             *machines if looked else (), at=draw(st.sampled_from((NOW - 0.02, NOW - 8.0))), answered=looked
         ),
         attempts=tuple(draw(st.lists(attempts(policy), max_size=3))),
-        stalls=tuple(draw(st.lists(stalls, max_size=1))),
+        stalls=tuple(draw(st.lists(stalls, max_size=1))) if draw(seldom) else (),
         links=tuple(draw(links(eni_id)) for eni_id in policy.eni_ids if draw(booleans)),
         peers=tuple(draw(peers(one.name)) for one in policy.members if one.name != policy.local),
         requests=tuple(draw(st.lists(requests, max_size=2))),
         outcomes=tuple(draw(st.lists(outcomes(policy), max_size=2))),
-        local=draw(
-            st.sampled_from(
-                (builders.LOCAL, replace(builders.LOCAL, attach_allowed=False), replace(builders.LOCAL, zone="x"))
-            )
-        ),
+        local=replace(builders.LOCAL, attach_allowed=not draw(seldom)),
+    )
+
+
+def later(obs: Observation, seconds: float) -> Observation:
+    """The same world, looked at again after a while in which nothing came in."""
+    now = obs.now + seconds
+    return replace(
+        obs,
+        now=now,
+        wall=obs.wall + seconds,
+        enis=replace(obs.enis, began_at=now - 0.05),
+        instances=replace(obs.instances, began_at=now - 0.05),
+        attempts=(),
+        stalls=(),
+        requests=(),
+        outcomes=(),
     )
 
 

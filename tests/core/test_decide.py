@@ -12,7 +12,6 @@ from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
-    LOCAL,
     SELF,
     WEB,
     WITNESS,
@@ -23,7 +22,6 @@ from tests.core.builders import (
     foreign,
     free,
     missing,
-    peer,
     probe,
     takeover_request,
     unknown,
@@ -97,93 +95,131 @@ RECOVERED = {
 }
 A, B = attached("alpha"), attached("beta")
 
+WAIT, R = Action.WAIT, Reason
+
 TABLE: list[tuple[str, Situation, Action, Reason]] = [
     # Row 1
-    ("#1 nothing has answered yet", lambda: silent(Bench(A, settle=False)), Action.WAIT, Reason.ENI_UNKNOWN),
-    ("#2 describes fail", lambda: silent(settled(A)), Action.WAIT, Reason.ENI_UNKNOWN),
-    ("#3 describes fail while I hold", lambda: silent(settled(B)), Action.WAIT, Reason.ENI_UNKNOWN),
-    ("#4 one of two is unknown", lambda: seen(A, unknown()), Action.WAIT, Reason.ENI_UNKNOWN),
-    ("#5 one of two is absent for the first time", lambda: seen(B, missing()), Action.WAIT, Reason.ENI_UNKNOWN),
+    ("#1 nothing has answered yet", lambda: silent(Bench(A, settle=False)), WAIT, R.ENI_UNKNOWN),
+    ("#2 describes fail", lambda: silent(settled(A)), WAIT, R.ENI_UNKNOWN),
+    ("#3 describes fail while I hold", lambda: silent(settled(B)), WAIT, R.ENI_UNKNOWN),
+    ("#4 one of two is unknown", lambda: seen(A, unknown()), WAIT, R.ENI_UNKNOWN),
+    ("#5 one of two is absent for the first time", lambda: seen(B, missing()), WAIT, R.ENI_UNKNOWN),
     # Row 2
-    ("#6 the only ENI is foreign", lambda: settled(foreign()), Action.WAIT, Reason.FOREIGN_HOLDER),
-    ("#7 the only ENI is missing", lambda: settled(missing()), Action.WAIT, Reason.ENI_MISSING),
-    ("#8 one is foreign, the holder is down", lambda: down(foreign(), A), Action.WAIT, Reason.FOREIGN_HOLDER),
-    ("#9 one is missing, the holder is down", lambda: down(A, missing()), Action.WAIT, Reason.ENI_MISSING),
-    ("#10 foreign comes before missing", lambda: settled(foreign(), missing()), Action.WAIT, Reason.FOREIGN_HOLDER),
+    ("#6 the only ENI is foreign", lambda: settled(foreign()), WAIT, R.FOREIGN_HOLDER),
+    ("#7 the only ENI is missing", lambda: settled(missing()), WAIT, R.ENI_MISSING),
+    ("#8 one is foreign, the holder is down", lambda: down(foreign(), A), WAIT, R.FOREIGN_HOLDER),
+    ("#9 one is missing, the holder is down", lambda: down(A, missing()), WAIT, R.ENI_MISSING),
+    ("#10 foreign comes before missing", lambda: settled(foreign(), missing()), WAIT, R.FOREIGN_HOLDER),
     # Row 3
-    ("#11 all here, links ready", lambda: settled(B, B), Action.HOLD, Reason.HELD),
-    ("#12 all usable here, one foreign", lambda: settled(B, foreign()), Action.HOLD, Reason.HELD),
-    ("#13 all usable here, one missing", lambda: settled(B, missing()), Action.HOLD, Reason.HELD),
+    ("#11 all here, links ready", lambda: settled(B, B), Action.HOLD, R.HELD),
+    ("#12 all usable here, one foreign", lambda: settled(B, foreign()), Action.HOLD, R.HELD),
+    ("#13 all usable here, one missing", lambda: settled(B, missing()), Action.HOLD, R.HELD),
     # Row 4
-    ("#14 past the first detach", lambda: moving(A, after=(detaching("alpha"),)), Action.MOVE, Reason.DETACHING),
-    ("#15 past it, available", lambda: moving(A, after=(free(),)), Action.MOVE, Reason.ATTACHING),
-    ("#16 past it, another member has it", lambda: moving(A, after=(attached("alpha", "att-9"),)), Action.END,
-     Reason.LOST_TO_ANOTHER),
-    ("#17 past it, EC2 is silent", lambda: silent(moving(A, after=(detaching("alpha"),))), Action.MOVE,
-     Reason.ENI_UNKNOWN),
-    ("#18 past it, foreign", lambda: moving(A, after=(foreign("att-9"),)), Action.END, Reason.FOREIGN_HOLDER),
-    ("#19 unanswered", lambda: moving(A, answer="unanswered"), Action.MOVE, Reason.ANSWER_PENDING),
-    ("#20 refused", lambda: moving(A, answer="denied"), Action.MOVE, Reason.EC2_REFUSED),
-    ("#21 refused, and another has it", lambda: moving(A, after=(attached("alpha", "att-9"),), answer="busy"),
-     Action.END, Reason.CAUSE_GONE),
-    ("#22 refused, and EC2 is silent", lambda: silent(moving(A, answer="busy")), Action.WAIT, Reason.ENI_UNKNOWN),
+    ("#14 past the first detach", lambda: moving(A, after=(detaching("alpha"),)), Action.MOVE, R.DETACHING),
+    ("#15 past it, available", lambda: moving(A, after=(free(),)), Action.MOVE, R.ATTACHING),
+    (
+        "#16 past it, another member has it",
+        lambda: moving(A, after=(attached("alpha", "att-9"),)),
+        Action.END,
+        R.LOST_TO_ANOTHER,
+    ),
+    (
+        "#17 past it, EC2 is silent",
+        lambda: silent(moving(A, after=(detaching("alpha"),))),
+        Action.MOVE,
+        R.ENI_UNKNOWN,
+    ),
+    ("#18 past it, foreign", lambda: moving(A, after=(foreign("att-9"),)), Action.END, R.FOREIGN_HOLDER),
+    ("#19 unanswered", lambda: moving(A, answer="unanswered"), Action.MOVE, R.ANSWER_PENDING),
+    ("#20 refused", lambda: moving(A, answer="denied"), Action.MOVE, R.EC2_REFUSED),
+    (
+        "#21 refused, and another has it",
+        lambda: moving(A, after=(attached("alpha", "att-9"),), answer="busy"),
+        Action.END,
+        R.CAUSE_GONE,
+    ),
+    ("#22 refused, and EC2 is silent", lambda: silent(moving(A, answer="busy")), WAIT, R.ENI_UNKNOWN),
     # Row 5
-    ("#23 an operator asked", lambda: asked(A), Action.CONFIRM, Reason.OPERATOR),
-    ("#24 asked while another moves", lambda: asked(detaching("alpha")), Action.REFUSE, Reason.OTHER_TAKEOVER),
-    ("#25 asked, one is foreign", lambda: asked(A, foreign()), Action.REFUSE, Reason.FOREIGN_HOLDER),
-    ("#26 asked, one is missing", lambda: asked(A, missing()), Action.REFUSE, Reason.ENI_MISSING),
-    ("#27 asked in observe mode", lambda: asked(A, **OBSERVE), Action.CONFIRM, Reason.OPERATOR),
+    ("#23 an operator asked", lambda: asked(A), Action.CONFIRM, R.OPERATOR),
+    ("#24 asked while another moves", lambda: asked(detaching("alpha")), Action.REFUSE, R.OTHER_TAKEOVER),
+    ("#25 asked, one is foreign", lambda: asked(A, foreign()), Action.REFUSE, R.FOREIGN_HOLDER),
+    ("#26 asked, one is missing", lambda: asked(A, missing()), Action.REFUSE, R.ENI_MISSING),
+    ("#27 asked in observe mode", lambda: asked(A, **OBSERVE), Action.CONFIRM, R.OPERATOR),
     # Row 6
-    ("#28 on nobody, not yet my turn", lambda: seen(free()), Action.WAIT, Reason.NOT_MY_TURN),
-    ("#29 stuck detaching for 15 s", lambda: waited(seen(detaching("alpha")), 15.5), Action.WAIT,
-     Reason.NOT_MY_TURN),
-    ("#30 on nobody, observe mode, in my turn", lambda: waited(seen(free(), local="alpha", **OBSERVE), 2.1),
-     Action.WOULD_TAKE_OVER, Reason.ENI_UNOWNED),
-    ("#31 on nobody, no slot", lambda: waited(full(free()), 3), Action.WAIT, Reason.NO_SLOT),
+    ("#28 on nobody, not yet my turn", lambda: seen(free()), WAIT, R.NOT_MY_TURN),
+    ("#29 stuck detaching for 15 s", lambda: waited(seen(detaching("alpha")), 15.5), WAIT, R.NOT_MY_TURN),
+    (
+        "#30 on nobody, observe mode, in my turn",
+        lambda: waited(seen(free(), local="alpha", **OBSERVE), 2.1),
+        Action.WOULD_TAKE_OVER,
+        R.ENI_UNOWNED,
+    ),
+    ("#31 on nobody, no slot", lambda: waited(full(free()), 3), WAIT, R.NO_SLOT),
     # Row 7
-    ("#32 paused, holder down", lambda: down(A, pause=True), Action.WAIT, Reason.PAUSED),
-    ("#33 in start-up grace, holder down", lambda: down(A, startup_grace=60.0), Action.WAIT, Reason.STARTUP_GRACE),
-    ("#34 a pause comes before the grace", lambda: down(A, pause=True, startup_grace=60.0), Action.WAIT,
-     Reason.PAUSED),
+    ("#32 paused, holder down", lambda: down(A, pause=True), WAIT, R.PAUSED),
+    ("#33 in start-up grace, holder down", lambda: down(A, startup_grace=60.0), WAIT, R.STARTUP_GRACE),
+    ("#34 a pause comes before the grace", lambda: down(A, pause=True, startup_grace=60.0), WAIT, R.PAUSED),
     # Row 8
-    ("#35 split, just seen", lambda: seen(B, A), Action.WAIT, Reason.MOVING),
-    ("#36 split, observe mode", lambda: settled(B, A, **OBSERVE), Action.WOULD_TAKE_OVER, Reason.GROUP_SPLIT),
-    ("#37 split, no slot", lambda: waited(full(B, A), 3), Action.WAIT, Reason.NO_SLOT),
+    ("#35 split, just seen", lambda: seen(B, A), WAIT, R.MOVING),
+    ("#36 split, observe mode", lambda: settled(B, A, **OBSERVE), Action.WOULD_TAKE_OVER, R.GROUP_SPLIT),
+    ("#37 split, no slot", lambda: waited(full(B, A), 3), WAIT, R.NO_SLOT),
     # Row 9
-    ("#38 EC2 says stopped", lambda: stopped(A), Action.CONFIRM, Reason.HOLDER_STOPPED),
-    ("#39 stopped while it moves", lambda: stopped(detaching("alpha")), Action.WAIT, Reason.MOVING),
-    ("#40 stopped, observe mode", lambda: stopped(A, **OBSERVE), Action.WOULD_TAKE_OVER, Reason.HOLDER_STOPPED),
-    ("#41 stopped, not my turn", lambda: stopped(A, local="gamma", members=3), Action.WAIT, Reason.NOT_MY_TURN),
+    ("#38 EC2 says stopped", lambda: stopped(A), Action.CONFIRM, R.HOLDER_STOPPED),
+    ("#39 stopped while it moves", lambda: stopped(detaching("alpha")), WAIT, R.MOVING),
+    ("#40 stopped, observe mode", lambda: stopped(A, **OBSERVE), Action.WOULD_TAKE_OVER, R.HOLDER_STOPPED),
+    ("#41 stopped, not my turn", lambda: stopped(A, local="gamma", members=3), WAIT, R.NOT_MY_TURN),
     # Row 10
-    ("#42 judged down", lambda: down(A), Action.CONFIRM, Reason.HOLDER_DOWN),
-    ("#43 judged down, observe mode", lambda: down(A, **OBSERVE), Action.WOULD_TAKE_OVER, Reason.HOLDER_DOWN),
-    ("#44 judged down, not my turn", lambda: down(A, local="gamma", members=3), Action.WAIT, Reason.NOT_MY_TURN),
-    ("#45 judged down, cooldown", lambda: down(A, durable=RECENT), Action.WAIT, Reason.COOLDOWN),
-    ("#46 judged down, limit", lambda: down(A, durable=THREE), Action.WAIT, Reason.LIMIT_REACHED),
-    ("#47 judged down, no witness", lambda: down(A, probes=(WEB, replace(WITNESS, rise=99))), Action.WAIT,
-     Reason.WITNESSES_DOWN),
-    ("#48 judged down, self probe without a verdict", lambda: down(A, probes=(WEB, replace(SELF, rise=99))),
-     Action.WAIT, Reason.SELF_PROBE_DOWN),
-    ("#49 judged down, just stalled", lambda: stalled(down(A, probes=(probe(fall=1),))), Action.WAIT,
-     Reason.LOOP_LAG),
-    ("#50 judged down, another ENI moves", lambda: down(A, attaching("alpha"), force_detach_after=None),
-     Action.WAIT, Reason.MOVING),
-    ("#51 one of two holder probes down", lambda: down(A, probes=(WEB, probe("ssh"))), Action.WAIT,
-     Reason.HOLDER_UP),
+    ("#42 judged down", lambda: down(A), Action.CONFIRM, R.HOLDER_DOWN),
+    ("#43 judged down, observe mode", lambda: down(A, **OBSERVE), Action.WOULD_TAKE_OVER, R.HOLDER_DOWN),
+    ("#44 judged down, not my turn", lambda: down(A, local="gamma", members=3), WAIT, R.NOT_MY_TURN),
+    ("#45 judged down, cooldown", lambda: down(A, durable=RECENT), WAIT, R.COOLDOWN),
+    ("#46 judged down, limit", lambda: down(A, durable=THREE), WAIT, R.LIMIT_REACHED),
+    (
+        "#47 judged down, no witness",
+        lambda: down(A, probes=(WEB, replace(WITNESS, rise=99))),
+        WAIT,
+        R.WITNESSES_DOWN,
+    ),
+    (
+        "#48 judged down, self probe without a verdict",
+        lambda: down(A, probes=(WEB, replace(SELF, rise=99))),
+        WAIT,
+        R.SELF_PROBE_DOWN,
+    ),
+    ("#49 judged down, just stalled", lambda: stalled(down(A, probes=(probe(fall=1),))), WAIT, R.LOOP_LAG),
+    (
+        "#50 judged down, another ENI moves",
+        lambda: down(A, attaching("alpha"), force_detach_after=None),
+        WAIT,
+        R.MOVING,
+    ),
+    ("#51 one of two holder probes down", lambda: down(A, probes=(WEB, probe("ssh"))), WAIT, R.HOLDER_UP),
     # Row 11
-    ("#52 the primary has recovered, in the delay", lambda: settled(B, **{**RECOVERED, "failback_delay": 60.0}),
-     Action.WAIT, Reason.FAILBACK_DELAY),
-    ("#53 recovered, observe mode", lambda: settled(B, **RECOVERED, **OBSERVE), Action.WOULD_TAKE_OVER,
-     Reason.PRIMARY_RECOVERED),
+    (
+        "#52 the primary has recovered, in the delay",
+        lambda: settled(B, **{**RECOVERED, "failback_delay": 60.0}),
+        WAIT,
+        R.FAILBACK_DELAY,
+    ),
+    (
+        "#53 recovered, observe mode",
+        lambda: settled(B, **RECOVERED, **OBSERVE),
+        Action.WOULD_TAKE_OVER,
+        R.PRIMARY_RECOVERED,
+    ),
     # Row 12
-    ("#54 the holder is up", lambda: settled(A), Action.WAIT, Reason.HOLDER_UP),
-    ("#55 the holder has no verdict yet", lambda: seen(A), Action.WAIT, Reason.PROBE_UNKNOWN),
-    ("#56 there is no holder probe", lambda: settled(A, probes=(SELF,)), Action.WAIT, Reason.NO_HOLDER_PROBE),
-    ("#57 another member moves", lambda: seen(detaching("alpha")), Action.WAIT, Reason.MOVING),
-    ("#58 I am getting it without a takeover of mine", lambda: seen(attaching("beta")), Action.WAIT, Reason.MOVING),
-    ("#59 I have the first, and it hangs attaching", lambda: waited(seen(attaching("beta")), 20), Action.WAIT,
-     Reason.HOLDER_UP),
-]  # fmt: skip
+    ("#54 the holder is up", lambda: settled(A), WAIT, R.HOLDER_UP),
+    ("#55 the holder has no verdict yet", lambda: seen(A), WAIT, R.PROBE_UNKNOWN),
+    ("#56 there is no holder probe", lambda: settled(A, probes=(SELF,)), WAIT, R.NO_HOLDER_PROBE),
+    ("#57 another member moves", lambda: seen(detaching("alpha")), WAIT, R.MOVING),
+    ("#58 I am getting it without a takeover of mine", lambda: seen(attaching("beta")), WAIT, R.MOVING),
+    (
+        "#59 I have the first, and it hangs attaching",
+        lambda: waited(seen(attaching("beta")), 20),
+        WAIT,
+        R.HOLDER_UP,
+    ),
+]
 
 
 def waited(bench: Bench, seconds: float) -> Bench:
@@ -226,166 +262,3 @@ def test_the_last_rule_always_matches():
     bench = settled(A)
 
     assert RULES[-1](bench.view) is not None
-
-
-# Observe mode --------------------------------------------------------------------------------------
-
-
-def test_observe_reports_a_cause_once():
-    """However long it lasts."""
-    bench = Bench(A, **OBSERVE)
-    bench.says(web="down")
-    bench.idle(60)
-
-    assert bench.would == [Trigger.PROBES]
-
-
-def test_an_api_outage_in_between_is_no_new_cause():
-    """The same holder by the same attachment is down for the same reason."""
-    bench = Bench(A, **OBSERVE)
-    bench.says(web="down")
-    bench.idle(20)
-    bench.ec2_answers = False
-    bench.idle(20)
-    bench.ec2_answers = True
-    bench.idle(20)
-
-    assert bench.would == [Trigger.PROBES]
-
-
-def test_a_turn_that_starts_over_is_no_new_cause():
-    """Gamma's stagger begins afresh after the outage; the cause does not."""
-    bench = Bench(A, local="gamma", members=3, **OBSERVE)
-    bench.says(web="down")
-    bench.idle(20)
-    bench.ec2_answers = False
-    bench.idle(20)
-    bench.ec2_answers = True
-    bench.idle(20)
-
-    assert bench.would == [Trigger.PROBES]
-
-
-def test_a_cause_that_went_and_came_back_is_reported_again():
-    """Down, up, down."""
-    bench = Bench(A, **OBSERVE)
-    for answer in ("down", "up", "down"):
-        bench.says(web=answer)
-        bench.idle(10)
-
-    assert bench.would == [Trigger.PROBES, Trigger.PROBES]
-
-
-def test_another_cause_is_reported_too():
-    """First the probes, then EC2's own word."""
-    bench = Bench(A, **OBSERVE)
-    bench.says(web="down")
-    bench.idle(10)
-    bench.machine("alpha", "stopped")
-    bench.idle(30)
-
-    assert bench.would == [Trigger.PROBES, Trigger.EC2]
-
-
-def test_observe_carries_on_what_is_past_its_point_of_no_return():
-    """A reload to observe leaves no ENI on the floor."""
-    bench = moving(A, after=(detaching("alpha"),))
-    bench.set_policy(**OBSERVE)
-    bench.see(free())
-    bench.act(within=1)
-
-    assert bench.decision.reason is Reason.ATTACHING
-
-
-def test_observe_ends_what_has_moved_nothing():
-    """A reload to observe is obeyed before the first detach."""
-    bench = moving(A, answer="busy")
-    bench.set_policy(**OBSERVE)
-    bench.peek()
-
-    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
-
-
-# Before the point of no return, for each trigger ---------------------------------------------------
-
-
-def intent(trigger: str) -> Bench:
-    """A takeover by this trigger, whose first call was refused."""
-    if trigger == "probes":
-        bench = Bench(A, probes=(WEB, SELF, WITNESS))
-        bench.says(web="down")
-    elif trigger == "ec2":
-        bench = Bench(A, probes=(WEB, SELF, WITNESS))
-        bench.machine("alpha", "stopped")
-        bench.look()
-    elif trigger == "split":
-        bench = Bench(B, A, probes=(WEB, SELF, WITNESS), settle=False)
-    else:
-        bench = Bench(B, settle=False, **{**RECOVERED, "probes": (WEB, SELF, WITNESS)})
-        bench.peers = (peer("beta"),)
-    bench.act(within=20)
-    assert bench.takeover.trigger == trigger
-    bench.answered("busy")
-    return bench
-
-
-ALL = ("probes", "ec2", "split", "failback")
-
-
-@pytest.mark.parametrize("trigger", ALL)
-def test_a_pause_ends_an_intent(trigger):
-    """The starting row is asked again, and row 7 comes before it."""
-    bench = intent(trigger)
-    bench.peek(requests=(PauseRequest(kind=PauseKind.PAUSE),))
-
-    assert [(one.trigger, one.result, one.reason) for one in bench.ended] == [(trigger, "failed", "paused")]
-
-
-@pytest.mark.parametrize("trigger", ALL)
-def test_a_lost_permission_ends_an_intent(trigger):
-    """Nothing is detached that could not be attached."""
-    bench = intent(trigger)
-    bench.local = replace(LOCAL, attach_allowed=False)
-    bench.peek()
-
-    assert [one.reason for one in bench.ended] == ["attach_denied"]
-
-
-@pytest.mark.parametrize(("trigger", "ends"), [("probes", True), ("ec2", False), ("split", False), ("failback", True)])
-def test_witnesses_that_go_down_end_the_intents_that_need_them(trigger, ends):
-    """Rows 10 and 11 ask for them."""
-    bench = intent(trigger)
-    local = bench.policy.local
-    bench.peek(attempts=tuple(attempt("gateway", "down", about=local, at=bench.now) for _ in range(3)))
-
-    assert ends is (bench.ended != [])
-
-
-@pytest.mark.parametrize("trigger", ["probes", "ec2", "failback"])
-def test_a_foreign_eni_ends_an_intent(trigger):
-    """Row 2: the rest waits."""
-    bench = intent(trigger)
-    bench.see(foreign("att-9"))
-    bench.look()
-
-    assert [one.reason for one in bench.ended] == ["foreign_holder"]
-
-
-@pytest.mark.parametrize("trigger", ALL)
-def test_an_unknown_eni_keeps_an_intent_waiting(trigger):
-    """Nothing already intended goes on, and nothing is given up for want of an answer."""
-    bench = intent(trigger)
-    bench.ec2_answers = False
-
-    assert bench.idle(60).reason is Reason.ENI_UNKNOWN
-    assert bench.ended == []
-
-
-@pytest.mark.parametrize("trigger", ALL)
-def test_an_intent_goes_on_when_its_row_still_matches(trigger):
-    """The refused call is made again."""
-    bench = intent(trigger)
-    calls = bench.act(within=3).calls
-
-    assert len(calls) == 1
-    assert bench.ended == []

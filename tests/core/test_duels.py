@@ -11,7 +11,7 @@ from tests.core.bench import Bench
 from tests.core.builders import SELF, WEB, attached, attempt, missing
 from tests.core.group_world import World
 
-SEEDS = range(8)
+SEEDS = range(4)
 
 
 def failing(**changes) -> World:
@@ -34,7 +34,7 @@ def wanted(world: World, name: str) -> list[str]:
 def test_turn_leaves_out_the_last_holder(members, detach):
     """A living daemon on a holder with a dead service does not take the ENI back."""
     world = failing(members=members, durations=Durations(detach=detach))
-    world.run(120)
+    world.run(60)
 
     assert world.held_by("beta"), world.story()
     assert wanted(world, "alpha") == []
@@ -58,13 +58,13 @@ def test_detaching_is_no_longer_had(seed):
 def test_a_loser_of_the_race_does_not_grab_the_eni_at_the_next_move(seed):
     """Three start at once, one wins; an operator's move an hour later meets no old takeover."""
     world = failing(members=4, stagger=0.0, seed=seed)
-    world.run(60)
+    world.run(30)
     winner = next(name for name in world.nodes if world.held_by(name))
     loser = next(name for name in ("beta", "gamma", "delta") if name != winner)
     world.service("alpha", up=True)
     before = len(world.moves())
     world.take_over("alpha")
-    world.run(60)
+    world.run(30)
 
     assert world.held_by("alpha"), world.story()
     assert len(world.moves()) == before + 1
@@ -75,11 +75,11 @@ def test_a_loser_of_the_race_does_not_grab_the_eni_at_the_next_move(seed):
 
 
 @pytest.mark.parametrize("stagger", [0.05, 0.3, 2.0])
-@pytest.mark.parametrize("seed", SEEDS[:4])
+@pytest.mark.parametrize("seed", SEEDS[:2])
 def test_nothing_is_moving_one_of_three_standbys_starts(stagger, seed):
-    """Their turns come while the first of them is still detaching: only one that had looked already starts."""
+    """Their turns come while the first of them is still detaching: only one that had looked starts."""
     world = failing(members=4, stagger=stagger, seed=seed, durations=Durations(detach=9.0))
-    world.run(60)
+    world.run(30)
     first = world.handovers[0].at
 
     assert world.whole, world.story()
@@ -121,12 +121,12 @@ def test_an_intent_from_before_an_api_outage_detaches_no_recovered_holder(outage
     world.run(20, until=lambda: world.nodes["beta"].decision.reason is Reason.HOLDER_DOWN)
     world.lossy["beta"] = "outage"
     world.api("beta", works=False)
-    world.run(60)
+    world.run(30)
     world.service("alpha", up=True)
     world.run(540)
     world.lossy.clear()
     world.api("beta", works=True)
-    world.run(60)
+    world.run(30)
 
     assert world.held_by("alpha"), world.story()
     assert world.moves() == []
@@ -143,7 +143,7 @@ def test_an_intent_from_before_a_power_off_detaches_no_recovered_holder():
     world.run(580)
     world.lossy.clear()
     world.power_on("beta")
-    world.run(60)
+    world.run(30)
 
     assert world.held_by("alpha"), world.story()
     assert [(one.result, one.reason) for one in world.nodes["beta"].history] == [("failed", "cause_gone")]
@@ -157,7 +157,7 @@ def test_calls_that_never_arrive_are_not_repeated_at_a_recovered_holder():
     world.service("alpha", up=True)
     world.run(10)
     world.lossy.clear()
-    world.run(60)
+    world.run(30)
 
     assert world.held_by("alpha"), world.story()
     assert world.handovers == []
@@ -181,7 +181,7 @@ def test_a_broken_but_fit_primary_takes_back_once():
     world.fit["alpha"] = True
     world.run(60, until=lambda: world.held_by("alpha"))
     back = world.where
-    world.run(1200)
+    world.run(700)
 
     assert (first, back) == (("beta",), ("alpha",))
     assert world.held_by("beta"), world.story()
@@ -194,7 +194,7 @@ def test_a_recovered_primary_takes_back():
     world.run(30)
     world.service("alpha", up=True)
     took = world.run(60, until=lambda: world.held_by("alpha"))
-    world.run(600)
+    world.run(300)
 
     assert 20 < took < 35
     assert world.held_by("alpha"), world.story()
@@ -205,7 +205,7 @@ def test_an_operators_takeover_is_not_undone_by_a_failback():
     """Alpha was fit, and is fit: the operator wanted beta."""
     world = World(**FAILBACK)
     world.take_over("beta")
-    world.run(600)
+    world.run(300)
 
     assert world.held_by("beta"), world.story()
     assert world.moves() == [("beta", "alpha")]

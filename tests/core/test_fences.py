@@ -9,7 +9,18 @@ from eni_failover.core.policy import FailbackMode, FenceMode
 from eni_failover.core.state import Durable
 from eni_failover.core.words import Reason, Trigger
 from tests.core.bench import Bench
-from tests.core.builders import SELF, WEB, attached, attempt, detach, detaching, free, peer, stop, takeover_request
+from tests.core.builders import (
+    SELF,
+    WEB,
+    attached,
+    attempt,
+    detach,
+    detaching,
+    free,
+    peer,
+    stop,
+    takeover_request,
+)
 
 FencedBench = partial(Bench, fence=FenceMode.STOP)
 

@@ -57,7 +57,10 @@ def test_a_running_member_with_room_is_able():
         ("other_zone", {"mine": instance("beta", zone=""), "local": replace(LOCAL, zone="elsewhere")}),
         ("no_slot", {"mine": instance("beta", interface_count=15)}),
         ("no_slot", {"mine": instance("beta", interface_count=2), "local": replace(LOCAL, max_interfaces=2)}),
-        ("no_slot", {"mine": instance("beta", interface_count=2), "local": replace(LOCAL, max_interfaces=None)}),
+        (
+            "no_slot",
+            {"mine": instance("beta", interface_count=2), "local": replace(LOCAL, max_interfaces=None)},
+        ),
         ("no_index", {"mine": instance("beta", used_indexes=(0, 3)), "device_index": 3}),
         ("no_index", {"mine": instance("beta", used_indexes=tuple(range(32)))}),
         ("attach_denied", {"local": replace(LOCAL, attach_allowed=False)}),
@@ -199,7 +202,8 @@ def with_self(verdict: str) -> State:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "reason"), [("up", None), ("down", Reason.SELF_PROBE_DOWN), ("unknown", Reason.SELF_PROBE_DOWN)]
+    ("verdict", "reason"),
+    [("up", None), ("down", Reason.SELF_PROBE_DOWN), ("unknown", Reason.SELF_PROBE_DOWN)],
 )
 def test_fit_needs_every_self_probe_up(verdict, reason):
     """No verdict is not up."""

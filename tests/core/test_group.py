@@ -354,7 +354,9 @@ def test_the_pause_lasts_as_long_as_the_longer_of_the_two():
     assert view(attached("alpha"), state=state).paused_until == WALL + 20.0
 
 
-@pytest.mark.parametrize(("grace", "age", "in_grace"), [(0.0, 0.0, False), (30.0, 29.0, True), (30.0, 30.0, False)])
+@pytest.mark.parametrize(
+    ("grace", "age", "in_grace"), [(0.0, 0.0, False), (30.0, 29.0, True), (30.0, 30.0, False)]
+)
 def test_the_startup_grace_counts_from_the_daemons_start(grace, age, in_grace):
     """It is over when so many seconds of this process have passed."""
     state = State(started_at=NOW - age)

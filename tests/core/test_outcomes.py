@@ -143,19 +143,19 @@ def test_an_outage_keeps_the_question_open():
     bench.ec2_answers = False
     bench.answered("unanswered", after=5.0)
     bench.says(web="up")
-    bench.idle(600)
+    bench.idle(200)
 
     assert ending(bench) == []
     assert bench.decision.reason is Reason.ENI_UNKNOWN
 
 
 def test_after_the_outage_a_recovered_holder_keeps_everything():
-    """The intent was written before a ten-minute outage: it must not detach now."""
+    """The intent was written before a long outage: it must not detach now."""
     bench = started()
     bench.ec2_answers = False
     bench.answered("unanswered", after=5.0)
     bench.says(web="up")
-    bench.idle(600)
+    bench.idle(200)
     bench.ec2_answers = True
     bench.idle(60)
 
@@ -323,7 +323,15 @@ def test_a_deleted_eni_ends_the_takeover_as_failed():
 
 @pytest.mark.parametrize(
     ("attempts", "jitter", "delay"),
-    [(0, 1.0, 0.25), (1, 1.0, 0.5), (2, 1.0, 1.0), (4, 1.0, 4.0), (5, 1.0, 5.0), (9999, 1.0, 5.0), (2, 0.0, 0.5)],
+    [
+        (0, 1.0, 0.25),
+        (1, 1.0, 0.5),
+        (2, 1.0, 1.0),
+        (4, 1.0, 4.0),
+        (5, 1.0, 5.0),
+        (9999, 1.0, 5.0),
+        (2, 0.0, 0.5),
+    ],
 )
 def test_backoff_doubles_up_to_five_seconds_and_is_jittered_down_to_half(attempts, jitter, delay):
     """The random number comes with the observation."""

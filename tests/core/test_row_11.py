@@ -9,7 +9,18 @@ from eni_failover.core.policy import FailbackMode, TakeoverMode
 from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import Reason, Trigger
 from tests.core.bench import Bench
-from tests.core.builders import LOCAL, SELF, WEB, WITNESS, attached, attaching, attempt, detach, detaching, peer
+from tests.core.builders import (
+    LOCAL,
+    SELF,
+    WEB,
+    WITNESS,
+    attached,
+    attaching,
+    attempt,
+    detach,
+    detaching,
+    peer,
+)
 
 LOST = Durable(last_had="beta", lost_at=900.0, excused=True)
 AUTOMATIC = {"failback": FailbackMode.AUTOMATIC, "failback_delay": 30.0}

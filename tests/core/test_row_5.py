@@ -63,7 +63,11 @@ def test_the_takeover_remembers_its_request():
     [
         {"takeover": TakeoverMode.OBSERVE},
         {"startup_grace": 600.0},
-        {"durable": Durable(past=tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (997.0, 998.0, 999.0)))},
+        {
+            "durable": Durable(
+                past=tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (997.0, 998.0, 999.0))
+            )
+        },
         {"local": "gamma", "members": 3},
     ],
     ids=["observe", "grace", "cooldown and limit", "turn"],

@@ -10,14 +10,10 @@ from eni_failover.core.decide import step
 from eni_failover.core.group import View
 from eni_failover.core.model import (
     Attempt,
-    EniSurvey,
     InstanceState,
-    InstanceSurvey,
-    Link,
     Observation,
     Outcome,
     PauseRequest,
-    Peer,
     Request,
     Stall,
     TakeoverRequest,
@@ -37,15 +33,16 @@ from eni_failover.core.state import (
     StopInstance,
     rebase,
 )
-from eni_failover.core.words import Action, Answer, Reason, Role, Scope
-from tests.core import builders
+from eni_failover.core.words import Action, Reason, Role, Trigger
+from tests.core import builders, world_looks
 from tests.core.bench import outcome
+from tests.core.invariants import Pass
+from tests.core.world_senses import Senses
 
 if TYPE_CHECKING:
     from tests.core.group_world import World
 
 TICK = 0.001
-LINK_DELAY = 0.3  # from EC2's `attached` to a link that serves
 LONGEST_WAIT = 5.0
 
 
@@ -64,7 +61,7 @@ class Handover:
     status: str
 
 
-class Node:
+class Node(Senses):
     """A member's daemon. Its monotonic clock is its own, and begins anew with every start."""
 
     def __init__(self, world: World, policy: Policy) -> None:
@@ -75,7 +72,7 @@ class Node:
         self.local = builders.LOCAL
         self.decision: Decision
         self.hooks: list[Role] = []
-        self._life = 0
+        self.life = 0
         self._offset = 0.0
 
     def clock(self) -> float:
@@ -94,30 +91,34 @@ class Node:
         if self.state is not None or self._instance() is not InstanceState.RUNNING:
             return
         before = self._offset
-        self._life += 1
-        self._offset = 1000.0 * self._life + 7.0
+        self.life += 1
+        self._offset = 1000.0 * self.life + 7.0
         durable = rebase(self.durable, self._offset - before)
         if rebooted and (durable.last_had == self.name or durable.lost_at is not None):
             durable = replace(durable, excused=True)
+        takeover = durable.takeover
+        if takeover is not None and takeover.trigger is Trigger.MANUAL and not takeover.is_committed:
+            durable = replace(durable, takeover=replace(takeover, deadline_at=takeover.started_at))
         now = self.clock()
         self.state = State(started_at=now, durable=durable)
-        self.decision = Decision(action=Action.WAIT, reason=Reason.STARTING, describe_at=now, instances_at=now)
-        self._enis = builders.silence(len(self.policy.eni_ids), at=now)
-        self._instances = builders.instances(at=now, answered=False)
-        self._attempts: list[Attempt] = []
-        self._requests: list[Request] = []
+        self.decision = Decision(
+            action=Action.WAIT, reason=Reason.STARTING, describe_at=now, instances_at=now
+        )
+        self._enis, self._instances = world_looks.enis(self), world_looks.instances(self)
+        self.attempts: list[Attempt] = []
+        self._requests: list[tuple[float, Request]] = []
         self._outcomes: list[Outcome] = []
         self._stalls: list[Stall] = []
-        self._lost: dict[str, float] = {}
-        self._busy, self._asking, self._frozen_until = False, False, 0.0
+        self.lost: dict[str, float] = {}
+        self._busy, self._woken, self._frozen_until = False, False, 0.0
         self._alarm = 0
-        self._has = self.world.ec2.attached_to(self.policy.me.instance_id)
+        self.has = self.world.ec2.attached_to(self.policy.me.instance_id)
         self.wake()
-        self._after(self.world.random.random(), self._probe)
+        self.after(self.world.random.random(), self.probe)
 
     def crash(self) -> None:
         """Kills the daemon: memory and answers under way are lost, calls under way are not."""
-        self._life += 1
+        self.life += 1
         self.state = None
 
     def freeze(self, seconds: float) -> None:
@@ -126,15 +127,15 @@ class Node:
         self._frozen_until = self.world.now + seconds
         self._stalls.append(Stall(from_at=self.clock(), to_at=self.clock() + seconds))
 
-    def _after(self, delay: float, action: Callable[[], None]) -> None:
-        life = self._life
+    def after(self, delay: float, action: Callable[[], None]) -> None:
+        life = self.life
 
         def alive() -> None:
-            if self._life != life:
+            if self.life != life:
                 return
             left = self._frozen_until - self.world.now
             if left > 0:
-                self._after(left + TICK, action)
+                self.after(left + TICK, action)
             else:
                 action()
 
@@ -148,36 +149,18 @@ class Node:
     def wake(self) -> None:
         """A pass, now or when the one under way has ended."""
         self._alarm += 1
+        self._woken = self._busy
         if not self._busy:
             self._busy = True
-            self._after(TICK, self._observe)
-
-    def _observe(self) -> None:
-        if self._outcomes or self.clock() < self.decision.describe_at:
-            self._think()
-            return
-        began_at, life = self.clock(), self._life
-
-        def read() -> None:
-            if self._life != life:
-                return
-            survey = self._describe(began_at)
-            self._after(self.world.latency / 2, lambda: self._described(survey))
-
-        self.world.after(self.world.latency / 2, read)
-
-    def _describe(self, began_at: float) -> EniSurvey:
-        if self.name in self.world.outage:
-            return builders.silence(len(self.policy.eni_ids), at=began_at)
-        return self.world.ec2.describe_enis(began_at, lag=self.world.random.random() * self.world.lag)
-
-    def _described(self, survey: EniSurvey) -> None:
-        self._enis = survey
-        self._think()
+            self.after(TICK, self._think)
 
     def _think(self) -> None:
         obs = self._observation()
         state, decision = step(self.state, obs, self.policy)
+        if self.world.on_pass is not None:
+            self.world.on_pass(
+                Pass(before=self.state, obs=obs, policy=self.policy, after=state, decision=decision)
+            )
         line = (decision.action, decision.reason, decision.calls)
         if line != (self.decision.action, self.decision.reason, self.decision.calls):
             self.world.say(self.name, decision.action, decision.reason, *decision.calls)
@@ -187,57 +170,44 @@ class Node:
         self.history += [decision.ended] if decision.ended else []
         if self.state.role_known and (self.state.role is not before or not self.hooks):
             self.hooks.append(self.state.role)
-        if decision.instances_at <= self.clock() + LONGEST_WAIT:
-            self._after(max(0.0, decision.instances_at - self.clock()), self._ask_instances)
+        self._enis.want(self.clock() if self._requests else decision.describe_at)
+        self._instances.want(decision.instances_at)
         if decision.calls:
             self._call(decision.calls)
         else:
             self._rest()
 
     def _observation(self) -> Observation:
-        taken = (self._attempts, self._requests, self._outcomes, self._stalls)
-        self._attempts, self._requests, self._outcomes, self._stalls = [], [], [], []
-        attempts, requests, outcomes, stalls = (tuple(one) for one in taken)
+        taken = (self.attempts, self._outcomes, self._stalls)
+        self.attempts, self._outcomes, self._stalls = [], [], []
+        attempts, outcomes, stalls = (tuple(one) for one in taken)
+        enis = self._enis.newest
+        # An operator's takeover is decided on a look that began after it was asked for.
+        ripe = [one for came_at, one in self._requests if enis.began_at >= came_at]
+        self._requests = [(came_at, one) for came_at, one in self._requests if one not in ripe]
         return Observation(
             now=self.clock(),
             wall=builders.EPOCH + self.world.now,
             jitter=self.world.random.random(),
-            enis=self._enis,
-            instances=self._instances,
+            enis=enis,
+            instances=self._instances.newest,
             attempts=attempts,
-            requests=requests,
+            requests=tuple(ripe),
             outcomes=outcomes,
             stalls=stalls,
-            links=tuple(self._link(eni_id) for eni_id in self.policy.eni_ids),
-            peers=tuple(self._peer(other) for other in self.world.nodes.values() if other is not self),
+            links=tuple(self.link(eni_id) for eni_id in self.policy.eni_ids),
+            peers=tuple(self.peer(other) for other in self.world.nodes.values() if other is not self),
             local=self.local,
         )
 
     def _rest(self) -> None:
         self._busy = False
-        if self._outcomes or self._attempts or self._requests:
+        if self._outcomes or self.attempts or self._woken:
             self.wake()
             return
         alarm = self._alarm
-        due = min(self.decision.pass_at, self.decision.describe_at, self.clock() + LONGEST_WAIT)
-        self._after(max(0.0, due - self.clock()), lambda: self.wake() if self._alarm == alarm else None)
-
-    def _ask_instances(self) -> None:
-        if self._asking or self.clock() < self.decision.instances_at:
-            return
-        self._asking = True
-        began_at = self.clock() + TICK
-        if self.name in self.world.outage | self.world.blind:
-            survey = builders.instances(at=began_at, answered=False)
-        else:
-            survey = self.world.ec2.describe_instances(began_at)
-            known = tuple(one for one in survey.instances if one.instance_id not in self.world.forgotten)
-            survey = replace(survey, instances=known)
-        self._after(self.world.latency, lambda: self._told_instances(survey))
-
-    def _told_instances(self, survey: InstanceSurvey) -> None:
-        self._instances, self._asking = survey, False
-        self.wake()
+        due = min(self.decision.pass_at, self.clock() + LONGEST_WAIT)
+        self.after(max(0.0, due - self.clock()), lambda: self.wake() if self._alarm == alarm else None)
 
     # Calls -----------------------------------------------------------------------------------------
 
@@ -270,20 +240,16 @@ class Node:
             answer_after = world.latency / 2
             if fate:
                 verdict, attachment_id, answer_after = Verdict.UNANSWERED, None, self.policy.call_timeout
-            if self._life == life:
-                self._after(answer_after, lambda: told(made(verdict, attachment_id)))
+            if self.life == life:
+                self.after(answer_after, lambda: told(made(verdict, attachment_id)))
 
         def made(verdict: Verdict, attachment_id: AttachmentId | None) -> Outcome:
-            return outcome(
-                call, verdict, sent_at=sent_at, ended_at=self.clock(), attachment_id=attachment_id
-            )
+            return outcome(call, verdict, sent_at=sent_at, ended_at=self.clock(), attachment_id=attachment_id)
 
-        life = self._life
+        life = self.life
         world.after(world.latency / 2, reach)
 
-    def _effect(
-        self, call: Call, trigger: str, *, committed: bool
-    ) -> tuple[Verdict, AttachmentId | None]:
+    def _effect(self, call: Call, trigger: str, *, committed: bool) -> tuple[Verdict, AttachmentId | None]:
         ec2 = self.world.ec2
         match call:
             case Detach():
@@ -322,88 +288,6 @@ class Node:
 
     def ask(self, request: TakeoverRequest | PauseRequest) -> None:
         """An operator's request."""
-        self._requests.append(request)
+        came_at = self.clock() if isinstance(request, TakeoverRequest) else 0.0
+        self._requests.append((came_at, request))
         self.wake()
-
-    def kernel_changed(self) -> None:
-        """The kernel tells of a link that went, at once."""
-        if self.state is None:
-            return
-        has = self.world.ec2.attached_to(self.policy.me.instance_id)
-        for eni_id in self._has - has:
-            self._lost[eni_id] = self.clock()
-        for eni_id in has - self._has:
-            self._lost.pop(eni_id, None)
-            self._after(LINK_DELAY, self.wake)
-        if has != self._has:
-            self._has = has
-            self.wake()
-
-    def _link(self, eni_id: str) -> Link:
-        attachment = self.world.ec2.enis[eni_id]
-        present = eni_id in self._has
-        since = self.world.ec2.attached_at.get(attachment.attachment_id, 0.0) if attachment else 0.0
-        ready = present and self.world.now >= since + LINK_DELAY and self.name not in self.world.broken
-        return Link(
-            eni_id=eni_id,
-            watched=True,
-            present=present,
-            missing=() if ready or not present else ("address",),
-            lost_at=self._lost.get(eni_id),
-        )
-
-    def _peer(self, other: Node) -> Peer:
-        if other.state is None or not self.world.reaches(self.name, other.name):
-            return Peer(member=other.name, reachable=False)
-        durable, last = other.state.durable, other.history[-1] if other.history else None
-        return Peer(
-            member=other.name,
-            reachable=True,
-            role=str(other.role),
-            config_hash=other.policy.config_hash,
-            pause=durable.pause,
-            takeover_trigger=str(durable.takeover.trigger) if durable.takeover else "",
-            last_takeover_trigger=str(last.trigger) if last else "",
-            last_takeover_ended_wall=last.ended_wall if last else None,
-        )
-
-    def _probe(self) -> None:
-        self._after(1.0, self._probe)
-        tenure = self.state.tenure
-        for one in self.policy.probes:
-            about = self.name
-            if one.scope is Scope.HOLDER:
-                if tenure is None or tenure.member == self.name:
-                    continue
-                about = tenure.member
-            self._attempt(one.name, one.scope, about, timeout=one.timeout)
-
-    def _attempt(self, name: str, scope: Scope, about: str, *, timeout: float) -> None:
-        world = self.world
-        silent = scope is Scope.HOLDER and (
-            not world.reaches(self.name, about)
-            or world.ec2.instances[f"i-{about}"] is not InstanceState.RUNNING
-        )
-        if scope is Scope.WITNESS:
-            silent = not world.reaches(self.name, "world")
-        up = not silent if scope is Scope.WITNESS else world.services[about]
-        if scope is Scope.SELF:
-            up = world.fit.get(about, up)
-        said = Answer.DOWN if silent or not up else Answer.UP
-        answer = Answer.UNKNOWN if self.name in world.deaf else said
-        started_at = self.clock()
-
-        def ended() -> None:
-            self._attempts.append(
-                Attempt(
-                    probe=name,
-                    member=about,
-                    answer=answer,
-                    answered=answer is not Answer.UNKNOWN and not silent,
-                    started_at=started_at,
-                    ended_at=self.clock(),
-                )
-            )
-            self.wake()
-
-        self._after(timeout if silent else 0.01, ended)

@@ -1,0 +1,138 @@
+"""Judged down: how many holder probes, and the holder that has never been seen up."""
+
+import pytest
+
+from eni_failover.core.words import Reason
+from tests.core.bench import Bench
+from tests.core.builders import SELF, WEB, WITNESS, attached, attempt, detach, probe
+
+
+def downs(bench: Bench, count: int = 3, name: str = "web", about: str = "alpha") -> None:
+    """So many downs arrive in one pass."""
+    bench.peek(attempts=tuple(attempt(name, "down", about=about, at=bench.now) for _ in range(count)))
+
+
+# Judged down ---------------------------------------------------------------------------------------
+
+WEB_SSH = (WEB, probe("ssh"), probe("db"))
+
+
+@pytest.mark.parametrize(
+    ("needed", "down", "judged"),
+    [
+        (3, ("web", "ssh", "db"), True),
+        (3, ("web", "ssh"), False),
+        (2, ("web", "db"), True),
+        (2, ("db",), False),
+        (1, ("db",), True),
+        (1, (), False),
+    ],
+)
+def test_down_when_says_how_many_must_be_down(needed, down, judged):
+    """all, N, any of three holder probes."""
+    bench = Bench(attached("alpha"), probes=WEB_SSH, down_needed=needed)
+    for name in down:
+        downs(bench, name=name)
+    bench.look()
+
+    assert judged is bool(bench.decision.calls)
+
+
+def test_a_probe_without_a_verdict_is_not_down():
+    """`all` of two, one of which could never be sent."""
+    bench = Bench(attached("alpha"), probes=(WEB, probe("ssh")))
+    bench.says(web="down", ssh="unknown")
+
+    assert bench.idle(60).calls == ()
+
+
+def test_self_and_witness_probes_judge_no_holder():
+    """down_when counts holder probes only."""
+    bench = Bench(attached("alpha"), probes=(WEB, SELF, WITNESS), down_needed=1)
+    bench.says(disk="down", gateway="down")
+
+    assert bench.idle(30).reason is Reason.HOLDER_UP
+
+
+def test_no_holder_probe_is_never_all_down():
+    """Without one only EC2's word, an ENI on nobody, an operator or a failback start anything."""
+    bench = Bench(attached("alpha"), probes=(SELF,))
+
+    assert bench.idle(60).reason is Reason.NO_HOLDER_PROBE
+
+
+def test_the_cause_dates_from_the_first_down_of_the_earliest_probe():
+    """The detect phase of `any` and of `all` alike."""
+    bench = Bench(attached("alpha"), probes=(WEB, probe("ssh")))
+    bench.says(ssh="down")
+    bench.idle(5)
+    first = bench.now
+    bench.says(web="down")
+    bench.act(within=10)
+
+    assert bench.takeover.cause_at < first - 3
+
+
+# Unproven ------------------------------------------------------------------------------------------
+
+
+def unproven(answer: str, **changes) -> Bench:
+    """A member that has just become holder, and has never been up here: gamma watches beta."""
+    bench = Bench(attached("alpha"), local="gamma", members=3, stagger=0.0, **changes)
+    bench.says(web=answer)
+    bench.see(attached("beta", "att-9"))
+    bench.look()
+    return bench
+
+
+def test_an_unproven_holder_that_refuses_is_judged_after_the_cooldown():
+    """A slow start of the service is not a death."""
+    bench = unproven("down")
+    held_back = bench.idle(59)
+
+    assert held_back.reason is Reason.UNPROVEN_HOLDER
+    assert bench.act(within=3).calls == (detach(1, "att-9"),)
+
+
+def test_an_unproven_holder_that_gives_no_answer_is_judged_after_the_grace():
+    """A partition or a closed security group is as likely as a death."""
+    bench = unproven("silent")
+    held_back = bench.idle(299)
+
+    assert held_back.reason is Reason.UNPROVEN_HOLDER
+    assert bench.act(within=3).calls == (detach(1, "att-9"),)
+
+
+def test_a_refusal_shortens_the_grace_to_the_cooldown():
+    """One sign of life, and it is a host with a dead service."""
+    bench = unproven("silent")
+    bench.idle(100)
+    downs(bench, 1, about="beta")
+
+    assert bench.act(within=3).calls == (detach(1, "att-9"),)
+
+
+def test_a_cooldown_longer_than_the_grace_counts():
+    """Unproven and silent waits for both."""
+    bench = unproven("silent", cooldown=60.0, unproven_grace=10.0)
+
+    assert bench.idle(59).reason is Reason.UNPROVEN_HOLDER
+    assert bench.act(within=3).calls == (detach(1, "att-9"),)
+
+
+def test_a_proven_holder_is_judged_at_once():
+    """It was up since it became holder."""
+    bench = unproven("up")
+    bench.idle(5)
+    bench.says(web="silent")
+
+    assert bench.act(within=5).calls == (detach(1, "att-9"),)
+
+
+def test_a_holder_found_at_the_start_is_judged_at_once():
+    """On fresh counters: down since before this daemon was started."""
+    bench = Bench(attached("alpha"), settle=False)
+    bench.says(web="silent")
+    bench.act(within=6)
+
+    assert bench.decision.calls == (detach(),)

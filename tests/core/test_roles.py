@@ -1,0 +1,214 @@
+"""The role of each pass: EC2 gives it, the kernel can take it away at once."""
+
+import pytest
+
+from eni_failover.core.words import Role
+from tests.core.bench import Bench
+from tests.core.builders import attached, attaching, detaching, foreign, free
+
+# Roles ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shapes", "role"),
+    [
+        ([attached("beta")], Role.ACTIVE),
+        ([attached("alpha")], Role.STANDBY),
+        ([attaching("beta")], Role.STANDBY),
+        ([detaching("beta")], Role.STANDBY),
+        ([free()], Role.STANDBY),
+        ([attached("beta"), attached("alpha")], Role.STANDBY),
+        ([attached("beta"), attached("beta")], Role.ACTIVE),
+        ([attached("beta"), foreign()], Role.ACTIVE),
+        ([foreign()], Role.STANDBY),
+    ],
+)
+def test_the_holder_of_everything_is_active_and_all_others_stand_by(shapes, role):
+    """Links are ready here; foreign ENIs are left out."""
+    bench = Bench(*shapes, settle=False)
+    bench.look()
+
+    assert role is bench.role
+
+
+def holding(**link) -> Bench:
+    """Beta holds and serves; the kernel's link is watched."""
+    bench = Bench(attached("beta"), settle=False)
+    bench.link(present=True)
+    bench.idle(5)
+    bench.link(**{"present": True, **link})
+    return bench
+
+
+def lose_link(bench: Bench) -> None:
+    """The kernel takes the link away, now."""
+    bench.link(present=False, lost_at=bench.now)
+
+
+def test_a_link_that_the_kernel_took_makes_a_standby_at_once():
+    """Without any call to EC2: the last describe still says attached here."""
+    bench = holding()
+    lose_link(bench)
+    bench.peek()
+
+    assert bench.role is Role.STANDBY
+
+
+def test_a_describe_begun_after_the_loss_is_asked_for_at_once():
+    """Only it can tell a lost ENI from a broken link."""
+    bench = holding()
+    lose_link(bench)
+    bench.peek()
+
+    assert bench.decision.describe_at == bench.now
+
+
+def test_a_describe_begun_before_the_loss_makes_no_fault():
+    """It was under way when the kernel spoke."""
+    bench = holding()
+    bench.link(present=False, lost_at=bench.now + 0.02)
+    bench.look()
+
+    assert bench.role is Role.STANDBY
+
+
+def test_a_describe_begun_after_the_loss_that_says_attached_makes_a_fault():
+    """EC2 still sees the ENI here, and no packet gets through."""
+    bench = holding()
+    lose_link(bench)
+    bench.look()
+
+    assert bench.role is Role.FAULT
+
+
+def test_a_describe_after_the_loss_that_says_gone_leaves_a_standby():
+    """The ENI was taken: an ordinary end of holding."""
+    bench = holding()
+    lose_link(bench)
+    bench.peek()
+    bench.see(attached("alpha", "att-9"))
+    bench.look()
+
+    assert bench.role is Role.STANDBY
+
+
+def test_a_link_that_comes_back_makes_active_again():
+    """A flapping driver: fault, then active."""
+    bench = holding()
+    lose_link(bench)
+    bench.look()
+    bench.link(present=True)
+    bench.look()
+
+    assert bench.role is Role.ACTIVE
+
+
+def test_during_an_outage_the_kernel_can_take_the_role_away():
+    """No describe answers, the link is gone: standby."""
+    bench = holding()
+    bench.ec2_answers = False
+    lose_link(bench)
+    bench.look()
+
+    assert bench.role is Role.STANDBY
+
+
+@pytest.mark.parametrize("holder", ["alpha", "beta"])
+def test_an_api_outage_alone_changes_no_role(holder):
+    """Unknown is neither lost nor held."""
+    bench = Bench(attached(holder))
+    before = bench.role
+    bench.ec2_answers = False
+    bench.idle(60)
+
+    assert bench.role is before
+
+
+def test_a_fault_stays_a_fault_during_an_outage():
+    """Fault and standby differ for the hooks: an outage does not turn one into the other."""
+    bench = holding()
+    lose_link(bench)
+    bench.look()
+    bench.ec2_answers = False
+    bench.look()
+
+    assert bench.role is Role.FAULT
+
+
+def test_an_outage_gives_no_role():
+    """A standby whose link is ready becomes active only by EC2's word."""
+    bench = Bench(attached("alpha"))
+    bench.link(present=True)
+    bench.ec2_answers = False
+    bench.look()
+
+    assert bench.role is Role.STANDBY
+
+
+def test_a_holder_that_was_active_stays_active_while_its_link_is_repaired():
+    """A missing rule is put back in seconds: no hook runs for it."""
+    bench = holding(missing=("rule",))
+    bench.idle(50)
+
+    assert bench.role is Role.ACTIVE
+
+
+def test_a_link_not_ready_for_a_minute_is_a_fault():
+    """60 s is the bound of every link."""
+    bench = holding(missing=("rule",))
+    bench.idle(62)
+
+    assert bench.role is Role.FAULT
+
+
+def test_a_restarted_holder_whose_link_is_not_ready_is_no_active():
+    """Attached is not ready."""
+    bench = Bench(attached("beta"), settle=False)
+    bench.link(present=True, missing=("address",))
+    bench.idle(5)
+
+    assert bench.role is Role.STANDBY
+
+
+def test_a_group_that_comes_back_gets_its_minute_for_the_link():
+    """What was not ready long ago, before the ENI went, does not count."""
+    bench = holding(missing=("rule",))
+    bench.idle(30)
+    bench.see(attached("alpha", "att-8"))
+    bench.look()
+    bench.idle(40)
+    bench.see(attached("beta", "att-9"))
+    bench.look()
+
+    assert bench.role is Role.STANDBY
+
+
+def taking() -> Bench:
+    """Beta's takeover by probes is past its first detach."""
+    bench = Bench(attached("alpha"))
+    bench.link(present=False)
+    bench.says(web="down")
+    bench.act(within=10)
+    bench.see(detaching("alpha"))
+    bench.accepted()
+    return bench
+
+
+def test_a_takeover_under_way_is_taking():
+    """From its intent to its end."""
+    bench = taking()
+
+    assert bench.role is Role.TAKING
+
+
+def test_a_takeover_is_taking_until_the_link_is_ready():
+    """`attached` is not `active`."""
+    bench = taking()
+    bench.see(attached("beta", "att-9"))
+    bench.look()
+    waiting = bench.role
+    bench.link(present=True)
+    bench.peek()
+
+    assert waiting is Role.TAKING
+    assert bench.role is Role.ACTIVE

@@ -1,0 +1,115 @@
+"""What a member of a `World` sees beside EC2: its links, its peers, and what its probes answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from eni_failover.core.model import Attempt, InstanceState, Link, Peer
+from eni_failover.core.policy import MemberName, Policy
+from eni_failover.core.state import State
+from eni_failover.core.words import Answer, Scope
+
+if TYPE_CHECKING:
+    from tests.core.group_world import World
+    from tests.core.world_node import Node
+
+LINK_DELAY = 0.3  # from EC2's `attached` to a link that serves
+
+
+class Senses:
+    """The part of a node that looks at the kernel, at its peers and, by probes, at the holder."""
+
+    world: World
+    policy: Policy
+    name: MemberName
+    state: State | None
+    clock: Callable[[], float]
+    wake: Callable[[], None]
+    after: Callable[[float, Callable[[], None]], None]
+    attempts: list[Attempt]
+    has: set[str]
+    lost: dict[str, float]
+
+    def kernel_changed(self) -> None:
+        """The kernel tells of a link that went, at once."""
+        if self.state is None:
+            return
+        has = self.world.ec2.attached_to(self.policy.me.instance_id)
+        for eni_id in self.has - has:
+            self.lost[eni_id] = self.clock()
+        for eni_id in has - self.has:
+            self.lost.pop(eni_id, None)
+            self.after(LINK_DELAY, self.wake)
+        if has != self.has:
+            self.has = has
+            self.wake()
+
+    def link(self, eni_id: str) -> Link:
+        attachment = self.world.ec2.enis[eni_id]
+        present = eni_id in self.has
+        since = self.world.ec2.attached_at.get(attachment.attachment_id, 0.0) if attachment else 0.0
+        ready = present and self.world.now >= since + LINK_DELAY and self.name not in self.world.broken
+        return Link(
+            eni_id=eni_id,
+            watched=True,
+            present=present,
+            missing=() if ready or not present else ("address",),
+            lost_at=self.lost.get(eni_id),
+        )
+
+    def peer(self, other: Node) -> Peer:
+        if other.state is None or not self.world.reaches(self.name, other.name):
+            return Peer(member=other.name, reachable=False)
+        durable, last = other.state.durable, other.history[-1] if other.history else None
+        return Peer(
+            member=other.name,
+            reachable=True,
+            role=str(other.role),
+            config_hash=other.policy.config_hash,
+            pause=durable.pause,
+            takeover_trigger=str(durable.takeover.trigger) if durable.takeover else "",
+            last_takeover_trigger=str(last.trigger) if last else "",
+            last_takeover_ended_wall=last.ended_wall if last else None,
+        )
+
+    def probe(self) -> None:
+        self.after(1.0, self.probe)
+        tenure = self.state.tenure
+        for one in self.policy.probes:
+            about = self.name
+            if one.scope is Scope.HOLDER:
+                if tenure is None or tenure.member == self.name:
+                    continue
+                about = tenure.member
+            self._attempt(one.name, one.scope, about, timeout=one.timeout)
+
+    def _attempt(self, name: str, scope: Scope, about: str, *, timeout: float) -> None:
+        world = self.world
+        silent = scope is Scope.HOLDER and (
+            not world.reaches(self.name, about)
+            or world.ec2.instances[f"i-{about}"] is not InstanceState.RUNNING
+        )
+        if scope is Scope.WITNESS:
+            silent = not world.reaches(self.name, "world")
+        up = not silent if scope is Scope.WITNESS else world.services[about]
+        if scope is Scope.SELF:
+            up = world.fit.get(about, up)
+        said = Answer.DOWN if silent or not up else Answer.UP
+        answer = Answer.UNKNOWN if self.name in world.deaf else said
+        started_at = self.clock()
+
+        def ended() -> None:
+            self.attempts.append(
+                Attempt(
+                    probe=name,
+                    member=about,
+                    answer=answer,
+                    answered=answer is not Answer.UNKNOWN and not silent,
+                    started_at=started_at,
+                    ended_at=self.clock(),
+                )
+            )
+            self.wake()
+
+        self.after(timeout if silent else 0.01, ended)
