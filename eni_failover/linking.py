@@ -55,8 +55,10 @@ class Linking:
 
     def state(self, eni: Eni) -> Link:
         """The link of this ENI, found by its MAC; nothing is ready before the mode is known."""
+        if self._mode is NetworkMode.OFF:
+            return Link(eni_id=eni.eni_id, watched=False)
         if self._watcher is None:
-            return Link(eni_id=eni.eni_id, watched=True, missing=("mode_unknown",))
+            return Link(eni_id=eni.eni_id, watched=True, is_known=False, missing=("mode_unknown",))
         link = self._watcher.state(eni)
         if link.lost_at is not None and self._lost.get(eni.eni_id) != link.lost_at:
             self._lost[eni.eni_id] = link.lost_at

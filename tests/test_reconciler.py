@@ -440,3 +440,23 @@ def test_a_link_that_vanishes_makes_a_standby_while_ec2_hangs():
     scene = play(story)
 
     assert scene.roles[-2:] == [Role.ACTIVE, Role.STANDBY]
+
+
+def test_a_holders_restart_shows_no_other_role_before_its_links_were_looked_at():
+    """Hooks must not be told `standby` while the kernel has not been asked yet."""
+
+    async def story(scene):
+        scene.world.place("floating-1", None)
+        scene.world.place("floating-1", "beta")
+        eni_id = scene.policy.eni_ids[0]
+        scene.links = Link(eni_id=eni_id, watched=True, is_known=False)
+        await asyncio.sleep(3)
+        scene.known = scene.reconciler.state.role_known
+        scene.links = Link(eni_id=eni_id, watched=True, present=True)
+        scene.reconciler.wake()
+        await asyncio.sleep(1)
+
+    scene = play(story)
+
+    assert scene.known is False
+    assert scene.reconciler.state.role is Role.ACTIVE

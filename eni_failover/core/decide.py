@@ -170,7 +170,7 @@ def committed_4(view: View) -> Turnout | None:
     if moves.has_hung_twice(view, takeover):
         takeover = replace(takeover, failing=True)
     hanging = any(view.is_mine(eni) and not view.is_attached_here(eni) for eni in view.usable)
-    if takeover.failing and not hanging:
+    if takeover.failing and not hanging and not view.unknown:
         state, decision = endings.end(view, takeover, Result.FAILED, Reason.ATTACH_STUCK)
         return replace(state, rescue_after_at=view.now + view.policy.cooldown), decision
     step_ = moves.carry_on(view, takeover)

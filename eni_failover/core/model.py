@@ -156,11 +156,13 @@ class Link:
     """The kernel's link of one ENI on this host.
 
     `watched` False means that nobody looks at links (`[network] mode = "off"`): an attached ENI
-    then counts as ready. `missing` says what is not there yet, one word each.
+    then counts as ready. `missing` says what is not there yet, one word each. `is_known` False means
+    that nobody has looked for it yet, as just after a start: it says nothing about the link.
     """
 
     eni_id: EniId
     watched: bool
+    is_known: bool = True
     present: bool = False
     missing: tuple[str, ...] = ()
     lost_at: float | None = None

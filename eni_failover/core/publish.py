@@ -26,8 +26,13 @@ from eni_failover.core.words import CheckResult, Role
 
 
 def with_role(view: View) -> State:
-    """The state with the role this pass shows. Until EC2 has shown every ENI once, no role is known."""
-    if view.state.known_at is None:
+    """The state with the role this pass shows.
+
+    No role is known before EC2 has shown every ENI and this host's links were looked at: a holder's
+    daemon that starts again must not tell its hooks that it is a standby first.
+    """
+    blind = not all(link.is_known for link in view.obs.links)
+    if view.state.known_at is None or (blind and not view.state.role_known):
         return view.state
     return replace(view.state, role=_role(view), role_known=True)
 

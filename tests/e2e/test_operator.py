@@ -115,7 +115,9 @@ def test_a_local_pause_is_this_members_alone(pair):
 def test_a_restart_moves_nothing(pair, name, how):
     """Stop, start and crash of the daemon on either side leave the ENI where it is."""
     member = pair.by_name[name]
+    role = member.role_file.read_text().strip()
     ended = getattr(member, how)()
+    member.log.write_text("")
 
     member.start()
     member.until(lambda one: one["ready"], "ready again")
@@ -124,6 +126,7 @@ def test_a_restart_moves_nothing(pair, name, how):
     assert ended in {0, None}
     assert pair.mutations() == []
     assert pair.holder() == "alpha"
+    assert [line["to"] for line in member.events("role.changed")] == [role]
 
 
 @pytest.mark.slow
