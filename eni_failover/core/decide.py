@@ -21,19 +21,16 @@ from eni_failover.core import candidates, endings, moves
 from eni_failover.core.absorb import absorb
 from eni_failover.core.alarms import schedule
 from eni_failover.core.candidates import Candidate
-from eni_failover.core.fences import fence
 from eni_failover.core.fitness import why_not_able
 from eni_failover.core.group import View
 from eni_failover.core.links import READY_BOUND, not_ready
 from eni_failover.core.model import Eni, Observation
 from eni_failover.core.policy import Policy, TakeoverMode
-from eni_failover.core.snapshot import NOBODY
+from eni_failover.core.starting import Turnout, begin, cause_of, pursue
 from eni_failover.core.state import (
     Call,
-    Confirm,
     Decision,
     KeepOnTermination,
-    Move,
     RequestAnswer,
     RequestFate,
     State,
@@ -41,7 +38,6 @@ from eni_failover.core.state import (
 )
 from eni_failover.core.words import Action, Answer, Reason, Result, Scope, Trigger
 
-Turnout = tuple[State, Decision]
 Rule = Callable[[View], Turnout | None]
 
 KEEP_RETRY_AFTER = 60.0
@@ -82,11 +78,6 @@ def _answer_early(view: View) -> tuple[View, tuple[RequestAnswer, ...]]:
 
 def _wait(view: View, reason: Reason, action: Action = Action.WAIT) -> Turnout:
     return view.state, Decision(action=action, reason=reason)
-
-
-def _with_takeover(view: View, takeover: Takeover | None) -> View:
-    durable = replace(view.state.durable, takeover=takeover)
-    return View(replace(view.state, durable=durable), view.obs, view.policy)
 
 
 # Row 3 ---------------------------------------------------------------------------------------------
@@ -136,7 +127,7 @@ def _arrive_3(view: View, takeover: Takeover, waiting: tuple[Eni, ...]) -> Turno
 def _undo_3(view: View, takeover: Takeover, enis: tuple[Eni, ...]) -> Turnout:
     undone = moves.undo(view, takeover, enis)
     decision = Decision(action=Action.MOVE, reason=Reason.LINK_NOT_READY, calls=undone.calls)
-    return _with_takeover(view, undone.takeover).state, decision
+    return view.with_takeover(undone.takeover).state, decision
 
 
 def _keep(view: View, calls: tuple[Call, ...]) -> tuple[Call, ...]:
@@ -176,7 +167,7 @@ def committed_4(view: View) -> Turnout | None:
     step_ = moves.carry_on(view, takeover)
     reason = Reason.ENI_UNKNOWN if view.unknown and not step_.calls else step_.reason
     decision = Decision(action=Action.MOVE, reason=reason, calls=step_.calls)
-    return _with_takeover(view, step_.takeover).state, decision
+    return view.with_takeover(step_.takeover).state, decision
 
 
 def unknown_1(view: View) -> Turnout | None:
@@ -192,7 +183,7 @@ def intended_4(view: View) -> Turnout | None:
     gone = _why_gone(view, takeover)
     if gone is not None:
         return endings.end(view, takeover, Result.FAILED, gone)
-    return _pursue(view, takeover)
+    return pursue(view, takeover)
 
 
 def _why_gone(view: View, takeover: Takeover) -> Reason | None:
@@ -223,85 +214,13 @@ def _is_recorded(view: View, takeover: Takeover) -> bool:
     return first.attachment.attachment_id == takeover.move(first.eni_id).recorded
 
 
-def _pursue(view: View, takeover: Takeover) -> Turnout:
-    """The next calls of a takeover that has moved nothing yet: the fence, then the first detach."""
-    fenced = fence(view, takeover)
-    takeover = fenced.takeover
-    if takeover.fence_refused:
-        state, decision = endings.end(view, takeover, Result.FAILED, Reason.FENCE_REFUSED)
-        return replace(state, probes_after_at=view.now + view.policy.cooldown), decision
-    if fenced.waits:
-        decision = Decision(action=Action.MOVE, reason=Reason.FENCING, calls=fenced.calls)
-        return _with_takeover(view, takeover).state, decision
-    step_ = moves.carry_on(view, takeover)
-    decision = Decision(action=Action.TAKE_OVER, reason=takeover.reason, calls=step_.calls)
-    if not step_.calls:
-        decision = replace(decision, action=Action.MOVE, reason=step_.reason)
-    return _with_takeover(view, step_.takeover).state, decision
-
-
-# Starting a takeover -------------------------------------------------------------------------------
-
-
-def _begin(view: View, candidate: Candidate) -> Turnout:
-    """Confirms the cause by one more describe, then writes the intent and makes the first call."""
-    trigger, request = candidate.trigger, view.state.request
-    if trigger is not Trigger.MANUAL and view.policy.takeover is TakeoverMode.OBSERVE:
-        return _would(view, candidate)
-    confirm = view.state.confirm
-    if confirm is None or (confirm.trigger, confirm.attachment_id) != (trigger, candidate.attachment_id):
-        confirm = Confirm(trigger=trigger, attachment_id=candidate.attachment_id, since=view.now)
-    fresh = view.obs.enis.began_at > confirm.since
-    if trigger is Trigger.EC2:
-        fresh = fresh and view.obs.instances.began_at > confirm.since
-    if not fresh:
-        state = replace(view.state, confirm=confirm)
-        return state, Decision(action=Action.CONFIRM, reason=candidate.reason)
-    takeover = Takeover(
-        takeover_id=f"{int(view.obs.wall * 1000):x}-{view.policy.local}",
-        trigger=trigger,
-        reason=candidate.reason,
-        from_member=_from_member(view),
-        started_at=view.now,
-        started_wall=view.obs.wall,
-        cause_at=min(candidate.cause_at, confirm.since),
-        matched_at=confirm.since,
-        moves=tuple(_intent(view, eni_id) for eni_id in view.policy.eni_ids),
-        deadline_at=request.deadline if request and trigger is Trigger.MANUAL else None,
-        request_id=request.request_id if request and trigger is Trigger.MANUAL else "",
-    )
-    return _pursue(view, takeover)
-
-
-def _intent(view: View, eni_id: str) -> Move:
-    eni = next(one for one in view.enis if one.eni_id == eni_id)
-    usable = eni in view.usable and not view.is_mine(eni)
-    recorded = eni.attachment.attachment_id if usable and eni.attachment else None
-    return Move(eni_id=eni.eni_id, recorded=recorded)
-
-
-def _from_member(view: View) -> str:
-    attachment = view.first.attachment if view.first else None
-    member = view.policy.member_of(attachment.instance_id) if attachment else None
-    return member.name if member else NOBODY
-
-
-def _would(view: View, candidate: Candidate) -> Turnout:
-    """Observe mode: the decision is reported once for each cause, and not acted on."""
-    cause = _cause(candidate)
-    would = candidate.trigger if view.state.reported_cause != cause else None
-    state = replace(view.state, reported_cause=cause)
-    return state, Decision(action=Action.WOULD_TAKE_OVER, reason=candidate.reason, would=would)
-
-
-def _cause(candidate: Candidate) -> str:
-    return f"{candidate.trigger}:{candidate.attachment_id}:{candidate.reason}"
+# Rows that start a takeover -------------------------------------------------------------------------
 
 
 def _causes(view: View) -> set[str]:
     """The causes that are there, acted on or not: one of them that was reported stays reported."""
     found = (starter(view) for starter in (candidates.unowned, *_STARTERS.values()))
-    return {_cause(candidate) for candidate in found if candidate is not None}
+    return {cause_of(candidate) for candidate in found if candidate is not None}
 
 
 def operator_5(view: View) -> Turnout | None:
@@ -321,7 +240,7 @@ def operator_5(view: View) -> Turnout | None:
         cause_at=view.now,
         attachment_id=attachment.attachment_id if attachment else None,
     )
-    state, decision = _begin(view, candidate)
+    state, decision = begin(view, candidate)
     if decision.action is Action.CONFIRM:
         return state, decision
     answer = RequestAnswer(request_id=request.request_id, fate=RequestFate.STARTED, reason=Reason.OPERATOR)
@@ -344,7 +263,7 @@ def unowned_6(view: View) -> Turnout | None:
     if candidate is None or candidate.block is not None:
         return None
     if candidates.is_rescue_due(view) or candidates.turn_at(view, Trigger.UNOWNED) <= view.now:
-        return _begin(view, candidate)
+        return begin(view, candidate)
     return None
 
 
@@ -380,7 +299,7 @@ def starters_8_to_11(view: View) -> Turnout | None:
         if candidate is None or candidate.block is not None:
             continue
         if candidates.turn_at(view, trigger) <= view.now:
-            return _begin(view, candidate)
+            return begin(view, candidate)
     return None
 
 

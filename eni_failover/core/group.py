@@ -6,7 +6,7 @@ attachment is attaching or attached; one that is detaching is no longer had.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from eni_failover.core.model import Attachment, AttachmentStatus, Eni, InstanceSurvey, Observation, Presence
@@ -38,6 +38,11 @@ class View:
     def takeover(self) -> Takeover | None:
         """This member's takeover under way."""
         return self.state.durable.takeover
+
+    def with_takeover(self, takeover: Takeover | None) -> View:
+        """The same pass, with this takeover in the state."""
+        durable = replace(self.state.durable, takeover=takeover)
+        return View(replace(self.state, durable=durable), self.obs, self.policy)
 
     @property
     def instances(self) -> InstanceSurvey:

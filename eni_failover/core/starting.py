@@ -1,0 +1,92 @@
+"""Starting a takeover: the confirmation, the intent, and the calls before the point of no return.
+
+Owns what stands between a cause and the first detach. Which cause, and whose turn, is decided before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eni_failover.core import endings, moves
+from eni_failover.core.candidates import Candidate
+from eni_failover.core.fences import fence
+from eni_failover.core.group import View
+from eni_failover.core.policy import TakeoverMode
+from eni_failover.core.snapshot import NOBODY
+from eni_failover.core.state import Confirm, Decision, Move, State, Takeover
+from eni_failover.core.words import Action, Reason, Result, Trigger
+
+Turnout = tuple[State, Decision]
+
+
+def begin(view: View, candidate: Candidate) -> Turnout:
+    """Confirms the cause by one more describe, then writes the intent and makes the first call."""
+    trigger, request = candidate.trigger, view.state.request
+    if trigger is not Trigger.MANUAL and view.policy.takeover is TakeoverMode.OBSERVE:
+        return _would(view, candidate)
+    confirm = view.state.confirm
+    if confirm is None or (confirm.trigger, confirm.attachment_id) != (trigger, candidate.attachment_id):
+        confirm = Confirm(trigger=trigger, attachment_id=candidate.attachment_id, since=view.now)
+    fresh = view.obs.enis.began_at > confirm.since
+    if trigger is Trigger.EC2:
+        fresh = fresh and view.obs.instances.began_at > confirm.since
+    if not fresh:
+        state = replace(view.state, confirm=confirm)
+        return state, Decision(action=Action.CONFIRM, reason=candidate.reason)
+    takeover = Takeover(
+        takeover_id=f"{int(view.obs.wall * 1000):x}-{view.policy.local}",
+        trigger=trigger,
+        reason=candidate.reason,
+        from_member=_from_member(view),
+        started_at=view.now,
+        started_wall=view.obs.wall,
+        cause_at=min(candidate.cause_at, confirm.since),
+        matched_at=confirm.since,
+        moves=tuple(_intent(view, eni_id) for eni_id in view.policy.eni_ids),
+        deadline_at=request.deadline if request and trigger is Trigger.MANUAL else None,
+        request_id=request.request_id if request and trigger is Trigger.MANUAL else "",
+    )
+    return pursue(view, takeover)
+
+
+def _intent(view: View, eni_id: str) -> Move:
+    eni = next(one for one in view.enis if one.eni_id == eni_id)
+    usable = eni in view.usable and not view.is_mine(eni)
+    recorded = eni.attachment.attachment_id if usable and eni.attachment else None
+    return Move(eni_id=eni.eni_id, recorded=recorded)
+
+
+def _from_member(view: View) -> str:
+    attachment = view.first.attachment if view.first else None
+    member = view.policy.member_of(attachment.instance_id) if attachment else None
+    return member.name if member else NOBODY
+
+
+def _would(view: View, candidate: Candidate) -> Turnout:
+    """Observe mode: the decision is reported once for each cause, and not acted on."""
+    cause = cause_of(candidate)
+    would = candidate.trigger if view.state.reported_cause != cause else None
+    state = replace(view.state, reported_cause=cause)
+    return state, Decision(action=Action.WOULD_TAKE_OVER, reason=candidate.reason, would=would)
+
+
+def cause_of(candidate: Candidate) -> str:
+    """One word for the cause: as long as it stays the same, it is the same outage."""
+    return f"{candidate.trigger}:{candidate.attachment_id}:{candidate.reason}"
+
+
+def pursue(view: View, takeover: Takeover) -> Turnout:
+    """The next calls of a takeover that has moved nothing yet: the fence, then the first detach."""
+    fenced = fence(view, takeover)
+    takeover = fenced.takeover
+    if takeover.fence_refused:
+        state, decision = endings.end(view, takeover, Result.FAILED, Reason.FENCE_REFUSED)
+        return replace(state, probes_after_at=view.now + view.policy.cooldown), decision
+    if fenced.waits:
+        decision = Decision(action=Action.MOVE, reason=Reason.FENCING, calls=fenced.calls)
+        return view.with_takeover(takeover).state, decision
+    step_ = moves.carry_on(view, takeover)
+    decision = Decision(action=Action.TAKE_OVER, reason=takeover.reason, calls=step_.calls)
+    if not step_.calls:
+        decision = replace(decision, action=Action.MOVE, reason=step_.reason)
+    return view.with_takeover(step_.takeover).state, decision
