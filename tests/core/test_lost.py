@@ -2,7 +2,7 @@
 
 from eni_failover.core.state import Durable
 from tests.core.bench import Bench
-from tests.core.builders import SELF, WEB, attached, attaching, free, peer
+from tests.core.builders import SELF, WEB, attached, attaching, detaching, free, peer
 
 # Lost ----------------------------------------------------------------------------------------------
 
@@ -130,3 +130,31 @@ def test_a_takeover_long_after_a_failback_blocks_nothing():
     bench.look()
 
     assert bench.state.durable.failback_blocked is False
+
+
+def test_a_member_that_is_unfit_only_while_the_eni_is_on_its_way_is_excused():
+    """Between its loss and another's attach: row 11 says when or since."""
+    bench = Bench(attached("alpha"), local="alpha", probes=(WEB, SELF))
+    bench.see(detaching("alpha"))
+    bench.look()
+    bench.says(disk="down")
+    bench.idle(4)
+    bench.says(disk="up")
+    bench.idle(4)
+    bench.see(attached("beta", "att-9"))
+    bench.look()
+
+    assert bench.state.durable.excused is True
+
+
+def test_a_member_that_was_unfit_while_it_held_and_has_recovered_is_not_excused():
+    """What was over before the loss explains nothing."""
+    bench = Bench(attached("alpha"), local="alpha", probes=(WEB, SELF))
+    bench.says(disk="down")
+    bench.idle(5)
+    bench.says(disk="up")
+    bench.idle(5)
+    bench.see(attached("beta", "att-9"))
+    bench.look()
+
+    assert bench.state.durable.excused is False

@@ -1,5 +1,7 @@
 """The role of each pass: EC2 gives it, the kernel can take it away at once."""
 
+from dataclasses import replace
+
 import pytest
 
 from eni_failover.core.words import Role
@@ -212,3 +214,25 @@ def test_a_takeover_is_taking_until_the_link_is_ready():
 
     assert waiting is Role.TAKING
     assert bench.role is Role.ACTIVE
+
+
+def test_no_role_is_known_before_this_hosts_links_were_looked_at():
+    """A holder's daemon that starts again does not say standby for want of a first look."""
+    bench = Bench(attached("beta"), settle=False)
+    bench.link(is_known=False)
+    bench.look()
+    blind = bench.state.role_known
+    bench.link(present=True)
+    bench.peek()
+
+    assert blind is False
+    assert bench.role is Role.ACTIVE
+
+
+def test_a_role_once_known_is_not_forgotten_for_a_link_not_looked_at():
+    """A reload brings a new ENI: the others go on being what they are."""
+    bench = holding()
+    bench.links["eni-1"] = replace(bench.links["eni-1"], is_known=False)
+    bench.peek()
+
+    assert bench.state.role_known is True

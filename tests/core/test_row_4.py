@@ -216,6 +216,20 @@ def test_then_it_has_failed():
     assert ending(bench) == [("failed", "attach_stuck")]
 
 
+def test_giving_up_waits_for_an_answer():
+    """EC2 is silent, or the daemon has just been restarted: what still hangs here may not be left here."""
+    bench = hung_twice()
+    bench.ec2_answers = False
+    bench.answered("bad_state")
+    bench.look()
+    bench.idle(8)
+    silent = ending(bench)
+    bench.ec2_answers = True
+
+    assert silent == []
+    assert bench.act(within=8).calls == (detach(1, "att-3"),)
+
+
 def test_and_it_stays_out_of_row_6_for_the_cooldown():
     """Others come first; then it tries again rather than leave it on the floor."""
     bench = hung_twice()

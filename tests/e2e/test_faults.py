@@ -227,8 +227,11 @@ def test_an_unwritable_state_directory_is_loud_and_does_not_stop_a_takeover(idle
     assert idle_pair.beta.events("journal.failed")
 
 
-def test_sigterm_in_the_middle_stops_at_once_and_the_next_start_carries_on(pair):
+def test_sigterm_in_the_middle_stops_at_once_and_the_next_start_carries_on(idle_pair):
     """Past the point of no return: a stopped member rolls forward at its next start."""
+    pair = idle_pair
+    pair.configure(rest=QUICK.replace('force_detach_after = "2s"', 'force_detach_after = "60s"'))
+    pair.start()
     pair.lab.world.set_durations("floating-1", detach=2.0)
     pair.alpha.service.shut()
     wait(lambda: pair.holder() == "detaching alpha", "detaching")
