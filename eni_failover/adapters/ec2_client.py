@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree.ElementTree import ParseError, XMLPullParser
 
 import boto3
@@ -245,7 +245,7 @@ class Ec2Client:
         except (BotoCoreError, ValueError) as error:
             raise TerminalError(f"boto3 cannot make an EC2 client: {error}") from error
         client.meta.events.register("before-parse.ec2", _refuse_pages)
-        return cast("EC2Client", client), keeper
+        return client, keeper
 
     def _send(self, send: Callable[[EC2Client], _Answer], ticket: Ticket) -> _Answer:
         """Runs in a thread: one request, sent in time or not at all."""
