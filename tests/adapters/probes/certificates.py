@@ -16,6 +16,20 @@ from cryptography.x509.oid import NameOID
 DAY = dt.timedelta(days=1)
 
 
+# What RFC 5280 asks of an authority, and Python of 3.13 or newer insists on.
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 @dataclass
 class Authority:
     """A certificate authority with its file in `folder`."""
@@ -27,9 +41,12 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.name)])
         self._subject = subject
+        self._issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
             _builder(subject, subject, self._key.public_key(), DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
+            .add_extension(_SIGNS_CERTIFICATES, critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.file = self.folder / f"{self.name}.pem"
@@ -43,6 +60,7 @@ class Authority:
         certificate = (
             _builder(subject, self._subject, key.public_key(), valid_for)
             .add_extension(names, critical=False)
+            .add_extension(self._issuer, critical=False)
             .sign(self._key, hashes.SHA256())
         )
         file = self.folder / "server.pem"
