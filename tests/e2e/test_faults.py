@@ -291,6 +291,7 @@ def _let_pass(pair, seconds):
     wait(passed, "time")
 
 
+@pytest.mark.slow
 def test_both_members_killed_and_restarted_move_nothing(pair):
     """A restart of both finds everything where it was."""
     for member in pair.members:

@@ -50,6 +50,7 @@ def test_a_dead_host_moves_the_eni(pair):
     assert pair.holder() == "beta"
 
 
+@pytest.mark.slow
 def test_a_stopped_instance_moves_the_eni_without_waiting_for_the_probes(idle_pair):
     """EC2's own word is enough, even when the probe says up."""
     idle_pair.start()
