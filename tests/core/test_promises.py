@@ -208,6 +208,17 @@ def test_4_a_restart_of_all_daemons_at_once_moves_nothing():
     assert world.moves() == []
 
 
+def test_4_a_restarted_holder_is_active_and_was_nothing_else_meanwhile():
+    """Its hooks hear one word."""
+    world = World(enis=2)
+    world.crash("alpha")
+    world.run(3)
+    world.restart("alpha")
+    world.run(30)
+
+    assert world.nodes["alpha"].told == [Role.ACTIVE]
+
+
 def test_4_a_restarted_standby_takes_over_from_a_holder_that_is_down():
     """It judges what it finds at once, on fresh counters."""
     world = World()

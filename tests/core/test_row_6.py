@@ -2,7 +2,7 @@
 
 import pytest
 
-from eni_failover.core.model import PauseKind, PauseRequest
+from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import Action, Reason, Trigger
@@ -57,6 +57,23 @@ def test_until_then_it_says_whose_turn_it_is():
     bench = on_nobody(local="gamma", members=3)
 
     assert bench.idle(3).reason is Reason.NOT_MY_TURN
+
+
+@pytest.mark.parametrize("what", ["describe", "stall"])
+def test_a_break_starts_the_turn_over(what):
+    """A describe that fails, or a stall of our own."""
+    bench = on_nobody(local="gamma", members=3)
+    bench.idle(3.9)
+    if what == "describe":
+        bench.ec2_answers = False
+        bench.look()
+        bench.ec2_answers = True
+    else:
+        bench.peek(stalls=(Stall(from_at=bench.now - 5, to_at=bench.now),))
+        bench.idle(1.0)
+    bench.look()
+
+    assert waits(bench) >= 3.9
 
 
 def test_one_more_describe_confirms_it():

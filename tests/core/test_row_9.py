@@ -2,7 +2,7 @@
 
 import pytest
 
-from eni_failover.core.model import PauseKind, PauseRequest
+from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
@@ -194,6 +194,28 @@ def test_the_nth_of_the_others_acts_n_staggers_later(local, delay):
     bench.act(within=8)
 
     assert delay <= bench.now - began < delay + 0.3
+
+
+@pytest.mark.parametrize("what", ["describe", "stall", "pause"])
+def test_a_break_starts_the_turn_over(what):
+    """A describe that fails, a stall of our own, a pause and its end."""
+    bench = stopped(local="gamma", members=3)
+    bench.idle(1.9)
+    if what == "describe":
+        bench.ec2_answers = False
+        bench.look()
+        bench.ec2_answers = True
+    elif what == "stall":
+        bench.peek(stalls=(Stall(from_at=bench.now - 5, to_at=bench.now),))
+        bench.idle(1.0)
+    else:
+        bench.peek(requests=(PauseRequest(kind=PauseKind.PAUSE),))
+        bench.peek(requests=(PauseRequest(kind=PauseKind.RESUME),))
+    bench.look()
+    began = bench.now
+    bench.act(within=5)
+
+    assert bench.now - began >= 1.9
 
 
 def test_a_pause_stops_it():

@@ -66,12 +66,12 @@ class Node(Senses):
 
     def __init__(self, world: World, policy: Policy) -> None:
         self.world, self.policy, self.name = world, policy, policy.local
-        self.durable, self.journalled_at = Durable(), 0.0
+        self.durable = Durable()
         self.state: State | None = None
         self.history: list[History] = []
         self.local = builders.LOCAL
         self.decision: Decision
-        self.hooks: list[Role] = []
+        self.told: list[Role] = []
         self.life = 0
         self._offset = 0.0
 
@@ -112,6 +112,7 @@ class Node(Senses):
         self.lost: dict[str, float] = {}
         self._busy, self._woken, self._frozen_until = False, False, 0.0
         self._alarm = 0
+        self.told = []
         self.has = self.world.ec2.attached_to(self.policy.me.instance_id)
         self.wake()
         self.after(self.world.random.random(), self.probe)
@@ -168,8 +169,8 @@ class Node(Senses):
         self.state, self.decision = with_role(View(state, obs, self.policy)), decision
         self.durable = self.state.durable
         self.history += [decision.ended] if decision.ended else []
-        if self.state.role_known and (self.state.role is not before or not self.hooks):
-            self.hooks.append(self.state.role)
+        if self.state.role_known and (self.state.role is not before or not self.told):
+            self.told.append(self.state.role)
         self._enis.want(self.clock() if self._requests else decision.describe_at)
         self._instances.want(decision.instances_at)
         if decision.calls:
