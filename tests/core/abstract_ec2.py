@@ -52,6 +52,7 @@ class AbstractEc2:
     busy: set[AttachmentId] = field(default_factory=set)
     on_change: Callable[[], None] = lambda: None
     attached_at: dict[AttachmentId, float] = field(default_factory=dict)
+    running_since: dict[InstanceId, float] = field(default_factory=dict)
     ids: int = 0
     past: deque[tuple[float, Shown]] = field(default_factory=lambda: deque(maxlen=200))
 
@@ -195,6 +196,7 @@ class AbstractEc2:
         before = {InstanceState.STOPPED: InstanceState.STOPPING, InstanceState.RUNNING: InstanceState.PENDING}
         if self.instances[instance_id] is before[state]:
             self.instances[instance_id] = state
+            self.running_since[instance_id] = self.clock()
             self.on_change()
 
     def _end(self, instance_id: InstanceId) -> None:

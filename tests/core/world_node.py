@@ -271,6 +271,7 @@ class Node(Senses):
             return
         other = str(attachment.instance_id).removeprefix("i-")
         reachable = world.is_up(other) and world.reaches(self.name, other)
+        since = max(world.served_since[other], world.ec2.running_since.get(attachment.instance_id, -1e9))
         world.handovers.append(
             Handover(
                 at=world.now,
@@ -279,7 +280,7 @@ class Node(Senses):
                 eni_id=call.eni_id,
                 trigger=trigger,
                 committed=committed,
-                up_for=world.now - world.served_since[other] if reachable else 0.0,
+                up_for=world.now - since if reachable else 0.0,
                 running=world.ec2.instances[attachment.instance_id] is InstanceState.RUNNING,
                 status=str(attachment.status),
             )
