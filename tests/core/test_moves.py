@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from eni_failover.core.words import Reason, Result
-from tests.core.bench import Bench
+from tests.core.bench import Bench, outcome
 from tests.core.builders import attach, attached, attaching, detach, detaching, free, missing, unknown
 
 
@@ -195,6 +195,19 @@ def test_a_call_that_was_not_sent_is_made_again_soon():
     assert bench.takeover.moves[0].attempts == 0
 
 
+def test_the_delays_of_a_refused_detach_do_not_delay_the_attach():
+    """Throttled up to five seconds, and then it is free: it is attached with the next look."""
+    bench = detaching_bench()
+    bench.jitter = 1.0
+    for _ in range(4):
+        bench.answered("busy")
+        bench.act(within=6)
+    bench.see(free())
+    bench.accepted()
+
+    assert bench.act(within=0.5).calls == (attach(),)
+
+
 def test_an_unanswered_attach_is_settled_by_a_describe_after_the_call_timeout():
     """Still available five seconds later: it had no effect."""
     bench = attaching_bench()
@@ -335,13 +348,13 @@ def test_while_the_lock_is_unknown_the_others_are_still_brought():
 def test_while_the_lock_is_unknown_and_was_never_here_nothing_is_attached():
     """Its detach was accepted: the others may be detached, and wait."""
     bench = detaching_bench(*[attached("alpha")] * 3)
+    call = bench.decision.calls[0]
+    answer = outcome(call, "accepted", sent_at=bench.now, ended_at=bench.now + 0.01)
     bench.see(missing(), attached("alpha"), free())
-    bench.ec2_answers = False
-    bench.look()
-    bench.ec2_answers = True
-    others = bench.act(within=8)
+    bench.look(outcomes=(answer,))
 
-    assert others.calls == (detach(2),)
+    assert bench.view.first is None
+    assert bench.decision.calls == (detach(2),)
 
 
 def test_an_outage_after_the_first_detach_only_waits():

@@ -75,7 +75,7 @@ def test_an_eni_on_nobody_is_dated():
     bench.now += 1
     bench.look()
 
-    assert bench.snapshot().enis[0].unowned_since_wall == pytest.approx(seen)
+    assert bench.snapshot().enis[0].unowned_since_wall == pytest.approx(seen, rel=0, abs=0.001)
 
 
 def test_an_eni_on_somebody_has_no_such_date():
