@@ -11,8 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from eni_failover.adapters.link import LinkWatcher, detect_mode
-from eni_failover.adapters.link_mode import LinkMode
+from eni_failover.adapters.link import LinkMode, LinkWatcher, detect_mode
 from eni_failover.config import NetworkMode
 from eni_failover.core.model import Eni, Link
 from eni_failover.core.policy import EniId

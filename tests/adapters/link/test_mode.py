@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eni_failover.adapters.link_mode import LinkMode, Manager, decide_mode
+from eni_failover.adapters.link.mode import LinkMode, Manager, decide_mode
 
 OWN = ["02:00:00:00:00:0A"]
 NET_UTILS = "usr/lib/systemd/system/policy-routes@.service"

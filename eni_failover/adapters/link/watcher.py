@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from eni_failover.adapters.link_mirror import Message, Mirror, Part
-from eni_failover.adapters.link_mode import DetectedMode, LinkMode, decide_mode
+from eni_failover.adapters.link.mirror import Message, Mirror, Part
+from eni_failover.adapters.link.mode import DetectedMode, LinkMode, decide_mode
 from eni_failover.core.model import Eni, Link
 from eni_failover.core.policy import EniId
 from eni_failover.errors import AdapterError, InvariantError, TransientError

@@ -11,8 +11,8 @@ from typing import Any, Self
 import pytest
 from pyroute2 import AsyncIPRoute, netns
 
-from eni_failover.adapters.link import LinkWatcher, detect_mode
-from eni_failover.adapters.link_mode import LinkMode
+from eni_failover.adapters.link.mode import LinkMode
+from eni_failover.adapters.link.watcher import LinkWatcher, detect_mode
 from eni_failover.core.model import Eni, Link, Presence
 from eni_failover.errors import TransientError
 
@@ -304,7 +304,7 @@ def test_leaving_a_bridge_is_no_loss(inside):
 @pytest.mark.root
 def test_after_an_overrun_everything_is_read_anew(inside, monkeypatch):
     """Events were lost: the error is reported, and what happened meanwhile is found."""
-    monkeypatch.setattr("eni_failover.adapters.link._REOPEN_AFTER", 0.0)
+    monkeypatch.setattr("eni_failover.adapters.link.watcher._REOPEN_AFTER", 0.0)
 
     async def main() -> tuple[Link, list[type[Exception]]]:
         async with Host() as host:

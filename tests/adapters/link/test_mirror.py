@@ -2,7 +2,7 @@
 
 import pytest
 
-from eni_failover.adapters.link_mirror import Mirror, Part
+from eni_failover.adapters.link.mirror import Mirror, Part
 from eni_failover.core.model import Eni
 
 MAC = "02:00:00:00:00:01"
