@@ -105,11 +105,13 @@ def build(
     bell = Bell()
     surveys = Surveys(ec2=ec2, policy=policy, zone=identified.zone, clock=CLOCK, wake=bell.ring)
     links = Linking(
-        mode=config.network_mode,
-        own_macs=surveys.own_macs,
+        settings=config.network,
+        instance_id=me.instance_id,
+        facts=surveys,
         clock=CLOCK,
         wake=bell.ring,
         on_lost=metrics.link_lost,
+        on_repair=metrics.link_repaired,
     )
     prober = Prober(config.probes, me=me, clock=CLOCK, on_attempt=bell.attempt, wake=bell.ring)
     lag = LoopLag(clock=CLOCK, threshold=policy.max_loop_lag, on_lag=metrics.loop_lag, on_stall=metrics.stall)

@@ -23,6 +23,7 @@ from eni_failover.core.policy import MemberName
 from eni_failover.errors import AdapterError, ConfigError, EniFailoverError
 from eni_failover.history import Journal
 from eni_failover.identity import Self, identify
+from eni_failover.linking import refuse_unprivileged
 from eni_failover.reloading import Reloader
 from eni_failover.sdnotify import Notifier
 from eni_failover.status import to_document
@@ -83,6 +84,7 @@ class Daemon:
         if identified is None:
             return STOPPED
         configure_log(self._config, self._env, member=identified.member.name)
+        refuse_unprivileged(self._config.network)
         journal = Journal(
             self._config.state_directory,
             group=self._config.group,

@@ -1,60 +1,105 @@
 """Which way links are looked at on this host, and the links themselves.
 
 Owns the choice of `[network] mode = "auto"`: it needs the MACs of this instance's own ENIs, which EC2
-tells a moment after the start. Until the choice is made no ENI here counts as ready.
+tells a moment after the start. Until the choice is made no ENI here counts as ready. Owns as well what
+is told of repairs: one is a line in the log, the same one again and again names who may undo it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import structlog
 
-from eni_failover.adapters.link import LinkMode, LinkWatcher, detect_mode
-from eni_failover.config import NetworkMode
-from eni_failover.core.model import Eni, Link
-from eni_failover.core.policy import EniId
-from eni_failover.errors import AdapterError
+from eni_failover.adapters.link import (
+    Capability,
+    KernelLink,
+    LinkManager,
+    LinkMode,
+    LinkWatcher,
+    announce,
+    detect_mode,
+    find_manager,
+    has,
+)
+from eni_failover.config import NetworkMode, NetworkSettings
+from eni_failover.core.model import AttachmentStatus, Eni, Link, Subnet
+from eni_failover.core.policy import EniId, InstanceId
+from eni_failover.errors import AdapterError, StartError
 
 RETRY_AFTER = 1.0
+REPEATED = 3  # the same thing put back so often within the window is undone by somebody
+REPEAT_WINDOW = 600.0
+
+
+class Subnets(Protocol):
+    """What EC2 has told of subnets."""
+
+    async def own_macs(self) -> tuple[str, ...]:
+        """The MACs of this instance's ENIs, as soon as EC2 has told them."""
+        ...
+
+    async def follow_subnets(self, changed: Callable[[], None]) -> None:
+        """Asks EC2 for the subnets of the group's ENIs, until cancelled."""
+        ...
+
+    @property
+    def subnets(self) -> Mapping[str, Subnet]:
+        """The subnets known, by id."""
+        ...
+
+
+def refuse_unprivileged(settings: NetworkSettings) -> None:
+    """Raises StartError when the file wants links set up and this process may not do that."""
+    if settings.mode is NetworkMode.MANAGE and not has(Capability.NET_ADMIN):
+        raise StartError(
+            '[network] mode = "manage" needs CAP_NET_ADMIN: in the unit, AmbientCapabilities=CAP_NET_ADMIN'
+        )
 
 
 class Linking:
     """The links, as the reconciler asks for them.
 
-    `own_macs` waits until EC2 has told the MACs of this instance's ENIs; `wake` asks for a pass;
-    `on_lost` counts a link that the kernel took away.
+    `facts` waits for what EC2 knows; `wake` asks for a pass; `on_lost` counts a link that the kernel took
+    away, `on_repair` something that was put back.
     """
 
     def __init__(
         self,
         *,
-        mode: NetworkMode,
-        own_macs: Callable[[], Awaitable[tuple[str, ...]]],
+        settings: NetworkSettings,
+        instance_id: InstanceId,
+        facts: Subnets,
         clock: Callable[[], float],
         wake: Callable[[], None],
         on_lost: Callable[[], None],
+        on_repair: Callable[[str], None],
     ) -> None:
-        self._mode = mode
-        self._own_macs = own_macs
+        self._settings = settings
+        self._instance_id = instance_id
+        self._facts = facts
         self._clock = clock
         self._wake = wake
         self._on_lost = on_lost
+        self._on_repair = on_repair
         self._changed = asyncio.Event()
         self._watcher: LinkWatcher | None = None
         self._lost: dict[EniId, float] = {}
+        self._repairs: dict[tuple[EniId, str], deque[float]] = {}
         self._log = structlog.get_logger()
 
-    def set_mode(self, mode: NetworkMode) -> None:
+    def set_network(self, settings: NetworkSettings) -> None:
         """A reload: look at links this way from now on."""
-        if mode is not self._mode:
-            self._mode = mode
+        if settings != self._settings:
+            self._settings = settings
             self._changed.set()
 
     def state(self, eni: Eni) -> Link:
         """The link of this ENI, found by its MAC; nothing is ready before the mode is known."""
-        if self._mode is NetworkMode.OFF:
+        if self._settings.mode is NetworkMode.OFF:
             return Link(eni_id=eni.eni_id, watched=False)
         if self._watcher is None:
             return Link(eni_id=eni.eni_id, watched=True, is_known=False, missing=("mode_unknown",))
@@ -74,17 +119,28 @@ class Linking:
                 watching.cancel()
 
     async def _watch(self) -> None:
-        watcher = await self._started(await self._effective())
+        mode = await self._effective()
+        watcher = await self._started(mode)
         self._watcher = watcher
         self._wake()
         try:
-            await watcher.run()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(watcher.run(), name="links")
+                if mode is LinkMode.MANAGE:
+                    group.create_task(self._facts.follow_subnets(watcher.poke), name="subnets")
         finally:
             self._watcher = None
             watcher.close()
 
     async def _started(self, mode: LinkMode) -> LinkWatcher:
-        watcher = LinkWatcher(mode=mode, clock=self._clock, on_change=self._wake, on_error=self._report)
+        watcher = LinkWatcher(
+            mode=mode,
+            clock=self._clock,
+            on_change=self._wake,
+            on_error=self._report,
+            manager=self._manager() if mode is LinkMode.MANAGE else None,
+            path_check=self._settings.path_check,
+        )
         while True:
             try:
                 await watcher.start()
@@ -94,13 +150,29 @@ class Linking:
             else:
                 return watcher
 
+    def _manager(self) -> LinkManager:
+        return LinkManager(
+            clock=self._clock,
+            subnet_of=self._facts.subnets.get,
+            is_elsewhere=self._is_elsewhere,
+            ipv6_router=self._settings.ipv6_router,
+            on_set_up=self._set_up,
+            on_repair=self._repaired,
+            on_error=self._report,
+        )
+
     async def _effective(self) -> LinkMode:
-        if self._mode is not NetworkMode.AUTO:
-            return LinkMode.OFF if self._mode is NetworkMode.OFF else LinkMode.VERIFY
-        macs = await self._own_macs()
+        match self._settings.mode:
+            case NetworkMode.OFF:
+                return LinkMode.OFF
+            case NetworkMode.VERIFY:
+                return LinkMode.VERIFY
+            case NetworkMode.MANAGE:
+                return LinkMode.MANAGE
+        macs = await self._facts.own_macs()
         while True:
             try:
-                found = await detect_mode(macs)
+                found = await detect_mode(macs, may_manage=has(Capability.NET_ADMIN))
             except AdapterError as error:
                 self._report(error)
                 await asyncio.sleep(RETRY_AFTER)
@@ -108,6 +180,41 @@ class Linking:
             level = self._log.warning if found.mode is LinkMode.OFF else self._log.info
             level("network.mode_chosen", mode=str(found.mode), why=found.reason)
             return found.mode
+
+    def _is_elsewhere(self, eni: Eni) -> bool:
+        attachment = eni.attachment
+        return (
+            attachment is not None
+            and attachment.status is AttachmentStatus.ATTACHED
+            and attachment.instance_id != self._instance_id
+        )
+
+    def _set_up(self, eni: Eni, link: KernelLink) -> None:
+        """A link has become complete; without CAP_NET_RAW nobody is told, which a VPC can do without."""
+        self._log.info("network.link_set_up", eni_id=eni.eni_id, link=link.name)
+        if has(Capability.NET_RAW):
+            try:
+                announce(link, (*eni.addresses, *eni.ipv6_addresses))
+            except OSError as error:
+                self._log.warning("network.not_announced", eni_id=eni.eni_id, error=str(error))
+
+    def _repaired(self, eni_id: EniId, what: str) -> None:
+        self._on_repair(what)
+        now = self._clock()
+        times = self._repairs.setdefault((eni_id, what), deque(maxlen=REPEATED))
+        times.append(now)
+        if len(times) < REPEATED or now - times[0] > REPEAT_WINDOW:
+            self._log.info("network.link_repaired", eni_id=eni_id, what=what)
+            return
+        times.clear()
+        manager = find_manager()
+        self._log.warning(
+            "network.repairs_repeat",
+            eni_id=eni_id,
+            what=what,
+            suspect=str(manager) if manager else "an unknown program or person",
+            remedy=manager.truce if manager else "see who removes it: ip monitor address route rule",
+        )
 
     def _report(self, error: AdapterError) -> None:
         self._log.warning("network.links_unread", error=str(error))

@@ -14,9 +14,10 @@ import structlog
 from eni_failover.assembly import WALL, Parts, configure_log, make_ec2
 from eni_failover.config import Config, load
 from eni_failover.core.policy import Policy
-from eni_failover.errors import ConfigError
+from eni_failover.errors import ConfigError, StartError
 from eni_failover.hooks import priority_of
 from eni_failover.identity import Self
+from eni_failover.linking import refuse_unprivileged
 from eni_failover.rolefile import RoleFile
 from eni_failover.sdnotify import Notifier
 
@@ -90,6 +91,10 @@ class Reloader:
             problems.append(f"{new.path}: this instance, {parts.me.instance_id}, would be no member any more")
         elif mine != parts.me:
             problems.append(f"{new.path}: another name or address of this member needs a restart")
+        try:
+            refuse_unprivileged(new.network)
+        except StartError as error:
+            problems.append(f"{new.path}: {error}")
         if problems:
             raise ConfigError(*problems)
 
@@ -100,7 +105,7 @@ class Reloader:
         configure_log(new, self._env, member=parts.me.name)
         parts.hooks.commands = new.hooks
         parts.broadcast.role_file = RoleFile(new.role_file)
-        parts.links.set_mode(new.network_mode)
+        parts.links.set_network(new.network)
         parts.servers.interval = new.observe_interval
         policy = new.policy_for(parts.me.name)
 

@@ -8,18 +8,19 @@ wakes the loop. Decides nothing: when to look is the core's word.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 import structlog
 
-from eni_failover.core.model import Eni, EniSurvey, InstanceSurvey, Local, Presence
+from eni_failover.core.model import Eni, EniSurvey, InstanceSurvey, Local, Presence, Subnet
 from eni_failover.core.policy import EniId, InstanceId, Policy
 from eni_failover.errors import AdapterError
 
 PERMISSION_INTERVAL = 30.0
 LIMIT_RETRY = 60.0
+SUBNET_RETRY = 5.0
 LEAST_GAP = 0.01  # between two looks, whatever the core says: no loop of ours may flood EC2
 
 
@@ -67,6 +68,10 @@ class Ec2Reads(Protocol):
         """The members' instances."""
         ...
 
+    async def describe_subnets(self, subnet_ids: Sequence[str]) -> tuple[Subnet, ...]:
+        """The subnets; raises AdapterError when EC2 does not answer."""
+        ...
+
     async def max_interfaces(self, instance_type: str) -> int | None:
         """How many interfaces the type allows, None when EC2 does not say."""
         ...
@@ -100,7 +105,9 @@ class Surveys:
         self._eni_trouble = _Trouble(failed="ec2.enis_unknown", ended="ec2.enis_known_again")
         self._instance_trouble = _Trouble(failed="ec2.instances_unknown", ended="ec2.instances_known_again")
         self._macs: tuple[str, ...] = ()
+        self._subnets: dict[str, Subnet] = {}
         self._known = asyncio.Event()
+        self._answered = asyncio.Event()
 
     def replace_policy(self, policy: Policy) -> None:
         """From now on asks about these members and ENIs."""
@@ -118,6 +125,34 @@ class Surveys:
         """The MACs of this instance's ENIs, as soon as EC2 has told them."""
         await self._known.wait()
         return self._macs
+
+    @property
+    def subnets(self) -> Mapping[str, Subnet]:
+        """The subnets of the group's ENIs, as far as EC2 has told them; they never change."""
+        return self._subnets
+
+    async def follow_subnets(self, changed: Callable[[], None]) -> None:
+        """Asks for each subnet that an ENI of the group is in, once, until cancelled."""
+        trouble = _Trouble(failed="ec2.subnets_unknown", ended="ec2.subnets_known_again")
+        await self._answered.wait()
+        while True:
+            unknown = {eni.subnet_id for eni in self.enis.enis if eni.subnet_id} - self._subnets.keys()
+            if unknown:
+                try:
+                    found = await self.ec2.describe_subnets(sorted(unknown))
+                except AdapterError as error:
+                    trouble.report(error)
+                else:
+                    trouble.report(None)
+                    self._subnets |= {one.subnet_id: one for one in found}
+                    changed()
+                self._say_of_subnets(known=unknown <= self._subnets.keys())
+            await asyncio.sleep(SUBNET_RETRY)
+
+    def _say_of_subnets(self, *, known: bool) -> None:
+        if known is not self.local.subnets_known:
+            self.local = replace(self.local, subnets_known=known)
+            self._wake()
 
     async def run(self) -> None:
         """Keeps the answers fresh until cancelled."""
@@ -141,6 +176,8 @@ class Surveys:
         self._eni_trouble.report(surveyed.error)
         if policy.eni_ids == self._policy.eni_ids:
             self.enis = surveyed.survey
+        if self.enis.answered:
+            self._answered.set()
 
     async def _look_at_instances(self) -> None:
         ids = tuple(member.instance_id for member in self._policy.members)

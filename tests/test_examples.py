@@ -47,7 +47,7 @@ def test_the_example_shows_every_key():
         if header := re.fullmatch(r"\[+([a-z]+)\]+", bare):
             table = header[1]
             shown.setdefault(table, set())
-        elif key := re.match(r"([a-z_]+) = ", bare):
+        elif key := re.match(r"([a-z0-9_]+) = ", bare):
             shown[table].add(key[1])
     known = {"": set(Document.model_fields) - set(TABLES)}
     known |= {name: set(model.model_fields) for name, model in TABLES.items()}

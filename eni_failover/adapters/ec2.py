@@ -20,9 +20,10 @@ from eni_failover.adapters.ec2_views import (
     read_enis,
     read_instances,
     read_max_interfaces,
+    read_subnets,
     unknown_enis,
 )
-from eni_failover.core.model import EniSurvey, InstanceSurvey, Mutation, Outcome, Verdict
+from eni_failover.core.model import EniSurvey, InstanceSurvey, Mutation, Outcome, Subnet, Verdict
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
 from eni_failover.errors import AdapterError, DeniedError, UnansweredError
 
@@ -145,6 +146,17 @@ class Ec2:
             survey=InstanceSurvey(began_at=began_at, answered=True, instances=read_instances(raws)),
             macs={InstanceId(raw["InstanceId"]): macs_of(raw) for raw in raws if raw.get("InstanceId")},
         )
+
+    async def describe_subnets(self, subnet_ids: Sequence[str]) -> tuple[Subnet, ...]:
+        """The subnets with these ids, as many as EC2 shows; raises AdapterError when it does not answer."""
+        pages = await self._pages(
+            Operation.DESCRIBE_SUBNETS,
+            "Subnets",
+            lambda client, more: client.describe_subnets(
+                Filters=[{"Name": "subnet-id", "Values": list(subnet_ids)}], MaxResults=_PAGE, **more
+            ),
+        )
+        return read_subnets(raw for page in pages for raw in page["Subnets"])
 
     async def max_interfaces(self, instance_type: str) -> int | None:
         """How many ENIs this type takes on network card 0; None when EC2 did not say."""

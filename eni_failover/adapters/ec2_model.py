@@ -22,6 +22,7 @@ class Operation(StrEnum):
     DESCRIBE_ENIS = "DescribeNetworkInterfaces"
     DESCRIBE_INSTANCES = "DescribeInstances"
     DESCRIBE_INSTANCE_TYPES = "DescribeInstanceTypes"
+    DESCRIBE_SUBNETS = "DescribeSubnets"
     ATTACH = "AttachNetworkInterface"
     DETACH = "DetachNetworkInterface"
     STOP = "StopInstances"

@@ -12,7 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from eni_failover.core.model import Attachment, AttachmentStatus, Eni, Instance, InstanceState, Presence
+from eni_failover.core.model import (
+    Attachment,
+    AttachmentStatus,
+    Eni,
+    Instance,
+    InstanceState,
+    Presence,
+    Subnet,
+)
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
 from eni_failover.core.words import Reason
 
@@ -20,6 +28,7 @@ from eni_failover.core.words import Reason
 _ATTACHED_STATUSES = frozenset({"in-use", "attaching", "detaching"})
 _ENI_STATUSES = _ATTACHED_STATUSES | {"available", "associated"}
 _DETACHED = "detached"
+_USABLE = frozenset({"associated", "associating", None})
 _OUR_CARD = 0
 
 Raw = Mapping[str, Any]
@@ -46,6 +55,23 @@ def unknown_enis(eni_ids: Iterable[EniId]) -> tuple[Eni, ...]:
 def read_instances(raws: Iterable[Raw]) -> tuple[Instance, ...]:
     """The instances of one answered describe; one without an id cannot be told apart and is left out."""
     return tuple(_read_instance(raw) for raw in raws if raw.get("InstanceId"))
+
+
+def read_subnets(raws: Iterable[Raw]) -> tuple[Subnet, ...]:
+    """The subnets of one answered describe; an IPv6 network that is not associated is left out."""
+    return tuple(
+        Subnet(
+            subnet_id=str(raw["SubnetId"]),
+            network=str(raw.get("CidrBlock") or ""),
+            ipv6_networks=tuple(
+                str(one["Ipv6CidrBlock"])
+                for one in raw.get("Ipv6CidrBlockAssociationSet") or []
+                if one.get("Ipv6CidrBlock") and (one.get("Ipv6CidrBlockState") or {}).get("State") in _USABLE
+            ),
+        )
+        for raw in raws
+        if raw.get("SubnetId")
+    )
 
 
 def macs_of(raw: Raw) -> tuple[str, ...]:
@@ -83,6 +109,8 @@ def _read_eni(eni_id: EniId, raw: Raw) -> Eni:
         subnet_id=raw.get("SubnetId") or "",
         addresses=_addresses(raw),
         ipv6_addresses=_each(raw.get("Ipv6Addresses"), "Ipv6Address"),
+        prefixes=_each(raw.get("Ipv4Prefixes"), "Ipv4Prefix"),
+        ipv6_prefixes=_each(raw.get("Ipv6Prefixes"), "Ipv6Prefix"),
         public_addresses=_public_addresses(raw),
         groups=_each(raw.get("Groups"), "GroupId"),
     )

@@ -13,6 +13,7 @@ from eni_failover.config.settings import (
     LogLevel,
     LogSettings,
     NetworkMode,
+    NetworkSettings,
 )
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "LogLevel",
     "LogSettings",
     "NetworkMode",
+    "NetworkSettings",
     "load",
     "path_for",
 ]

@@ -21,7 +21,15 @@ from eni_failover.adapters.probes.spec import (
     TcpSettings,
 )
 from eni_failover.config.choices import ALL
-from eni_failover.config.schema import Document, HooksTable, MemberTable, PolicyTable, ProbeTable, Table
+from eni_failover.config.schema import (
+    Document,
+    HooksTable,
+    MemberTable,
+    NetworkTable,
+    PolicyTable,
+    ProbeTable,
+    Table,
+)
 from eni_failover.config.settings import (
     AwsSettings,
     Config,
@@ -29,6 +37,7 @@ from eni_failover.config.settings import (
     HookSettings,
     LogLevel,
     LogSettings,
+    NetworkSettings,
 )
 from eni_failover.config.targets import status_url
 from eni_failover.core.policy import EniId, InstanceId, Member, MemberName, ProbePolicy
@@ -69,7 +78,7 @@ def build(document: Document, *, path: Path, level: LogLevel | None) -> Config:
         move_interval=timing.move_interval,
         max_loop_lag=timing.max_loop_lag,
         aws=AwsSettings(connect_timeout=document.aws.connect_timeout, read_timeout=document.aws.read_timeout),
-        network_mode=document.network.mode,
+        network=_network(document.network),
         hooks=_hooks(document.hooks),
         listen=document.server.listen,
         socket=_path(document.control, "socket", document.group),
@@ -90,6 +99,10 @@ def _member(table: MemberTable) -> Member:
         instance_id=InstanceId(table.instance_id),
         address=table.address,
     )
+
+
+def _network(table: NetworkTable) -> NetworkSettings:
+    return NetworkSettings(mode=table.mode, path_check=table.path_check, ipv6_router=table.ipv6_router)
 
 
 def _hooks(table: HooksTable) -> HookSettings:

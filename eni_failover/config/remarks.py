@@ -13,7 +13,6 @@ from eni_failover.config.identity import has_usual_length
 from eni_failover.config.lines import Key
 from eni_failover.config.mistakes import Mistake
 from eni_failover.config.schema import Document, ProbeTable, Table
-from eni_failover.config.settings import NetworkMode
 from eni_failover.config.targets import has_placeholder, status_url
 from eni_failover.core.words import ProbeType, Scope
 
@@ -42,8 +41,6 @@ def unsupported(document: Document) -> Iterator[Mistake]:
     """Each thing that is not in this version."""
     if document.discovery is not None:
         yield Mistake(key=("discovery",), text="not in this version: list the members with [[member]]")
-    if document.network.mode is NetworkMode.MANAGE:
-        yield Mistake(key=("network", "mode"), text='"manage" is not in this version: use "auto" or "verify"')
 
 
 def _odd_ids(document: Document) -> Iterator[Mistake]:

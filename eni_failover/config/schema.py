@@ -153,6 +153,10 @@ class NetworkTable(Table):
     """[network]: what is done about the link of an attached ENI."""
 
     mode: Annotated[NetworkMode, PlainValidator(choices.one_of(NetworkMode))] = NetworkMode.AUTO
+    # Ready only when the subnet's router answers ARP or neighbour discovery by the ENI's link.
+    path_check: bool = False
+    # Mode manage: the router's link-local address, for a host that does not listen to advertisements.
+    ipv6_router: Annotated[str, AfterValidator(targets.ipv6_router)] = ""
 
 
 class HooksTable(Table):

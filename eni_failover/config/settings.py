@@ -58,6 +58,15 @@ class AwsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSettings:
+    """Links: `ipv6_router` is empty for the one that advertises itself."""
+
+    mode: NetworkMode
+    path_check: bool
+    ipv6_router: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HookSettings:
     """Programs run after a change of role, argv each, () for none; `timeout` in seconds for each run."""
 
@@ -112,7 +121,7 @@ class Config:
     move_interval: float
     max_loop_lag: float
     aws: AwsSettings
-    network_mode: NetworkMode
+    network: NetworkSettings
     hooks: HookSettings
     listen: str
     socket: Path

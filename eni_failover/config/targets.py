@@ -42,6 +42,18 @@ def host(value: str) -> str:
     return value
 
 
+def ipv6_router(value: str) -> str:
+    """An IPv6 address without a zone, or nothing."""
+    if value:
+        try:
+            found = ipaddress.IPv6Address(value)
+        except ValueError:
+            found = None
+        if found is None or found.scope_id is not None:
+            raise ValueError(f'must be an IPv6 address such as "fe80::1", without %link, not {shown(value)}')
+    return value
+
+
 def url(value: str) -> str:
     """A template of an http or https URL without user name, password or fragment."""
     template(value)

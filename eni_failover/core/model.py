@@ -68,7 +68,7 @@ class Eni:
 
     `unmovable` is why EC2 would never let us move it (primary, requester- or service-managed).
     The identity fields stay the same over a move; they are what the link on this host is
-    compared with.
+    compared with. `prefixes` and `ipv6_prefixes` are the networks that EC2 has delegated to it.
     """
 
     eni_id: EniId
@@ -80,8 +80,19 @@ class Eni:
     subnet_id: str = ""
     addresses: tuple[str, ...] = ()
     ipv6_addresses: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    ipv6_prefixes: tuple[str, ...] = ()
     public_addresses: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subnet:
+    """A subnet, as EC2 describes it: its networks in CIDR notation."""
+
+    subnet_id: str
+    network: str
+    ipv6_networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,13 +300,15 @@ class Local:
     """Slow facts about this member, refreshed by timers outside the takeover path.
 
     `max_interfaces` None means that EC2 did not say; `attach_allowed` is the last answered DryRun
-    of attach, None before the first.
+    of attach, None before the first. `subnets_known` False: links are to be set up here, and EC2 has not
+    told the ENIs' subnets.
     """
 
     zone: str = ""
     max_interfaces: int | None = None
     attach_allowed: bool | None = None
     attach_detail: str = ""
+    subnets_known: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,5 +96,9 @@ def _local(view: View) -> Iterator[Check]:
         for eni in not_ready(view)
     ]
     yield _check("links", waiting, "bring the link up with its addresses and source rules")
+    unplanned = [] if view.obs.local.subnets_known else [Reason.SUBNET_UNKNOWN.value]
+    yield _check(
+        "subnets", unplanned, "allow ec2:DescribeSubnets to this role, or let another program set up links"
+    )
     paused = [Reason.PAUSED.value] if view.is_paused else []
     yield _check("paused", paused, "eni-failover resume", CheckResult.WARN)

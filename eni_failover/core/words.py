@@ -97,6 +97,7 @@ class Reason(StrEnum):
     HELD = "held"
     LINK_WAIT = "link_wait"
     LINK_NOT_READY = "link_not_ready"
+    SUBNET_UNKNOWN = "subnet_unknown"
     # Row 4: a takeover that must be carried on.
     DETACHING = "detaching"
     FORCE_DETACH = "force_detach"

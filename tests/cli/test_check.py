@@ -62,11 +62,13 @@ def test_check_prints_every_mistake(run, member):
 @pytest.mark.parametrize("more", [[], ["--json"]])
 def test_check_refuses_what_run_refuses(run, member, more):
     """A file that this version cannot run does not pass."""
-    member.config.write_text(member.config.read_text() + '\n[network]\nmode = "manage"\n')
+    text = member.config.read_text()
+    members = text[text.index("[[member]]") : text.index("[[probe]]")]
+    member.config.write_text(text.replace(members, '[discovery]\ntag = "eni-failover-group"\n'))
     result = run("check", "--offline", *more, "--config", member.config)
 
     assert (result.code, result.out) == (2, "")
-    assert '"manage" is not in this version' in result.err
+    assert "not in this version: list the members with [[member]]" in result.err
 
 
 def test_check_asks_for_offline(run, member):

@@ -19,6 +19,7 @@ from eni_failover.config import (
     LogLevel,
     LogSettings,
     NetworkMode,
+    NetworkSettings,
     load,
 )
 from eni_failover.core.policy import (
@@ -65,7 +66,7 @@ def defaults(path, **other):
         "move_interval": 0.25,
         "max_loop_lag": 1.0,
         "aws": AwsSettings(connect_timeout=1.0, read_timeout=4.0),
-        "network_mode": NetworkMode.AUTO,
+        "network": NetworkSettings(mode=NetworkMode.AUTO, path_check=False, ipv6_router=""),
         "hooks": HookSettings(on_active=(), on_standby=(), on_fault=(), notify=(), timeout=30.0),
         "listen": "{address}:10177",
         "socket": Path("/run/eni-failover/orders.sock"),
@@ -196,7 +197,7 @@ def test_file_with_every_key(configs):
         move_interval=1.0,
         max_loop_lag=2.5,
         aws=AwsSettings(connect_timeout=2.0, read_timeout=10.0),
-        network_mode=NetworkMode.VERIFY,
+        network=NetworkSettings(mode=NetworkMode.VERIFY, path_check=True, ipv6_router="fe80::1"),
         hooks=HookSettings(
             on_active=("/usr/local/bin/active", "--now"),
             on_standby=("/usr/local/bin/standby",),

@@ -23,6 +23,7 @@ NAMES = [
     "witnesses",
     "loop_lag",
     "links",
+    "subnets",
     "paused",
 ]
 

@@ -73,7 +73,7 @@ def test_the_files_are_valid(two_places, addresses):
 
     assert one.config_hash == other.config_hash
     assert (one.warnings, other.warnings, one.unsupported) == ((), (), ())
-    assert one.network_mode is NetworkMode.OFF
+    assert one.network.mode is NetworkMode.OFF
     assert one.socket != other.socket
 
 

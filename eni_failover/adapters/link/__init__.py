@@ -1,6 +1,23 @@
 """The kernel's links of our ENIs: who configures them, what they lack, when they come and go."""
 
-from eni_failover.adapters.link.mode import DetectedMode, LinkMode, Manager, decide_mode
+from eni_failover.adapters.link.announce import announce
+from eni_failover.adapters.link.capabilities import Capability, has
+from eni_failover.adapters.link.kernel import KernelLink
+from eni_failover.adapters.link.manager import LinkManager
+from eni_failover.adapters.link.mode import DetectedMode, LinkMode, Manager, decide_mode, find_manager
 from eni_failover.adapters.link.watcher import LinkWatcher, detect_mode
 
-__all__ = ["DetectedMode", "LinkMode", "LinkWatcher", "Manager", "decide_mode", "detect_mode"]
+__all__ = [
+    "Capability",
+    "DetectedMode",
+    "KernelLink",
+    "LinkManager",
+    "LinkMode",
+    "LinkWatcher",
+    "Manager",
+    "announce",
+    "decide_mode",
+    "detect_mode",
+    "find_manager",
+    "has",
+]

@@ -14,19 +14,37 @@ from pathlib import Path
 
 
 class LinkMode(StrEnum):
-    """What is done about links. Both modes change nothing on this host."""
+    """What is done about links. Only `manage` changes anything on this host."""
 
     OFF = "off"
     VERIFY = "verify"
+    MANAGE = "manage"
 
 
 class Manager(StrEnum):
-    """A program that configures a link when an ENI is attached to a running instance."""
+    """A program that has a hand in a link when an ENI is attached to a running instance."""
 
     NET_UTILS = "amazon-ec2-net-utils"
     CLOUD_INIT = "cloud-init"
+    NM_CLOUD_SETUP = "nm-cloud-setup"
     NETWORK_MANAGER = "NetworkManager"
     NETWORKD = "systemd-networkd"
+
+    @property
+    def routes_by_source(self) -> bool:
+        """Whether it gives a new link the rules that an ENI needs; the others only ask for an address."""
+        return self in {Manager.NET_UTILS, Manager.CLOUD_INIT, Manager.NM_CLOUD_SETUP}
+
+    @property
+    def truce(self) -> str:
+        """What an operator changes so that it leaves a link to mode `manage`."""
+        match self:
+            case Manager.NETWORKD:
+                return "ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf(5)"
+            case Manager.NETWORK_MANAGER:
+                return "unmanaged-devices=mac:... in NetworkManager.conf(5)"
+            case _:
+                return '[network] mode = "verify", or switch it off for this link'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +71,7 @@ _SIGNS: tuple[tuple[Manager, tuple[str, ...]], ...] = (
         Manager.CLOUD_INIT,
         ("etc/udev/rules.d/90-cloud-init-hook-hotplug.rules", "var/lib/cloud/hotplug.enabled"),
     ),
+    (Manager.NM_CLOUD_SETUP, ("etc/systemd/system/timers.target.wants/nm-cloud-setup.timer",)),
     (Manager.NETWORK_MANAGER, ("run/NetworkManager",)),
     (Manager.NETWORKD, ("run/systemd/netif/links",)),
 )
@@ -60,13 +79,13 @@ _UNITS = Path("etc/systemd/system")
 
 
 def decide_mode(
-    *, own_macs: Iterable[str], kernel_macs: Iterable[str], root: Path = Path("/")
+    *, own_macs: Iterable[str], kernel_macs: Iterable[str], may_manage: bool, root: Path = Path("/")
 ) -> DetectedMode:
     """The mode for this host, given the MACs of the instance's own ENIs and those of the kernel.
 
     When the kernel shows none of the instance's ENIs it is not the instance's kernel: a container
-    without the host's network, or a test. Nothing can be verified there. `root` is where the host's
-    files are.
+    without the host's network, or a test. Nothing can be verified there. `may_manage` is whether this
+    process may change links. `root` is where the host's files are.
     """
     own = {mac.lower() for mac in own_macs}
     if not own & {mac.lower() for mac in kernel_macs}:
@@ -75,15 +94,19 @@ def decide_mode(
             reason="this kernel shows none of the instance's own ENIs (a container without the host's "
             "network?): links are not watched, and an attached ENI counts as ready",
         )
-    manager = _find_manager(root)
-    if manager is None:
-        reason = "no program that configures new links was found: something else must"
-    else:
+    manager = find_manager(root)
+    if manager is not None and manager.routes_by_source:
         reason = f"{manager} configures new links: they are watched until they are ready"
+        return DetectedMode(mode=LinkMode.VERIFY, manager=manager, reason=reason)
+    lack = "no program that routes a new link by source was found"
+    if may_manage:
+        reason = f"{lack}: this daemon sets links up"
+        return DetectedMode(mode=LinkMode.MANAGE, manager=manager, reason=reason)
+    reason = f"{lack}, and without CAP_NET_ADMIN this daemon cannot set links up: something else must"
     return DetectedMode(mode=LinkMode.VERIFY, manager=manager, reason=reason)
 
 
-def _find_manager(root: Path) -> Manager | None:
+def find_manager(root: Path = Path("/")) -> Manager | None:
     """The first manager that left a sign; a masked unit is none."""
     return next(
         (manager for manager, signs in _SIGNS if any(_is_there(root, Path(sign)) for sign in signs)), None
@@ -93,4 +116,5 @@ def _find_manager(root: Path) -> Manager | None:
 def _is_there(root: Path, sign: Path) -> bool:
     # `systemctl mask` puts a link to /dev/null where the administrator's units are.
     is_masked = sign.suffix == ".service" and (root / _UNITS / sign.name).is_symlink()
-    return (root / sign).exists() and not is_masked
+    # Another kind of unit is enabled by a link, which may lead to a unit of another root.
+    return ((root / sign).exists() or (root / sign).is_symlink()) and not is_masked

@@ -1,23 +1,27 @@
 """The kernel's links of our ENIs, followed by netlink events: whether what EC2 attached is usable.
 
-Owns two netlink sockets and the wake-up when an ENI's link changed. Must not know EC2, or what is done
-about a link that is not ready. Does not guarantee to see every event: when the kernel's queue overran,
-everything is read anew.
+Owns two netlink sockets and the wake-up when an ENI's link changed. Must not know EC2's calls, or what
+is done about a link that is not ready. Does not guarantee to see every event: when the kernel's queue
+overran, everything is read anew.
 
-Nothing is polled, no program is called, and no privilege is needed. Links are found by MAC: their
-names depend on the distribution, and the instance metadata lags behind the kernel.
+Nothing is polled and no program is called. Links are found by MAC: their names depend on the
+distribution, and the instance metadata lags behind the kernel. Watching needs no privilege.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from eni_failover.adapters.link.mirror import Message, Mirror, Part
+from eni_failover.adapters.link import needs, netlink, path
+from eni_failover.adapters.link.kernel import KernelLink, Message
+from eni_failover.adapters.link.manager import LinkManager
+from eni_failover.adapters.link.mirror import Mirror, Part
 from eni_failover.adapters.link.mode import DetectedMode, LinkMode, decide_mode
+from eni_failover.adapters.link.needs import Missing
 from eni_failover.core.model import Eni, Link
 from eni_failover.core.policy import EniId
 from eni_failover.errors import AdapterError, InvariantError, TransientError
@@ -29,13 +33,24 @@ if TYPE_CHECKING:
 _GROUPS: Final = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x40000
 _READ_TIMEOUT: Final = 5.0
 _REOPEN_AFTER: Final = 1.0
+_PATH_RETRY: Final = 0.5
+
+
+@dataclass(slots=True)
+class _Path:
+    """Whether a link's path to its router was found, and the search while it was not."""
+
+    index: int
+    search: asyncio.Task[None] | None = None
+    is_found: bool = False
 
 
 class LinkWatcher:
     """Follows the links of the ENIs that `state` was asked for.
 
     `clock` is monotonic, in seconds. `on_change` is called in the event loop when such a link became
-    present, ready, unready or lost; `on_error` when the kernel could not be followed for a while.
+    present, ready, unready or lost; `on_error` when the kernel could not be followed for a while. With a
+    `manager` the links are also set up. `path_check`: a link is ready only when its router was found.
     """
 
     def __init__(
@@ -45,16 +60,25 @@ class LinkWatcher:
         clock: Callable[[], float],
         on_change: Callable[[], None],
         on_error: Callable[[AdapterError], None],
+        manager: LinkManager | None = None,
+        path_check: bool = False,
     ) -> None:
         self._mode = mode
         self._clock = clock
         self._on_change = on_change
         self._on_error = on_error
-        self._mirror = Mirror()
+        self._manager = manager
+        self._path_check = path_check
+        self._own_macs: set[str] = set()
+        self._mirror = Mirror(self._own_macs)
         self._events: AsyncIPRoute | None = None
         self._queries: AsyncIPRoute | None = None
         self._enis: dict[EniId, Eni] = {}
         self._links: dict[EniId, Link] = {}
+        self._paths: dict[EniId, _Path] = {}
+        self._stale: set[Part] = set()
+        self._is_poked = False
+        self._waiting: asyncio.Timeout | None = None
 
     @property
     def kernel_macs(self) -> frozenset[str]:
@@ -67,7 +91,7 @@ class LinkWatcher:
             return
         try:
             await self._open()
-        except _netlink_errors() as error:
+        except netlink.errors() as error:
             self.close()
             raise TransientError(f"the kernel's links cannot be read: {error!r}") from error
 
@@ -75,17 +99,17 @@ class LinkWatcher:
         """Follow the kernel until cancelled; call `start` before."""
         if self._mode is LinkMode.OFF:
             await asyncio.Event().wait()
-        while True:
-            try:
-                if self._events is None:
-                    await self._open()
-                    self._look_again()
-                await self._follow()
-            except _netlink_errors() as error:
-                # An overrun queue is the usual cause: the socket is of no use any more.
-                self.close()
-                self._on_error(TransientError(f"the kernel's links are read anew: {error!r}"))
-                await asyncio.sleep(_REOPEN_AFTER)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                try:
+                    if self._events is None:
+                        await self._open()
+                    await self._follow(group)
+                except netlink.errors() as error:
+                    # An overrun queue is the usual cause: the socket is of no use any more.
+                    self.close()
+                    self._on_error(TransientError(f"the kernel's links are read anew: {error!r}"))
+                    await asyncio.sleep(_REOPEN_AFTER)
 
     def state(self, eni: Eni) -> Link:
         """The link of this ENI now; from then on its changes call `on_change`.
@@ -94,9 +118,19 @@ class LinkWatcher:
         """
         if self._mode is LinkMode.OFF:
             return Link(eni_id=eni.eni_id, watched=False)
-        if eni.mac:
+        if eni.mac and self._enis.get(eni.eni_id) != eni:
             self._enis[eni.eni_id] = eni
+            if eni.mac not in self._own_macs:
+                self._own_macs.add(eni.mac)
+                self._stale.add(Part.ROUTES)
+            self.poke()
         return self._look(eni.eni_id)
+
+    def poke(self) -> None:
+        """Compare links with what they should be now, without waiting for an event."""
+        self._is_poked = True
+        if self._waiting is not None:
+            self._waiting.reschedule(asyncio.get_running_loop().time())
 
     def close(self) -> None:
         """Close the sockets."""
@@ -107,39 +141,60 @@ class LinkWatcher:
 
     async def _open(self) -> None:
         """Open the sockets and read everything; events from before the reading only repeat it."""
-        # Not at the top: it takes 20 MB and a tenth of a second, which mode `off` can do without.
-        from pyroute2 import AsyncIPRoute  # noqa: PLC0415 - see above
-
         self.close()
-        self._events, self._queries = AsyncIPRoute(), AsyncIPRoute()
+        self._events, self._queries = netlink.open_socket(), netlink.open_socket()
         await self._events.bind(groups=_GROUPS)
-        mirror = Mirror()
+        mirror = Mirror(self._own_macs)
         for message in [*await self._read("get_links"), *await self._read("get_addr")]:
             mirror.apply(message)
-        await self._read_parts(mirror, set(Part))
+        self._stale = set(Part)
+        await self._read_stale(mirror)
         self._mirror = mirror
 
-    async def _follow(self) -> None:
+    async def _follow(self, group: asyncio.TaskGroup) -> None:
         """Take events as they come, as many at a time as have come, and look at the outcome of all."""
         while True:
-            stale = {self._mirror.apply(message) for message in await self._next_events()}
-            await self._read_parts(self._mirror, {part for part in stale if part is not None})
+            await self._read_stale(self._mirror)
+            if self._manager is not None and self._queries is not None:
+                await self._manager.bring(self._enis.values(), self._mirror, self._queries)
             self._look_again()
+            self._search_paths(group)
+            for message in await self._next_events():
+                part = self._mirror.apply(message)
+                if part is not None:
+                    self._stale.add(part)
 
     async def _next_events(self) -> list[Message]:
-        """Wait for events; then also the ones that are there already."""
-        if self._events is None:
-            raise InvariantError("the link events are not open")
-        messages = [message async for message in self._events.get()]
+        """Wait for events, a poke or the manager's turn; then take the events that are there already."""
+        messages: list[Message] = []
         try:
+            async with asyncio.timeout(self._until()) as self._waiting:
+                messages += await self._some_events()
+            self._waiting = None
             async with asyncio.timeout(0):
                 while True:
-                    messages += [message async for message in self._events.get()]
+                    messages += await self._some_events()
         except TimeoutError:
             return messages
+        finally:
+            self._waiting = None
+            self._is_poked = False
 
-    async def _read_parts(self, mirror: Mirror, parts: Iterable[Part]) -> None:
-        for part in parts:
+    def _until(self) -> float | None:
+        """For how many seconds to wait for an event, None for ever."""
+        if self._is_poked:
+            return 0.0
+        due = self._manager.due if self._manager is not None else None
+        return None if due is None else max(0.0, due - self._clock())
+
+    async def _some_events(self) -> list[Message]:
+        if self._events is None:
+            raise InvariantError("the link events are not open")
+        return [message async for message in self._events.get()]
+
+    async def _read_stale(self, mirror: Mirror) -> None:
+        stale, self._stale = self._stale, set()
+        for part in stale:
             match part:
                 case Part.RULES:
                     mirror.read_rules(await self._read("get_rules"))
@@ -157,13 +212,25 @@ class LinkWatcher:
         eni = self._enis.get(eni_id)
         found = self._mirror.find(eni.mac) if eni else None
         if eni and found:
-            missing = self._mirror.missing(eni, found)
-            link = Link(eni_id=eni_id, watched=True, present=True, missing=missing)
+            link = Link(eni_id=eni_id, watched=True, present=True, missing=self._missing(eni, found))
         else:
             lost_at = self._clock() if before.present else before.lost_at
             link = replace(before, present=False, missing=(), lost_at=lost_at)
         self._links[eni_id] = link
         return link
+
+    def _missing(self, eni: Eni, link: KernelLink) -> tuple[str, ...]:
+        missing = needs.missing(self._mirror, eni, link)
+        if missing and self._manager is not None and self._manager.lacks_subnet(eni):
+            return (Missing.SUBNET, *missing)
+        known = self._paths.get(eni.eni_id)
+        if (
+            not missing
+            and self._path_check
+            and not (known is not None and known.is_found and known.index == link.index)
+        ):
+            return (Missing.PATH,)
+        return missing
 
     def _look_again(self) -> None:
         """Look at all ENIs asked for, and wake the reconciler when something changed for one."""
@@ -173,9 +240,40 @@ class LinkWatcher:
         if before != self._links:
             self._on_change()
 
+    def _search_paths(self, group: asyncio.TaskGroup) -> None:
+        """Have a search under way for each link that lacks nothing but its path, and no other."""
+        for eni_id, eni in self._enis.items():
+            link = self._mirror.find(eni.mac)
+            known = self._paths.get(eni_id)
+            if known is not None and (link is None or link.index != known.index):
+                if known.search is not None:
+                    known.search.cancel()
+                del self._paths[eni_id]
+            if (
+                link is not None
+                and eni_id not in self._paths
+                and self._links[eni_id].missing == (Missing.PATH,)
+            ):
+                sought = self._paths[eni_id] = _Path(index=link.index)
+                sought.search = group.create_task(self._search(eni, sought), name=f"path of {eni_id}")
 
-async def detect_mode(own_macs: Iterable[str], *, root: Path = Path("/")) -> DetectedMode:
-    """What mode `auto` means here; `own_macs` are those of this instance's ENIs, by EC2.
+    async def _search(self, eni: Eni, sought: _Path) -> None:
+        while True:
+            link = self._mirror.links.get(sought.index)
+            routers = needs.gateways(self._mirror, eni, link) if link is not None else {}
+            try:
+                if routers:
+                    await path.find(sought.index, routers)
+                    sought.is_found, sought.search = True, None
+                    self._look_again()
+                    return
+            except netlink.errors() as error:
+                self._on_error(TransientError(f"the router of {eni.eni_id} cannot be asked: {error!r}"))
+            await asyncio.sleep(_PATH_RETRY)
+
+
+async def detect_mode(own_macs: Iterable[str], *, may_manage: bool, root: Path = Path("/")) -> DetectedMode:
+    """What mode `auto` means here; see `decide_mode`.
 
     Raises TransientError when the kernel's links cannot be read.
     """
@@ -184,11 +282,4 @@ async def detect_mode(own_macs: Iterable[str], *, root: Path = Path("/")) -> Det
     )
     await watcher.start()
     watcher.close()
-    return decide_mode(own_macs=own_macs, kernel_macs=watcher.kernel_macs, root=root)
-
-
-def _netlink_errors() -> tuple[type[Exception], ...]:
-    """What pyroute2 raises, imported as late as pyroute2 is."""
-    from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415 - see `LinkWatcher._open`
-
-    return NetlinkError, OSError  # a TimeoutError is an OSError
+    return decide_mode(own_macs=own_macs, kernel_macs=watcher.kernel_macs, may_manage=may_manage, root=root)

@@ -3,6 +3,7 @@
 import pytest
 
 from eni_failover.adapters.link.mirror import Mirror, Part
+from eni_failover.adapters.link.needs import missing
 from eni_failover.core.model import Eni
 
 MAC = "02:00:00:00:00:01"
@@ -24,6 +25,13 @@ class Message(dict):
         return self._attributes.get(name)
 
 
+class Hop(Message):
+    """One hop of a route with several."""
+
+    def __init__(self, *, oif: int) -> None:
+        super().__init__(0, {}, oif=oif)
+
+
 def link(index=2, *, mac=MAC, flags=UP, operstate="UP", kind=None, message=NEWLINK, family=0):
     info = None if kind is None else Message(0, {"IFLA_INFO_KIND": kind})
     attributes = {
@@ -36,7 +44,9 @@ def link(index=2, *, mac=MAC, flags=UP, operstate="UP", kind=None, message=NEWLI
 
 
 def address(text, *, index=2, flags=0x80, message=NEWADDR):
-    return Message(message, {"IFA_ADDRESS": text, "IFA_FLAGS": flags}, index=index, flags=flags & 0xFF)
+    return Message(
+        message, {"IFA_ADDRESS": text, "IFA_FLAGS": flags}, index=index, flags=flags & 0xFF, prefixlen=32
+    )
 
 
 def rule(source, length, *, family=V4, table=TABLE, action=1, flags=0, **attributes):
@@ -54,10 +64,16 @@ def rule(source, length, *, family=V4, table=TABLE, action=1, flags=0, **attribu
 def route(*, family=V4, table=TABLE, index=2, kind=1, length=0, hops=None):
     return Message(
         NEWROUTE,
-        {"RTA_TABLE": table, "RTA_OIF": index, "RTA_MULTIPATH": hops},
+        {
+            "RTA_TABLE": table,
+            "RTA_OIF": index,
+            "RTA_MULTIPATH": hops,
+            "RTA_DST": "10.0.1.0" if length else None,
+        },
         family=family,
         dst_len=length,
         type=kind,
+        proto=4,
         table=252,
     )
 
@@ -77,7 +93,7 @@ def mirror_of(*messages, rules=RULES, routes=ROUTES) -> Mirror:
 
 
 def lacks(mirror: Mirror, eni: Eni = ENI) -> tuple[str, ...]:
-    return mirror.missing(eni, mirror.find(eni.mac))
+    return missing(mirror, eni, mirror.find(eni.mac))
 
 
 def test_a_link_with_all_of_it_lacks_nothing():
@@ -141,7 +157,7 @@ def test_only_a_rule_for_all_packets_of_the_address_counts(found, expected):
 
 def test_a_default_route_may_have_several_hops():
     """One of them leading by the ENI's link is enough."""
-    hops = [{"oif": 9}, {"oif": 2}]
+    hops = [Hop(oif=9), Hop(oif=2)]
 
     assert lacks(mirror_of(link(), *ADDRESSES, routes=[route(index=None, hops=hops), ROUTES[1]])) == ()
 
@@ -210,6 +226,8 @@ def test_an_event_tells_what_must_be_read_anew(message, stale):
 
 def test_an_address_on_a_point_to_point_link_is_the_local_one():
     """IFA_ADDRESS is the far end there."""
-    local = Message(NEWADDR, {"IFA_LOCAL": "10.0.1.101", "IFA_ADDRESS": "10.0.1.1"}, index=2, flags=0)
+    local = Message(
+        NEWADDR, {"IFA_LOCAL": "10.0.1.101", "IFA_ADDRESS": "10.0.1.1"}, index=2, flags=0, prefixlen=32
+    )
 
     assert lacks(mirror_of(link(), local, ADDRESSES[1])) == ()

@@ -1,0 +1,507 @@
+"""Mode `manage` on a real kernel: what is set up, put back, left alone and taken away."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from dataclasses import replace
+from typing import Any, Self
+
+import pytest
+from pyroute2 import AsyncIPRoute
+
+from eni_failover.adapters.link.manager import LinkManager
+from eni_failover.adapters.link.mode import LinkMode
+from eni_failover.adapters.link.plan import FIRST_TABLE, PRIORITY, PROTOCOL
+from eni_failover.adapters.link.watcher import LinkWatcher
+from eni_failover.core.model import Eni, Link, Subnet
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(
+        os.geteuid() != 0, reason="NEEDS ROOT: these tests make a network namespace; run them as root"
+    ),
+]
+
+MAC = "02:00:00:00:00:01"
+SUBNET = Subnet(subnet_id="subnet-1", network="10.0.1.0/24", ipv6_networks=("2001:db8:1::/64",))
+ENI = Eni(
+    eni_id="eni-0ffffffffffffff01",
+    mac=MAC,
+    subnet_id="subnet-1",
+    addresses=("10.0.1.101", "10.0.1.102"),
+    prefixes=("10.0.1.128/28",),
+)
+DUAL = replace(ENI, ipv6_addresses=("2001:db8:1::101",))
+MAIN = 254
+V4, V6 = socket.AF_INET, socket.AF_INET6
+
+
+class Host:
+    """A managed host in its namespace: eni1 is the ENI's link, eth0 another one in the same subnet."""
+
+    def __init__(self, eni: Eni = ENI, *, subnets: tuple[Subnet, ...] = (SUBNET,), router: str = "") -> None:
+        self.eni = eni
+        self.now = 100.0
+        self.subnets = {one.subnet_id: one for one in subnets}
+        self.elsewhere = False
+        self.changed = asyncio.Event()
+        self.repairs: list[str] = []
+        self.set_up: list[str] = []
+        self.errors: list[Exception] = []
+        manager = LinkManager(
+            clock=self._clock,
+            subnet_of=self.subnets.get,
+            is_elsewhere=lambda _: self.elsewhere,
+            ipv6_router=router,
+            on_set_up=lambda _, link: self.set_up.append(link.name),
+            on_repair=lambda _, what: self.repairs.append(what),
+            on_error=self.errors.append,
+        )
+        self.watcher = LinkWatcher(
+            mode=LinkMode.MANAGE,
+            clock=self._clock,
+            on_change=self.changed.set,
+            on_error=self.errors.append,
+            manager=manager,
+        )
+        self.kernel = AsyncIPRoute()
+
+    def _clock(self) -> float:
+        """Time goes on with each look, so that nothing waits for its turn."""
+        self.now += 0.1
+        return self.now
+
+    async def __aenter__(self) -> Self:
+        await self.link("eth0", "02:00:00:00:00:99")
+        index = await self.index("eth0")
+        await self.kernel.addr("add", index=index, address="10.0.1.11", prefixlen=24)
+        await self.kernel.route("add", dst="default", gateway="10.0.1.1", oif=index)
+        await self.watcher.start()
+        self.watcher.state(self.eni)
+        self._running = asyncio.ensure_future(self.watcher.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+        self.watcher.close()
+        self.kernel.close()
+
+    async def link(self, name: str, mac: str) -> None:
+        await self.kernel.link("add", ifname=name, kind="veth", peer={"ifname": f"{name}far"}, address=mac)
+        await self.kernel.link("set", index=await self.index(f"{name}far"), state="up")
+        if name == "eth0":
+            await self.kernel.link("set", index=await self.index(name), state="up")
+
+    async def index(self, name: str) -> int:
+        return (await self.kernel.link_lookup(ifname=name))[0]
+
+    async def plug(self) -> int:
+        await self.link("eni1", MAC)
+        return await self.index("eni1")
+
+    async def until(self, is_so) -> Link:
+        """Wait, woken by on_change alone, until the ENI's link is so."""
+        async with asyncio.timeout(10):
+            while not is_so(link := self.watcher.state(self.eni)):
+                await self.changed.wait()
+                self.changed.clear()
+        return link
+
+    async def ready(self) -> Link:
+        return await self.until(lambda link: link.is_ready)
+
+    async def settled(self, is_so) -> None:
+        """Wait until the kernel is so; what it does has no event that the watcher passes on."""
+        async with asyncio.timeout(10):
+            while not await is_so():  # noqa: ASYNC110 - see above
+                await asyncio.sleep(0.01)
+
+    async def rules(self) -> set[tuple[str, int, int]]:
+        found = [rule for family in (V4, V6) async for rule in await self.kernel.get_rules(family=family)]
+        return {
+            (f"{rule.get_attr('FRA_SRC')}/{rule['src_len']}", rule.get_attr("FRA_TABLE"), PRIORITY)
+            for rule in found
+            if rule.get_attr("FRA_PROTOCOL") == PROTOCOL and rule.get_attr("FRA_PRIORITY") == PRIORITY
+        }
+
+    async def routes(self, table: int, family: int = V4) -> set[tuple[str, str | None, int]]:
+        found = [one async for one in await self.kernel.get_routes(family=family, table=table)]
+        return {
+            (
+                f"{one.get_attr('RTA_DST')}/{one['dst_len']}",
+                one.get_attr("RTA_GATEWAY"),
+                one.get_attr("RTA_OIF"),
+            )
+            for one in found
+        }
+
+    async def addresses(self, index: int) -> set[tuple[str, int]]:
+        return {
+            (one.get_attr("IFA_ADDRESS"), one["prefixlen"])
+            async for one in await self.kernel.get_addr(index=index)
+            if one["scope"] == 0
+        }
+
+
+def test_a_plugged_link_is_set_up_whole(inside):
+    """Primary address with the subnet's prefix, others alone; one rule each, also for a prefix; a table."""
+
+    async def main() -> tuple[Any, ...]:
+        async with Host() as host:
+            index = await host.plug()
+            await host.ready()
+            table = FIRST_TABLE + index
+            return (
+                index,
+                await host.addresses(index),
+                await host.rules(),
+                await host.routes(table),
+                host.set_up,
+                host.repairs,
+                host.errors,
+            )
+
+    index, addresses, rules, routes, set_up, repairs, errors = inside(main)
+
+    table = FIRST_TABLE + index
+    assert addresses == {("10.0.1.101", 24), ("10.0.1.102", 32)}
+    assert rules == {
+        (f"{one}", table, PRIORITY) for one in ("10.0.1.101/32", "10.0.1.102/32", "10.0.1.128/28")
+    }
+    assert routes == {("10.0.1.0/24", None, index), ("None/0", "10.0.1.1", index)}
+    assert (set_up, repairs, errors) == (["eni1"], [], [])
+
+
+def test_the_main_table_knows_nothing_of_the_link(inside):
+    """The host's own traffic stays on its primary ENI, though both are in one subnet."""
+
+    async def main() -> tuple[set[Any], set[Any], int]:
+        async with Host() as host:
+            before = await host.routes(MAIN)
+            await host.plug()
+            await host.ready()
+            return before, await host.routes(MAIN), await host.index("eth0")
+
+    before, after, eth0 = inside(main)
+
+    assert after == before == {("10.0.1.0/24", None, eth0), ("None/0", "10.0.1.1", eth0)}
+
+
+def test_a_link_that_was_there_before_the_daemon_is_set_up(inside):
+    """A restart in the middle of a takeover."""
+
+    async def main() -> Link:
+        host = Host()
+        await host.plug()
+        async with host:
+            return await host.ready()
+
+    assert inside(main).present
+
+
+def test_a_second_daemon_finds_nothing_to_do(inside):
+    """Everything is compared as the kernel has it: a restart changes and counts nothing."""
+
+    async def main() -> tuple[set[Any], set[Any], list[str], list[str]]:
+        async with Host() as first:
+            await first.plug()
+            await first.ready()
+        again = Host()
+        before = await again.rules()
+        await again.watcher.start()
+        again.watcher.state(ENI)
+        running = asyncio.ensure_future(again.watcher.run())
+        await again.ready()
+        after = await again.rules()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        again.watcher.close()
+        again.kernel.close()
+        return before, after, again.repairs, again.set_up
+
+    before, after, repairs, set_up = inside(main)
+
+    assert after == before
+    assert (repairs, set_up) == ([], ["eni1"])
+
+
+async def _flush_rules(host: Host, index: int) -> None:
+    for source in ("10.0.1.101/32", "10.0.1.102/32"):
+        await host.kernel.rule("del", src=source, table=FIRST_TABLE + index, priority=PRIORITY)
+
+
+async def _flush_routes(host: Host, index: int) -> None:
+    await host.kernel.flush_routes(table=FIRST_TABLE + index)
+
+
+async def _flush_addresses(host: Host, index: int) -> None:
+    await host.kernel.flush_addr(index=index)
+
+
+async def _take_down(host: Host, index: int) -> None:
+    await host.kernel.link("set", index=index, state="down")
+
+
+async def _compete(host: Host, index: int) -> None:
+    onlink = 4
+    await host.kernel.route(
+        "add", dst="default", gateway="10.0.1.1", oif=index, priority=50, proto=16, flags=onlink
+    )
+
+
+@pytest.mark.parametrize(
+    ("undo", "words"),
+    [
+        (_flush_rules, {"rule"}),
+        (_flush_routes, {"route"}),
+        (_flush_addresses, {"address", "route"}),
+        (_take_down, {"link", "route"}),
+        (_compete, {"route"}),
+    ],
+)
+def test_what_others_take_away_is_put_back_and_counted(inside, undo, words):
+    """Rules flushed, routes flushed, addresses flushed, the link down, a DHCP client's default route."""
+
+    async def main() -> tuple[Any, ...]:
+        async with Host() as host:
+            index = await host.plug()
+            await host.ready()
+            before = await host.rules(), await host.routes(FIRST_TABLE + index), await host.addresses(index)
+            main_table = await host.routes(MAIN)
+            await undo(host, index)
+
+            async def is_back() -> bool:
+                now = await host.rules(), await host.routes(FIRST_TABLE + index), await host.addresses(index)
+                return now == before and await host.routes(MAIN) == main_table and bool(host.repairs)
+
+            await host.settled(is_back)
+            await host.ready()
+            return host.repairs, host.errors
+
+    repairs, errors = inside(main)
+
+    assert set(repairs) == words
+    assert errors == []
+
+
+def test_an_address_that_left_the_eni_leaves_the_link(inside):
+    """With its rule; what another program has put there stays."""
+
+    async def main() -> tuple[set[Any], set[str]]:
+        async with Host() as host:
+            index = await host.plug()
+            await host.ready()
+            await host.kernel.addr("add", index=index, address="192.0.2.7", prefixlen=32)
+            host.eni = replace(ENI, addresses=("10.0.1.101",), prefixes=())
+            host.watcher.state(host.eni)
+
+            async def is_gone() -> bool:
+                return len(await host.rules()) == 1
+
+            await host.settled(is_gone)
+            return await host.addresses(index), {source for source, *_ in await host.rules()}
+
+    addresses, rules = inside(main)
+
+    assert addresses == {("10.0.1.101", 24), ("192.0.2.7", 32)}
+    assert rules == {"10.0.1.101/32"}
+
+
+def test_a_link_that_leaves_takes_its_rules_with_it(inside):
+    """The kernel removes addresses and routes, and leaves the rules to us."""
+
+    async def main() -> tuple[set[Any], Link]:
+        async with Host() as host:
+            index = await host.plug()
+            await host.ready()
+            await host.kernel.link("del", index=index)
+            link = await host.until(lambda link: not link.present)
+
+            async def is_clean() -> bool:
+                return not await host.rules()
+
+            await host.settled(is_clean)
+            return await host.routes(FIRST_TABLE + index), link
+
+    routes, link = inside(main)
+
+    assert routes == set()
+    assert link.lost_at is not None
+
+
+def test_rules_of_a_link_that_left_while_no_daemon_ran_are_swept(inside):
+    """And those of another group on the same host are not."""
+    other = replace(
+        ENI, eni_id="eni-0ffffffffffffff02", mac="02:00:00:00:00:02", addresses=("10.0.1.201",), prefixes=()
+    )
+
+    async def main() -> set[str]:
+        async with Host() as host:
+            index = await host.plug()
+            await host.ready()
+            await host.link("eni2", other.mac)
+            host.watcher.state(other)
+
+            async def is_there() -> bool:
+                return len(await host.rules()) == 4
+
+            await host.settled(is_there)
+        async with contextlib.AsyncExitStack() as stack:
+            kernel = AsyncIPRoute()
+            stack.callback(kernel.close)
+            await kernel.link("del", index=index)
+        later = Host()
+        await later.watcher.start()
+        later.watcher.state(ENI)
+        running = asyncio.ensure_future(later.watcher.run())
+
+        async def is_swept() -> bool:
+            return len(await later.rules()) == 1
+
+        await later.settled(is_swept)
+        found = {source for source, *_ in await later.rules()}
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        later.watcher.close()
+        later.kernel.close()
+        return found
+
+    assert inside(main) == {"10.0.1.201/32"}
+
+
+def test_a_link_that_ec2_gave_to_another_is_cleared(inside):
+    """After a forced detach a guest may keep the link: no address of it may answer here. Ten seconds late,
+    since one describe may be from before our own attach."""
+
+    async def main() -> tuple[set[Any], set[Any], set[Any]]:
+        async with Host() as host:
+            index = await host.plug()
+            await host.ready()
+            host.elsewhere = True
+            host.watcher.poke()
+            await asyncio.sleep(0)
+            still = await host.addresses(index)
+            host.now += 11.0
+            host.watcher.poke()
+
+            async def is_clean() -> bool:
+                return not await host.rules() and not await host.addresses(index)
+
+            await host.settled(is_clean)
+            return still, await host.addresses(index), await host.routes(FIRST_TABLE + index)
+
+    still, addresses, routes = inside(main)
+
+    assert still == {("10.0.1.101", 24), ("10.0.1.102", 32)}
+    assert (addresses, routes) == (set(), set())
+
+
+def test_without_its_subnet_a_link_waits_and_says_so(inside):
+    """EC2 has not answered DescribeSubnets: there is no router to route by."""
+
+    async def main() -> tuple[tuple[str, ...], bool]:
+        async with Host(subnets=()) as host:
+            await host.plug()
+            waiting = (await host.until(lambda link: link.present)).missing
+            host.subnets[SUBNET.subnet_id] = SUBNET
+            host.watcher.poke()
+            return waiting, (await host.ready()).is_ready
+
+    waiting, is_ready = inside(main)
+
+    assert waiting[0] == "subnet"
+    assert is_ready
+
+
+def test_a_configured_ipv6_router_needs_no_advertisement(inside):
+    """The address is usable at once, alone on the link, with a rule and a default route of its own."""
+
+    async def main() -> tuple[Any, ...]:
+        async with Host(DUAL, router="fe80::1") as host:
+            index = await host.plug()
+            await host.ready()
+            return (
+                index,
+                await host.addresses(index),
+                {source for source, *_ in await host.rules()},
+                await host.routes(FIRST_TABLE + index, V6),
+            )
+
+    index, addresses, sources, routes = inside(main)
+
+    assert ("2001:db8:1::101", 128) in addresses
+    assert "2001:db8:1::101/128" in sources
+    assert routes == {("2001:db8:1::/64", None, index), ("None/0", "fe80::1", index)}
+
+
+def test_the_ipv6_router_is_the_one_that_advertised_itself_here(inside):
+    """The route that the kernel made of the advertisement moves from `main` into the link's own table."""
+
+    async def main() -> tuple[set[Any], set[Any], int, list[str]]:
+        async with Host(DUAL) as host:
+            index = await host.plug()
+            waiting = await host.until(lambda link: link.missing == ("route",))
+            assert waiting.present
+            # What the kernel does with a router advertisement: RTPROT_RA is 9.
+            await host.kernel.route("add", family=V6, dst="::/0", gateway="fe80::9", oif=index, proto=9)
+            await host.ready()
+
+            async def is_tidy() -> bool:
+                return not any(oif == index for *_, oif in await host.routes(MAIN, V6) if _[0] == "None/0")
+
+            await host.settled(is_tidy)
+            return (
+                await host.routes(FIRST_TABLE + index, V6),
+                await host.routes(MAIN, V6),
+                index,
+                host.repairs,
+            )
+
+    routes, main_table, index, repairs = inside(main)
+
+    assert ("None/0", "fe80::9", index) in routes
+    assert ("None/0", "fe80::9", index) not in main_table
+    assert repairs == []
+
+
+def test_the_ipv6_router_that_the_primary_eni_knows_is_taken_at_once(inside):
+    """It is in the same subnet; waiting for an advertisement would take a second or more."""
+
+    async def main() -> tuple[set[Any], int]:
+        async with Host(DUAL) as host:
+            eth0 = await host.index("eth0")
+            await host.kernel.addr("add", index=eth0, address="2001:db8:1::11", prefixlen=128, flags=0x2)
+            await host.kernel.route("add", family=V6, dst="::/0", gateway="fe80::7", oif=eth0, proto=9)
+            index = await host.plug()
+            await host.ready()
+            return await host.routes(FIRST_TABLE + index, V6), index
+
+    routes, index = inside(main)
+
+    assert ("None/0", "fe80::7", index) in routes
+
+
+def test_a_kernel_that_refuses_is_reported_and_asked_again_later(inside, monkeypatch):
+    """No privilege, say: one report for each try, and tries that get rarer."""
+
+    async def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("eni_failover.adapters.link.manager.make", refuse)
+
+    async def main() -> tuple[tuple[str, ...], int]:
+        async with Host() as host:
+            await host.plug()
+            link = await host.until(lambda link: link.present)
+            async with asyncio.timeout(10):
+                while len(host.errors) < 2:
+                    host.watcher.poke()
+                    await asyncio.sleep(0)
+            return link.missing, len(host.repairs)
+
+    missing, repairs = inside(main)
+
+    assert missing == ("down", "address", "rule")
+    assert repairs == 0
