@@ -10,25 +10,22 @@ from __future__ import annotations
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from eni_failover.core.words import Answer, Result, Role
 from eni_failover.errors import EniFailoverError
-from eni_failover.lab import demo_children, demo_places
-from eni_failover.lab.demo_children import Child
-from eni_failover.lab.demo_places import GROUP, PROBE, Place
-from eni_failover.lab.demo_values import DemoEvent, Happening, Identity, Report, Sight
+from eni_failover.lab import demo_children
+from eni_failover.lab.demo_loopback import LoopbackStage
+from eni_failover.lab.demo_places import ENI, GROUP, HOLDER, PROBE, STANDBY, MemberFiles
+from eni_failover.lab.demo_values import Happening, Identity, Report, Sight
 from eni_failover.lab.demo_watch import Watch
 from eni_failover.lab.settings import Durations, Settings
-from eni_failover.lab.thread import LabThread
-from eni_failover.lab.world import World, floating_eni_id, instance_id_of
+from eni_failover.lab.world import World
 
-HOLDER, STANDBY = "alpha", "beta"
-ENI = floating_eni_id(1)
 POLL = 0.05
 # A control socket's path may have 100 bytes; the rest of it is ours.
 _LONGEST_DIRECTORY = 60
@@ -51,12 +48,51 @@ class Options:
     moved_within: float = 30.0
 
 
-def play(tell: Callable[[Happening], None], options: Options | None = None) -> Report:
+class Actor(Protocol):
+    """A process of the story."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    @property
+    def exit_status(self) -> int | None:
+        """What it ended with, None while it runs."""
+        ...
+
+
+class Stage(Protocol):
+    """Where the story is played: two members, each with a service and a daemon, and a fake EC2."""
+
+    @property
+    def actors(self) -> Sequence[Actor]:
+        """The processes that should run."""
+        ...
+
+    def set_up(self, stack: ExitStack, directory: Path, watch: Watch) -> tuple[MemberFiles, MemberFiles]:
+        """Start everything, the holder's first; `stack` ends it. Raises OSError."""
+        ...
+
+    @property
+    def world(self) -> World:
+        """The fake EC2's."""
+        ...
+
+    def kill_holder(self, watch: Watch) -> None:
+        """Let the holder die; its processes are no actors any more."""
+        ...
+
+
+def play(
+    tell: Callable[[Happening], None], options: Options | None = None, stage: Stage | None = None
+) -> Report:
     """Plays the story to its end, good or bad, and leaves nothing behind; also when interrupted.
 
     For the main thread, which alone may say what signals do.
     """
-    story = _Story(Watch(tell), options or Options())
+    options = options or Options()
+    story = _Story(Watch(tell), options, stage or LoopbackStage(options.settings, options.interval))
     problem = ""
     try:
         with _undisturbed_end(ExitStack()) as stack:
@@ -92,83 +128,46 @@ def _undisturbed_end(stack: ExitStack) -> Iterator[ExitStack]:
 class _Story:
     """One telling. `before`, `after` and `takeover` are there as soon as they are known."""
 
-    def __init__(self, watch: Watch, options: Options) -> None:
+    def __init__(self, watch: Watch, options: Options, stage: Stage) -> None:
         self.watch = watch
         self.before: Sight | None = None
         self.after: Sight | None = None
         self.takeover: Mapping[str, Any] | None = None
         self._options = options
-        self._daemons: dict[str, Child] = {}
-        self._services: dict[str, Child] = {}
+        self._stage = stage
 
     def play(self, stack: ExitStack) -> None:
         """Raises DemoError when something does not happen in time, OSError when there is no port or disk."""
         directory = Path(stack.enter_context(_directory()))
-        addresses = demo_places.loopback_addresses()
-        world = World.pair(members=2, enis=1, addresses=addresses, settings=self._options.settings)
-        lab = stack.enter_context(LabThread(world))
-        stack.callback(world.subscribe(self.watch.follow_eni(ENI)))
-        self.watch.note(
-            DemoEvent.LAB_STARTED, f"a fake EC2 and IMDS answer at {lab.ec2_url}", url=lab.ec2_url
-        )
-        ids = {HOLDER: instance_id_of(1), STANDBY: instance_id_of(2)}
-        holder, standby = demo_places.places(ids, addresses, directory, stack)
-        for own, peer in ((holder, standby), (standby, holder)):
-            text = demo_places.config_text(own, peer, eni_id=ENI, interval=self._options.interval)
-            own.config.write_text(text, encoding="utf-8")
-            self._start(stack, own, lab)
+        holder, standby = self._stage.set_up(stack, directory, self.watch)
+        world = self._stage.world
         self._until(
             [holder, standby], self._is_prepared, self._options.ready_within, "both members to be ready"
         )
         self.before = _sight(world)
-        self._kill(holder)
+        self._stage.kill_holder(self.watch)
+        self.watch.forget(holder.name)
         self._until([standby], self._is_over, self._options.moved_within, f"{STANDBY} to take over")
         self.after = _sight(world)
 
-    def _start(self, stack: ExitStack, place: Place, lab: LabThread) -> None:
-        serving = stack.enter_context(demo_children.service(place))
-        self._services[place.name] = serving
-        where = f"{place.address}:{place.service_port}"
-        self.watch.note(
-            DemoEvent.SERVICE_STARTED,
-            f"{place.name}'s service listens at {where} (pid {serving.pid})",
-            member=place.name,
-            pid=serving.pid,
-        )
-        running = stack.enter_context(demo_children.daemon(place, lab.env(place.name)))
-        self._daemons[place.name] = running
-        text = f"{place.name}'s daemon runs (pid {running.pid})"
-        self.watch.note(DemoEvent.DAEMON_STARTED, text, member=place.name, pid=running.pid)
-
-    def _kill(self, holder: Place) -> None:
-        name = holder.name
-        serving, running = self._services.pop(name), self._daemons.pop(name)
-        serving.kill()
-        self.watch.note(
-            DemoEvent.SERVICE_KILLED, f"{name}'s service: kill -9 {serving.pid}", member=name, pid=serving.pid
-        )
-        running.kill()
-        self.watch.note(
-            DemoEvent.DAEMON_KILLED, f"{name}'s daemon: kill -9 {running.pid}", member=name, pid=running.pid
-        )
-        self.watch.forget(name)
-
-    def _until(self, places: list[Place], condition: Callable[[], bool], within: float, what: str) -> None:
-        """Watches until this holds. Raises DemoError after `within` seconds, or when a child ends."""
+    def _until(
+        self, members: list[MemberFiles], condition: Callable[[], bool], within: float, what: str
+    ) -> None:
+        """Watches until this holds. Raises DemoError after `within` seconds, or when an actor ends."""
         deadline = time.monotonic() + within
         while True:
-            self.watch.look(places)
+            self.watch.look(members)
             if condition():
                 return
-            self._see_that_they_run(places)
+            self._see_that_they_run(members)
             if time.monotonic() >= deadline:
-                raise DemoError(f"waited {within:g} s in vain for {what}{_said(places)}")
+                raise DemoError(f"waited {within:g} s in vain for {what}{_said(members)}")
             time.sleep(POLL)
 
-    def _see_that_they_run(self, places: list[Place]) -> None:
-        for child in (*self._services.values(), *self._daemons.values()):
-            if child.exit_status is not None:
-                raise DemoError(f"{child.name} has ended with status {child.exit_status}{_said(places)}")
+    def _see_that_they_run(self, members: list[MemberFiles]) -> None:
+        for actor in self._stage.actors:
+            if actor.exit_status is not None:
+                raise DemoError(f"{actor.name} has ended with status {actor.exit_status}{_said(members)}")
 
     def _is_prepared(self) -> bool:
         holder, standby = self.watch.statuses.get(HOLDER), self.watch.statuses.get(STANDBY)
@@ -190,10 +189,9 @@ def _directory() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="eni-failover-demo-", dir="/tmp" if long else None)  # noqa: S108 - a new directory in it
 
 
-def _said(places: list[Place]) -> str:
+def _said(members: list[MemberFiles]) -> str:
     """What the daemons had to say last."""
-    words = (f"; {place.name}'s daemon said: {demo_children.last_words(place)}" for place in places)
-    return "".join(words)
+    return "".join(f"; {one.name}'s daemon said: {demo_children.last_words(one)}" for one in members)
 
 
 def _sight(world: World) -> Sight:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from eni_failover.lab.demo_places import Place
+from eni_failover.lab.demo_places import MemberFiles, Place
 
 STOP_WITHIN = 5.0
 _SERVICE = Path(__file__).with_name("demo_service.py")
@@ -101,10 +101,10 @@ def daemon(place: Place, env: Mapping[str, str]) -> Iterator[Child]:
             child.stop()
 
 
-def last_words(place: Place) -> str:
+def last_words(member: MemberFiles) -> str:
     """The last line that the member's daemon has written, or nothing."""
     try:
-        lines = place.log.read_text(errors="replace").splitlines()
+        lines = member.log.read_text(errors="replace").splitlines()
     except OSError:
         return ""
     return lines[-1] if lines else ""

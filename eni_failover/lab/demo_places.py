@@ -13,7 +13,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from eni_failover.lab.world import floating_eni_id
+
 GROUP = "orders"
+HOLDER, STANDBY = "alpha", "beta"
+ENI = floating_eni_id(1)
 PROBE = "web"
 ADDRESSES = ("127.0.1.11", "127.0.1.12")
 # Members need addresses that differ; where 127.0.0.1 is the only one (macOS), one of them is its name.
@@ -22,16 +26,11 @@ _TRIES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """One member's. `service` is its service's socket, listening already; `port` is for its daemon."""
+class MemberFiles:
+    """One member's name, and where its files are."""
 
     name: str
-    instance_id: str
-    address: str
     directory: Path
-    service: socket.socket
-    service_port: int
-    port: int
 
     @property
     def config(self) -> Path:
@@ -47,6 +46,17 @@ class Place:
     def log(self) -> Path:
         """What its daemon writes."""
         return self.directory / f"{self.name}.log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place(MemberFiles):
+    """One member's. `service` is its service's socket, listening already; `port` is for its daemon."""
+
+    instance_id: str
+    address: str
+    service: socket.socket
+    service_port: int
+    port: int
 
 
 def loopback_addresses() -> tuple[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from eni_failover.client import Client, UnreachableError
 from eni_failover.core.words import Answer, Role
-from eni_failover.lab.demo_places import Place
+from eni_failover.lab.demo_places import MemberFiles
 from eni_failover.lab.demo_values import DemoEvent, Happening
 from eni_failover.lab.timeline import StateChange
 from eni_failover.lab.values import State
@@ -50,15 +50,15 @@ class Watch:
 
         return listen
 
-    def look(self, places: Sequence[Place]) -> None:
+    def look(self, members: Sequence[MemberFiles]) -> None:
         """Asks each of these members' daemons, and tells what is new."""
         found: list[Happening] = []
-        for place in places:
-            now = _status(place)
+        for one in members:
+            now = _status(one)
             if now is not None:
                 at = time.monotonic() - self._began
-                found += _differences(at, self.statuses.get(place.name, {}), now)
-                self.statuses[place.name] = now
+                found += _differences(at, self.statuses.get(one.name, {}), now)
+                self.statuses[one.name] = now
         with self._lock:
             found += self._seen_in_ec2
             self._seen_in_ec2 = []
@@ -91,9 +91,9 @@ def _where(state: State, eni_id: str) -> tuple[str, str]:
     return attachment.status.value, state.instances[attachment.instance_id].name
 
 
-def _status(place: Place) -> Document | None:
+def _status(one: MemberFiles) -> Document | None:
     try:
-        return Client(place.socket_path).status().document
+        return Client(one.socket_path).status().document
     except UnreachableError:
         return None
 
