@@ -9,19 +9,24 @@ PYTHON ?=
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: help demo test test-all lint wheel lock clean
+.PHONY: help demo test test-all e2e lint wheel lock clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.stamp  ## a failover on this machine: no AWS account, no root
 	@$(VENV)/bin/eni-failover demo
 
-test: $(VENV)/.stamp  ## the tests, without the slow ones
-	$(RUN) pytest -m "not slow"
+test: $(VENV)/.stamp  ## the tests, without the slow ones and those of e2e
+	$(RUN) pytest -m "not slow and not e2e"
 
-test-all: $(VENV)/.stamp  ## all tests
-	$(RUN) pytest
+test-all: $(VENV)/.stamp  ## all tests but those of e2e
+	$(RUN) pytest -m "not e2e"
+
+e2e: $(VENV)/.stamp  ## real links in network namespaces: as root, with iproute2 and nftables
+	@[ "$$(id -u)" = 0 ] || { echo "make e2e: network namespaces need root" >&2; exit 1; }
+	@.ci/need ip:iproute2 nft:nftables
+	$(RUN) pytest -m e2e
 
 lint: $(VENV)/.stamp  ## ruff, mypy, import-linter
 	$(VENV)/bin/ruff check

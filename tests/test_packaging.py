@@ -16,7 +16,7 @@ from eni_failover import __version__
 
 ROOT = Path(__file__).parent.parent
 PREFIX = f"eni_failover-{__version__}"
-TARGETS = {"help", "demo", "test", "test-all", "lint", "wheel", "lock", "clean"}
+TARGETS = {"help", "demo", "e2e", "test", "test-all", "lint", "wheel", "lock", "clean"}
 
 
 def run(*command, cwd=ROOT, **environment):
@@ -135,7 +135,7 @@ def test_a_second_make_installs_nothing(tmp_path):
     second = run("make", "--no-print-directory", "--dry-run", "test", cwd=tmp_path)
 
     assert "pip install" in fresh.stdout
-    assert second.stdout == '.venv/bin/python -m pytest -m "not slow"\n'
+    assert second.stdout == '.venv/bin/python -m pytest -m "not slow and not e2e"\n'
 
 
 def test_every_install_of_the_makefile_needs_hashes_or_no_download():
@@ -174,19 +174,31 @@ def test_the_newest_python_is_taken_or_the_missing_package_named(pythons, expect
     assert done.returncode == (0 if 0 in pythons.values() else 1)
 
 
+@pytest.mark.parametrize("user", [0, 1000])
 @pytest.mark.parametrize("failing", ["none", "test", "test-all", "lint"])
-def test_ci_fails_when_any_part_fails(failing, tmp_path):
-    """.ci/run runs the tests, all tests and the linters; one that fails is the end, with its status."""
-    script(tmp_path / "id", "echo 1000")  # no root: it must install nothing here
+def test_ci_fails_when_any_part_fails(failing, user, tmp_path):
+    """.ci/run runs all tests, as root also those on real links, and the linters; one failure is the end."""
+    script(tmp_path / "id", f"echo {user}")
+    script(tmp_path / "apt-get", "exit 0")  # it must install nothing here
     script(tmp_path / "make", f'echo "said by make $1"; [ "$1" != {failing} ]')
     done = run(".ci/run", PATH=f"{tmp_path}:{os.environ['PATH']}")
     said = [line for line in done.stdout.splitlines() if line.startswith("said by make")]
-    parts = ["test", "test-all", "lint"]
+    parts = ["test", "test-all", *(["e2e"] if user == 0 else []), "lint"]
     ran = parts if failing == "none" else parts[: parts.index(failing) + 1]
 
     assert said == [f"said by make {part}" for part in ran]
     assert done.returncode == (0 if failing == "none" else 1)
     assert ("ci: make test-all: said by make test-all" in done.stdout) == (failing == "none")
+    assert ("NOT ROOT" in done.stdout) == (user == 1000 and failing in {"none", "lint"})
+
+
+def test_what_ci_needs_is_named_by_its_package(tmp_path):
+    """Whoever may not install is told what to install; what is there is not asked for."""
+    script(tmp_path / "id", "echo 1000")
+    done = run("/bin/sh", ".ci/need", "id:coreutils", "no-such-program:its-package", PATH=str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "missing: its-package (Debian's names)\n"
 
 
 def test_the_readme_shows_the_two_commands():

@@ -15,13 +15,15 @@ from rich.text import Text
 from eni_failover.cli.tables import cells, console, show, table
 from eni_failover.cli.terminal import complain, plain, seconds
 from eni_failover.core.words import Phase
+from eni_failover.errors import StartError
 from eni_failover.exitcodes import ExitCode
-from eni_failover.lab.demo import play
-from eni_failover.lab.demo_values import DemoEvent, DemoResult, Happening, Identity, Report, Sight
+from eni_failover.lab.demo import Options, Stage, play
+from eni_failover.lab.demo_values import DemoEvent, DemoResult, Happening, Identity, Packets, Report, Sight
 
 _STYLES = {
     DemoEvent.SERVICE_KILLED: "red",
     DemoEvent.DAEMON_KILLED: "red",
+    DemoEvent.HOST_KILLED: "red",
     DemoEvent.ENI_CHANGED: "cyan",
     DemoEvent.TAKEOVER_STARTED: "yellow",
     DemoEvent.TAKEOVER_ENDED: "green",
@@ -30,14 +32,17 @@ _STYLES = {
 
 def demo(*, as_json: bool, net: bool) -> ExitCode:
     """Plays and shows it. Interrupted in any way, it leaves nothing behind."""
-    if net:
-        complain("demo --net comes in a later version: 'eni-failover demo' needs no root")
+    options = Options()
+    try:
+        stage = _net_stage(options) if net else None
+    except StartError as error:
+        complain(str(error))
         return ExitCode.FAILED
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     screen = console()
     try:
-        report = play(_quiet if as_json else lambda one: _tell(screen, one))
+        report = play(_quiet if as_json else lambda one: _tell(screen, one), options, stage)
     except KeyboardInterrupt:
         complain("interrupted: nothing is left behind")
         return ExitCode.FAILED
@@ -65,7 +70,11 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         yield from ("", _compared(report, report.before, report.after))
     if report.takeover is not None:
         yield from ("", _phases(report.takeover["phases"]))
-    if report.result is DemoResult.PASS and report.gap is not None:
+    if report.packets is not None:
+        yield from ("", _clients(report.packets), "", _neighbour(report.packets))
+    if report.result is DemoResult.PASS and report.packets is not None:
+        yield f"\n{_gap(report.packets)}"
+    elif report.result is DemoResult.PASS and report.gap is not None:
         gap = f"{seconds(report.gap)} after the holder's death"
         yield f"\nThe ENI moved with all that it is known by; the standby was active {gap}."
 
@@ -83,6 +92,35 @@ def _compared(report: Report, before: Sight, after: Sight) -> Table:
 
 def _words(value: object) -> str:
     return " ".join(str(one) for one in value) if isinstance(value, tuple) else str(value)
+
+
+def _clients(packets: Packets) -> Table:
+    made = table("client", "protocol", "answered before by", "after by", "gap")
+    for one in packets.clients:
+        made.add_row(*cells(one.client, one.protocol, one.before, one.after, f"{one.gap:.2f} s"))
+    return made
+
+
+def _neighbour(packets: Packets) -> str:
+    before, after = packets.neighbour_before, packets.neighbour_after
+    same = "the same" if before == after else "CHANGED"
+    return f"The floating address's MAC in its neighbour's table: {before} before, {after} after: {same}."
+
+
+def _gap(packets: Packets) -> str:
+    return (
+        f"The longest gap was {packets.gap:.2f} s: {packets.detection:.2f} s detection, {packets.ec2:.2f} s "
+        f"in EC2, {packets.added:.2f} s added."
+    )
+
+
+def _net_stage(options: Options) -> Stage:
+    """Raises StartError when this machine has not what it takes."""
+    # Not at the top: it brings pyroute2, which the other commands can do without.
+    from eni_failover.lab.demo_net import NetStage, refuse_without_means  # noqa: PLC0415 - see above
+
+    refuse_without_means()
+    return NetStage(options.settings, options.interval)
 
 
 def _phases(spent: Mapping[str, float]) -> Table:

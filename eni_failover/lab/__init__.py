@@ -17,7 +17,7 @@ In a synchronous test, or beside a process that is to be tried, in a thread of i
         lab.world.fault("lost", "AttachNetworkInterface", caller="beta")    # works, but the answer gets lost
 
 In a program that has an event loop: `async with Lab(world) as lab`. For a person: the command
-`eni-failover lab`, which is `serve`.
+`eni-failover lab`, which is `serve`. With real hosts, links and packets around it, for root: `lab.net`.
 
 Without sockets, in virtual time, with parameters and answers as in boto3:
 

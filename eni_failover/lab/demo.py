@@ -21,7 +21,7 @@ from eni_failover.errors import EniFailoverError
 from eni_failover.lab import demo_children
 from eni_failover.lab.demo_loopback import LoopbackStage
 from eni_failover.lab.demo_places import ENI, GROUP, HOLDER, PROBE, STANDBY, MemberFiles
-from eni_failover.lab.demo_values import Happening, Identity, Report, Sight
+from eni_failover.lab.demo_values import Happening, Identity, Packets, Report, Sight
 from eni_failover.lab.demo_watch import Watch
 from eni_failover.lab.settings import Durations, Settings
 from eni_failover.lab.world import World
@@ -79,8 +79,20 @@ class Stage(Protocol):
         """The fake EC2's."""
         ...
 
+    def is_prepared(self) -> bool:
+        """Whether what the daemons do not know of is ready."""
+        ...
+
     def kill_holder(self, watch: Watch) -> None:
         """Let the holder die; its processes are no actors any more."""
+        ...
+
+    def is_over(self) -> bool:
+        """Whether what the daemons do not know of has followed."""
+        ...
+
+    def packets(self, takeover: Mapping[str, Any]) -> Packets | None:
+        """What clients saw, None where there are none."""
         ...
 
 
@@ -105,6 +117,7 @@ def play(
         before=story.before,
         after=story.after,
         takeover=story.takeover,
+        packets=story.packets,
         problem=problem,
     )
 
@@ -133,6 +146,7 @@ class _Story:
         self.before: Sight | None = None
         self.after: Sight | None = None
         self.takeover: Mapping[str, Any] | None = None
+        self.packets: Packets | None = None
         self._options = options
         self._stage = stage
 
@@ -149,6 +163,8 @@ class _Story:
         self.watch.forget(holder.name)
         self._until([standby], self._is_over, self._options.moved_within, f"{STANDBY} to take over")
         self.after = _sight(world)
+        if self.takeover is not None:
+            self.packets = self._stage.packets(self.takeover)
 
     def _until(
         self, members: list[MemberFiles], condition: Callable[[], bool], within: float, what: str
@@ -173,6 +189,8 @@ class _Story:
         holder, standby = self.watch.statuses.get(HOLDER), self.watch.statuses.get(STANDBY)
         if holder is None or standby is None:
             return False
+        if not self._stage.is_prepared():
+            return False
         verdicts = {probe["name"]: probe["state"] for probe in standby["probes"]}
         return holder["role"] == Role.ACTIVE and bool(standby["ready"]) and verdicts.get(PROBE) == Answer.UP
 
@@ -181,7 +199,8 @@ class _Story:
         self.takeover = status.get("last_takeover")
         if self.takeover is not None and self.takeover["result"] != Result.SUCCESS:
             raise DemoError(f"the takeover has ended {self.takeover['result']}: {self.takeover['reason']}")
-        return self.takeover is not None and status.get("role") == Role.ACTIVE
+        is_active = self.takeover is not None and status.get("role") == Role.ACTIVE
+        return is_active and self._stage.is_over()
 
 
 def _directory() -> tempfile.TemporaryDirectory[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from eni_failover.lab import demo_children, demo_places
 from eni_failover.lab.demo_children import Child
@@ -43,6 +44,17 @@ class LoopbackStage:
             own.config.write_text(text, encoding="utf-8")
             self._start(stack, own, lab, watch)
         return holder, standby
+
+    def is_prepared(self) -> bool:
+        """Nobody but the daemons matters here."""
+        return True
+
+    def is_over(self) -> bool:
+        """Nobody but the daemons matters here."""
+        return True
+
+    def packets(self, _: Mapping[str, Any]) -> None:
+        """EC2 is fake, and so there is no link that could carry any."""
 
     def kill_holder(self, watch: Watch) -> None:
         """SIGKILL both processes of the holder."""

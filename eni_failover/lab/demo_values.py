@@ -23,10 +23,14 @@ class DemoEvent(StrEnum):
     MEMBER_READY = "member.ready"
     SERVICE_KILLED = "service.killed"
     DAEMON_KILLED = "daemon.killed"
+    HOST_KILLED = "host.killed"
     PROBE_CHANGED = "probe.changed"
     TAKEOVER_STARTED = "takeover.started"
     ENI_CHANGED = "eni.changed"
     TAKEOVER_ENDED = "takeover.ended"
+
+
+_DEATHS = frozenset({DemoEvent.SERVICE_KILLED, DemoEvent.HOST_KILLED})
 
 
 class DemoResult(StrEnum):
@@ -77,14 +81,75 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClientView:
+    """What one client saw of the move: who answered before and after, and seconds without an answer."""
+
+    client: str
+    protocol: str
+    before: str
+    after: str
+    gap: float
+
+    def document(self) -> dict[str, Any]:
+        """One of `clients` in `--json`."""
+        shown = {name: getattr(self, name) for name in ("client", "protocol", "before", "after")}
+        return {**shown, "gap_s": round(self.gap, 3)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packets:
+    """What was seen on the wire.
+
+    `neighbour_before` and `_after` are the floating address's MAC in a neighbour's table. `detection` is the
+    seconds from the death to the decision, `ec2` those that EC2 itself took to detach and attach.
+    """
+
+    clients: tuple[ClientView, ...]
+    neighbour_before: str
+    neighbour_after: str
+    detection: float
+    ec2: float
+
+    @property
+    def gap(self) -> float:
+        """The longest gap that any client saw."""
+        return max((one.gap for one in self.clients), default=0.0)
+
+    @property
+    def added(self) -> float:
+        """What the longest gap has beyond detection and EC2's own time."""
+        return self.gap - self.detection - self.ec2
+
+    def are_good(self, holder: str) -> bool:
+        """Whether this member answers every client, by the same MAC."""
+        answered = bool(self.clients) and all(one.after == holder for one in self.clients)
+        return answered and bool(self.neighbour_after) and self.neighbour_before == self.neighbour_after
+
+    def document(self) -> dict[str, Any]:
+        """`packets` in `--json`."""
+        return {
+            "clients": [one.document() for one in self.clients],
+            "neighbour_mac": {"before": self.neighbour_before, "after": self.neighbour_after},
+            "gap_s": round(self.gap, 3),
+            "detection_s": round(self.detection, 3),
+            "ec2_s": round(self.ec2, 3),
+            "added_s": round(self.added, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How the demo went. `takeover` is the daemon's own history line; `problem` is empty on `pass`."""
+    """How the demo went. `takeover` is the daemon's own history line; `problem` is empty on `pass`.
+
+    `packets` is None where no link carried any.
+    """
 
     group: str
     timeline: tuple[Happening, ...]
     before: Sight | None = None
     after: Sight | None = None
     takeover: Mapping[str, Any] | None = None
+    packets: Packets | None = None
     problem: str = ""
 
     @property
@@ -108,7 +173,7 @@ class Report:
     @property
     def gap(self) -> float | None:
         """Seconds from the holder's death to the new holder's being active, None when it was not."""
-        killed = [one.at for one in self.timeline if one.event is DemoEvent.SERVICE_KILLED]
+        killed = [one.at for one in self.timeline if one.event in _DEATHS]
         active = [one.at for one in self.timeline if one.facts.get("role") == Role.ACTIVE]
         return active[-1] - killed[0] if killed and active and active[-1] > killed[0] else None
 
@@ -116,6 +181,8 @@ class Report:
     def result(self) -> DemoResult:
         """Whether the demo has shown what it promises."""
         shown = self.has_moved and bool(self.same) and all(self.same.values()) and not self.problem
+        if self.packets is not None and self.after is not None:
+            shown = shown and self.packets.are_good(self.after.member)
         return DemoResult.PASS if shown else DemoResult.FAIL
 
     def document(self) -> dict[str, Any]:
@@ -131,4 +198,5 @@ class Report:
             "gap_s": None if self.gap is None else round(self.gap, 3),
             "phases": dict(self.takeover.get("phases", {})) if self.takeover else {},
             "takeover": dict(self.takeover) if self.takeover else None,
+            "packets": self.packets.document() if self.packets else None,
         }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import replace
 
 import pytest
 
 from eni_failover.cli import demo as command
-from eni_failover.lab.demo_values import DemoEvent, Happening, Identity, Report, Sight
+from eni_failover.lab.demo_values import ClientView, DemoEvent, Happening, Identity, Packets, Report, Sight
 
 IDENTITY = Identity(
     eni_id="eni-0ffffffffffffff01",
@@ -38,7 +39,7 @@ def plays(monkeypatch):
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def set_report(report: Report) -> None:
-        def play(tell: object) -> Report:
+        def play(tell: object, *_: object) -> Report:
             for one in report.timeline:
                 tell(one)
             return report
@@ -94,7 +95,7 @@ def test_an_interrupted_demo_is_1(run, plays, monkeypatch):
     """An interrupted demo has shown nothing: exit 1, one line, no traceback."""
     plays(GOOD)
 
-    def interrupted(_: object) -> Report:
+    def interrupted(*_: object) -> Report:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "play", interrupted)
@@ -104,9 +105,58 @@ def test_an_interrupted_demo_is_1(run, plays, monkeypatch):
     assert result.err == "eni-failover: interrupted: nothing is left behind\n"
 
 
-def test_net_is_for_later(run):
-    """--net says in one line that it is not in this version."""
+def test_net_needs_root(run, monkeypatch):
+    """One line, and exit 1: nothing was made."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     result = run("demo", "--net")
 
     assert (result.code, result.out) == (1, "")
-    assert "later version" in result.err
+    assert "run it as root" in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_net_needs_its_programs(run, monkeypatch):
+    """The missing one is named, with what to install."""
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda name: None if name == "nft" else f"/usr/sbin/{name}")
+    result = run("demo", "--net")
+
+    assert result.code == 1
+    assert "demo --net needs nft: install iproute2, nftables" in result.err
+
+
+def view(after="beta", gap=7.0):
+    return ClientView(client="in another subnet", protocol="udp", before="alpha", after=after, gap=gap)
+
+
+def packets(*views, neighbour_after="0a:ff:00:00:00:01"):
+    return Packets(
+        clients=views,
+        neighbour_before="0a:ff:00:00:00:01",
+        neighbour_after=neighbour_after,
+        detection=1.5,
+        ec2=5.0,
+    )
+
+
+def test_what_clients_saw_is_shown(run, plays):
+    """Who answered, the gap of each, the MAC in the neighbour's table, and what the gap is made of."""
+    plays(replace(GOOD, packets=packets(view(), view(gap=7.25))))
+    result = run("demo")
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
+
+    assert result.code == 0
+    assert "in another subnet udp alpha beta 7.25 s" in lines
+    assert any("0a:ff:00:00:00:01 before, 0a:ff:00:00:00:01 after: the same" in line for line in lines)
+    assert lines[-1] == "The longest gap was 7.25 s: 1.50 s detection, 5.00 s in EC2, 0.75 s added."
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [packets(), packets(view(), view(after="alpha")), packets(view(), neighbour_after="0a:ff:00:00:00:02")],
+)
+def test_a_client_left_behind_fails_the_demo(run, plays, seen):
+    """No client, one that the old holder answers, another MAC: EC2's word is not enough."""
+    plays(replace(GOOD, packets=seen))
+
+    assert run("demo").code == 1

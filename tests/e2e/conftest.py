@@ -8,9 +8,17 @@ from pathlib import Path
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("e2e_harness", Path(__file__).with_name("harness.py"))
-harness = sys.modules.setdefault("e2e_harness", importlib.util.module_from_spec(_spec))
-_spec.loader.exec_module(harness)
+
+def _module(name, file):
+    """A module of this folder under a name of its own: the tests import by path, not by package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(file))
+    module = sys.modules.setdefault(name, importlib.util.module_from_spec(spec))
+    spec.loader.exec_module(module)
+    return module
+
+
+harness = _module("e2e_harness", "harness.py")
+_module("e2e_net_harness", "net_harness.py")
 
 
 @pytest.fixture
