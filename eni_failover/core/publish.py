@@ -28,13 +28,16 @@ from eni_failover.core.words import CheckResult, Role
 def with_role(view: View) -> State:
     """The state with the role this pass shows.
 
-    No role is known before EC2 has shown every ENI and this host's links were looked at: a holder's
-    daemon that starts again must not tell its hooks that it is a standby first.
+    No role is known before EC2 has shown every ENI, this host's links were looked at, and those of a
+    holder are ready or late: a holder's daemon that starts again must not tell its hooks that it is a
+    standby first.
     """
     blind = not all(link.is_known for link in view.obs.links)
     if view.state.known_at is None or (blind and not view.state.role_known):
         return view.state
-    return replace(view.state, role=_role(view), role_known=True)
+    role = _role(view)
+    is_open = role is Role.STANDBY and view.all_here and lost_at(view) is None
+    return replace(view.state, role=role, role_known=view.state.role_known or not is_open)
 
 
 def _role(view: View) -> Role:

@@ -164,12 +164,26 @@ def test_a_link_not_ready_for_a_minute_is_a_fault():
 
 
 def test_a_restarted_holder_whose_link_is_not_ready_is_no_active():
-    """Attached is not ready."""
+    """Attached is not ready. Nor is it a standby: no hook is told a role before the link is ready or late."""
     bench = Bench(attached("beta"), settle=False)
     bench.link(present=True, missing=("address",))
     bench.idle(5)
+    early = bench.role, bench.state.role_known
+    bench.idle(60)
 
-    assert bench.role is Role.STANDBY
+    assert early == (Role.STANDBY, False)
+    assert (bench.role, bench.state.role_known) == (Role.FAULT, True)
+
+
+def test_a_restarted_holder_that_loses_the_eni_is_a_standby():
+    """Its link was never ready; now the ENI is another's, and the role is told."""
+    bench = Bench(attached("beta"), settle=False)
+    bench.link(present=True, missing=("address",))
+    bench.idle(5)
+    bench.see(attached("alpha", "att-9"))
+    bench.look()
+
+    assert (bench.role, bench.state.role_known) == (Role.STANDBY, True)
 
 
 def test_a_group_that_comes_back_gets_its_minute_for_the_link():

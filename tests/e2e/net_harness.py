@@ -54,6 +54,12 @@ observe_interval = "500ms"
 move_interval = "50ms"
 """
 
+HOOKED = """
+[hooks]
+on_active = ["{script}", "active"]
+on_standby = ["{script}", "standby"]
+"""
+
 NETWORK = """
 [network]
 mode = "manage"
@@ -288,3 +294,21 @@ def net_group(*, enis=1, settings=SETTINGS, network=NETWORK, probe=PROBE, **worl
             yield NetGroup(directory, net, enis, network=network, probe=probe)
     finally:
         shutil.rmtree(directory)
+
+
+def hooked(group):
+    """Hooks that write down which they are and the role they were told."""
+    for member in group.members:
+        script = member.directory / "hook"
+        script.write_text(
+            f'#!/bin/sh\nsleep 0.05\necho "$1 $ENI_FAILOVER_ROLE" >> {member.directory}/hooks\n'
+        )
+        script.chmod(0o755)
+        member.write(member.config.read_text() + HOOKED.format(script=script))
+
+
+def hooks(member):
+    try:
+        return [line.split() for line in (member.directory / "hooks").read_text().splitlines()]
+    except FileNotFoundError:
+        return []

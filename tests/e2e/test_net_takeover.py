@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from e2e_net_harness import floating, needs_root, net_group, wait
+from e2e_net_harness import floating, hooked, hooks, needs_root, net_group, wait
 
 pytestmark = [pytest.mark.root, pytest.mark.e2e, needs_root]
 
@@ -153,8 +153,9 @@ def test_secondary_addresses_and_prefixes_move_with_the_eni():
 
 
 def test_an_upgrade_of_the_holders_daemon_loses_no_packet():
-    """Stopped and started again: nothing moves, and every question had its answer."""
+    """Stopped and started again: nothing moves, every question had its answer, no hook said standby."""
     with net_group() as group:
+        hooked(group)
         group.start()
         group.ask(FLOATING)
 
@@ -165,8 +166,10 @@ def test_an_upgrade_of_the_holders_daemon_loses_no_packet():
         for client in group.clients:
             client.stop()
 
+        wait(lambda: len(hooks(group.alpha)) == 2, "alpha's hooks")
         assert status == 0
         assert group.mutations() == []
+        assert hooks(group.alpha) == [["active", "active"]] * 2
         assert [client.lost(protocol) for client in group.clients for protocol in ("tcp", "udp")] == [0] * 6
         assert group.alpha.metric("eni_failover_link_repairs_total", what="rule") == 0
 

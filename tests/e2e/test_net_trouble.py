@@ -8,7 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from e2e_net_harness import CLIENT_SERVICE, PROBE, floating, needs_readable, needs_root, net_group, wait
+from e2e_net_harness import (
+    CLIENT_SERVICE,
+    PROBE,
+    floating,
+    hooked,
+    hooks,
+    needs_readable,
+    needs_root,
+    net_group,
+    wait,
+)
 
 pytestmark = [pytest.mark.root, pytest.mark.e2e, needs_root]
 
@@ -24,11 +34,6 @@ interval = "200ms"
 timeout = "300ms"
 fall = 2
 rise = 1
-"""
-HOOKED = """
-[hooks]
-on_active = ["{script}", "active"]
-on_standby = ["{script}", "standby"]
 """
 
 
@@ -91,18 +96,28 @@ def failing(status):
 
 
 def test_flushed_rules_are_put_back_and_counted():
-    """As a restart of systemd-networkd does; clients are answered again."""
+    """As a restart of systemd-networkd does; clients are answered again. The third time somebody is blamed."""
     with net_group() as group:
         group.start()
         group.ask(FLOATING)
         before = group.alpha.sources()
 
-        group.alpha.inside(flush_rules)
-        wait(lambda: group.alpha.metric("eni_failover_link_repairs_total", what="rule"), "counted")
+        for times in (1, 2, 3):
+            group.alpha.inside(flush_rules)
+            wait(
+                lambda times=times: (
+                    group.alpha.metric("eni_failover_link_repairs_total", what="rule") == times
+                ),
+                f"repair {times} counted",
+            )
         group.answered_by("alpha")
+        blamed = group.alpha.events("network.repairs_repeat")
 
         assert group.alpha.sources() == before == {f"{FLOATING}/32"}
         assert group.mutations() == []
+        assert [(one["what"], one["level"]) for one in blamed] == [("rule", "warning")]
+        assert blamed[0]["suspect"]
+        assert blamed[0]["remedy"]
 
 
 def flush_rules(kernel):
@@ -211,24 +226,6 @@ def test_hooks_keep_their_order_when_the_eni_goes_to_and_fro():
         for member in group.members:
             words = [one[0] for one in hooks(member)]
             assert all(before != after for before, after in itertools.pairwise(words))
-
-
-def hooked(group):
-    """Hooks that write down which they are and the role they were told."""
-    for member in group.members:
-        script = member.directory / "hook"
-        script.write_text(
-            f'#!/bin/sh\nsleep 0.05\necho "$1 $ENI_FAILOVER_ROLE" >> {member.directory}/hooks\n'
-        )
-        script.chmod(0o755)
-        member.write(member.config.read_text() + HOOKED.format(script=script))
-
-
-def hooks(member):
-    try:
-        return [line.split() for line in (member.directory / "hooks").read_text().splitlines()]
-    except FileNotFoundError:
-        return []
 
 
 @needs_readable
