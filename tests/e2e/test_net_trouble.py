@@ -96,7 +96,7 @@ def failing(status):
 
 
 def test_flushed_rules_are_put_back_and_counted():
-    """As a restart of systemd-networkd does; clients are answered again. The third time somebody is blamed."""
+    """As a restart of systemd-networkd does; clients are answered again; the third time is a warning."""
     with net_group() as group:
         group.start()
         group.ask(FLOATING)

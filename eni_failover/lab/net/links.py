@@ -94,9 +94,10 @@ def add_port(bridge: str, port: str, near: str, mac: str, owner: Namespace) -> N
 
 
 def set_port(port: str, *, up: bool) -> None:
-    """Give the near end a carrier, or none."""
+    """Give the near end a carrier, or none; it is well if a guest has deleted the link."""
     with IPRoute() as ip:
-        ip.link("set", index=index_of(ip, port), state="up" if up else "down")
+        for index in ip.link_lookup(ifname=port):
+            ip.link("set", index=index, state="up" if up else "down")
 
 
 def detour(port: str) -> str:

@@ -17,7 +17,8 @@ DEADLINE: Final = 5.0
 """Seconds within which every process has to follow a signal that it cannot refuse."""
 
 _NAP: Final = 0.005
-_STANDS: Final = frozenset("Tt")
+_STANDS: Final = frozenset("TtD")
+"""Stopped, or asleep in the kernel and stopped before it leaves it: thus waits who made a vfork(2)."""
 
 
 def command_in(
@@ -55,18 +56,20 @@ def stop_all(namespace: Path) -> None:
 
 
 def continue_all(namespace: Path) -> None:
-    """SIGCONT everything inside until nothing stands still. Raises TimeoutError."""
-    _signal_until(namespace, signal.SIGCONT, is_done=lambda pid: _state_of(pid) not in _STANDS)
+    """SIGCONT everything inside. Raises TimeoutError."""
+    _signal_until(namespace, signal.SIGCONT, is_done=lambda pid: _state_of(pid) not in {"T", "t"})
 
 
 def _signal_until(namespace: Path, number: signal.Signals, *, is_done: Callable[[int], bool]) -> None:
-    """Signal, look again, for a process may just have made another, until all are done."""
+    """Signal everybody, look again, for a process may just have made another, until all are done."""
     deadline = time.monotonic() + DEADLINE
-    while remaining := [pid for pid in processes_in(namespace) if not is_done(pid)]:
+    signalled: set[int] = set()
+    while remaining := [p for p in processes_in(namespace) if p not in signalled or not is_done(p)]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{namespace.name}: {number.name} did nothing to {remaining}")
         for pid in remaining:
             _signal(pid, number, namespace)
+        signalled.update(remaining)
         time.sleep(_NAP)
 
 

@@ -29,7 +29,10 @@ def test_the_message_is_that_of_a_vpc():
 @pytest.mark.root
 @needs_net
 def test_a_hot_plugged_link_learns_its_router():
-    """Soon after it is up there is a default route by the router's link-local address, but no address."""
+    """Soon after it is up there is a default route by the router's link-local address, and no address.
+
+    It takes no traffic: the routes of the primary link are better.
+    """
 
     def routers() -> list[str]:
         with IPRoute() as ip:
@@ -41,28 +44,6 @@ def test_a_hot_plugged_link_learns_its_router():
         with IPRoute() as ip:
             return [a["scope"] for a in ip.get_addr(family=10, index=ip.link_lookup(ifname=name)[0])]
 
-    with NetWorld(settings=at_once(), ipv6=True) as net:
-        name = floating_link(net, "alpha")
-        set_link(net, "alpha", name, state="up")
-        eventually(lambda: net.run("alpha", routers) != [])
-        link_local = 253
-
-        assert net.run("alpha", routers) == [MEMBERS_SUBNET.link_local]
-        assert net.run("alpha", scopes) == [link_local]
-
-
-@pytest.mark.root
-@needs_net
-def test_what_a_hot_plugged_link_learns_takes_no_traffic():
-    """The routes of the primary link are better than those that the kernel makes from an advertisement."""
-
-    def routes() -> list[object]:
-        with IPRoute() as ip:
-            index = ip.link_lookup(ifname=name)[0]
-            return [
-                r for r in ip.get_routes(family=10, table=254) if r.get("oif") == index and r["dst_len"] == 0
-            ]
-
     with (
         NetWorld(settings=at_once(), ipv6=True) as net,
         service(net, "client-same"),
@@ -70,9 +51,12 @@ def test_what_a_hot_plugged_link_learns_takes_no_traffic():
     ):
         name = floating_link(net, "alpha")
         set_link(net, "alpha", name, state="up")
-        eventually(lambda: net.run("alpha", routes) != [])
+        eventually(lambda: net.run("alpha", routers) != [])
         answers = [ask(net, "alpha", address) for address in ("2001:db8:1::201", "2001:db8:2::201")]
+        link_local = 253
 
+        assert net.run("alpha", routers) == [MEMBERS_SUBNET.link_local]
+        assert net.run("alpha", scopes) == [link_local]
         assert answers == ["client-same", "client-other"]
         assert net.dropped("floating-1") == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from pyroute2 import IPRoute
 
 from eni_failover.lab.net import NetWorld
+from eni_failover.lab.net.processes import processes_in
 from tests.lab.net.guests import (
     FLOATING,
     SILENCE,
@@ -33,7 +35,15 @@ BETA = "10.0.1.12"
 BETA6 = "2001:db8:1::12"
 API = "10.0.0.2"
 # A shell that leaves a process of a session of its own behind, and waits.
-FAMILY = ["sh", "-c", "setsid sleep 300 & echo $!; sleep 300"]
+FAMILY = ["sh", "-c", "setsid sleep 300 & echo $!; exec sleep 300"]
+# clone(2) with CLONE_VFORK: who calls it waits in the kernel until the child ends or becomes another program.
+VFORK = """if True:
+    import ctypes, platform, signal, time
+    number = {"x86_64": 56, "aarch64": 220}[platform.machine()]
+    ctypes.CDLL(None).syscall(number, 0x4000 | signal.SIGCHLD, 0, 0, 0, 0)
+    print("the child", flush=True)
+    time.sleep(300)
+"""
 
 
 def family(net: NetWorld, host: str) -> tuple[subprocess.Popen[str], int]:
@@ -69,8 +79,15 @@ def routing(net: NetWorld, host: str) -> tuple[int, int]:
 
 def hears_api(net: NetWorld, host: str) -> bool:
     """Whether a host gets an answer from the EC2 API's address."""
-    code = f"import socket; socket.create_connection(('{API}', 80), 0.3).close()"
-    return net.spawn(host, ["python3", "-c", code], stderr=subprocess.DEVNULL).wait(10) == 0
+
+    def connect() -> bool:
+        try:
+            socket.create_connection((API, 80), SILENCE).close()
+        except TimeoutError:
+            return False
+        return True
+
+    return net.run(host, connect)
 
 
 def test_death_kills_everything_and_takes_the_carrier():
@@ -152,6 +169,21 @@ def test_a_hung_host_stands_still_and_goes_on():
 
         assert hung == ["T", "T"]
         eventually(lambda: [state_of(program.pid), state_of(child)] == ["S", "S"])
+
+
+def test_a_process_that_waits_in_the_kernel_is_hung_too():
+    """One in the middle of a vfork(2) cannot stop there, but will before it does anything else."""
+    with NetWorld(settings=at_once()) as net:
+        program = net.spawn("beta", [sys.executable, "-c", VFORK], stdout=subprocess.PIPE)
+        program.stdout.readline()
+        eventually(lambda: state_of(program.pid) == "D")
+        net.hang("beta")
+        (child,) = (pid for pid in processes_in(net.namespace("beta")) if pid != program.pid)
+        hung = [state_of(program.pid), state_of(child)]
+        net.thaw("beta")
+
+        assert hung == ["D", "T"]
+        eventually(lambda: [state_of(program.pid), state_of(child)] == ["D", "S"])
 
 
 def test_a_hung_host_keeps_its_link_until_thawed_or_forced():
