@@ -43,10 +43,16 @@ def _stalls(view: View) -> State:
     if not long:
         return view.state
     kept = tuple(healths.forget_failures(one, view.now) for one in view.state.health)
+    durable = view.state.durable
+    if durable.takeover is not None and durable.takeover.link_since is not None:
+        # What the kernel told meanwhile has not been read yet.
+        durable = replace(durable, takeover=replace(durable.takeover, link_since=view.now))
     return replace(
         view.state,
+        durable=durable,
         health=kept,
         stalled_at=max(one.to_at for one in long),
+        not_ready_since=None,
         turn_unowned=None,
         turn_ec2=None,
         turn_probes=None,

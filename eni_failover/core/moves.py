@@ -102,7 +102,7 @@ def has_hung_twice(view: View, takeover: Takeover) -> bool:
         and eni.attachment.attachment_id != move.recorded
         and move.reattached
         and move.attaching_since is not None
-        and view.now - move.attaching_since >= ATTACH_BOUND
+        and view.obs.enis.began_at - move.attaching_since >= ATTACH_BOUND
         for eni in view.usable
         for move in (takeover.move(eni.eni_id),)
     )
@@ -171,7 +171,8 @@ def _mine(view: View, takeover: Takeover, eni: Eni, attachment: Attachment, move
     if view.is_attached_here(eni):
         return move, None, None
     since = move.attaching_since
-    stuck = since is not None and view.now - since >= ATTACH_BOUND
+    # By the describe's time: this process may have stood still since, and EC2 not.
+    stuck = since is not None and view.obs.enis.began_at - since >= ATTACH_BOUND
     if not stuck and not takeover.failing:
         return move, None, Reason.ATTACHING
     return _undo(view, eni, attachment, move)
@@ -197,7 +198,7 @@ def _detach(view: View, eni: Eni, attachment: Attachment, move: Move) -> Next:
     force = (
         force_after is not None
         and began_at is not None
-        and view.now - began_at >= force_after
+        and view.obs.enis.began_at - began_at >= force_after
         and (detaching or move.bad_state)
     )
     if detaching and not force:

@@ -75,7 +75,10 @@ def _detach_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeov
     if move is None:
         return takeover
     if outcome.verdict is Verdict.ACCEPTED:
-        move = replace(move, detach=Sent.ACCEPTED, bad_state=False, attempts=0)
+        # The call may have left late: what EC2 has not begun before its answer is not stuck since before.
+        again = move.detach is Sent.ACCEPTED
+        began_at = move.detach_began_at if again else outcome.ended_at
+        move = replace(move, detach=Sent.ACCEPTED, detach_began_at=began_at, bad_state=False, attempts=0)
         return replace(takeover.with_move(move), committed=True)
     if outcome.verdict is Verdict.UNANSWERED:
         return takeover.with_move(replace(move, detach_sent_at=outcome.sent_at))

@@ -32,7 +32,11 @@ class Ec2Frontend:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, or do what a fault says instead."""
-        admission = self._world.admit(await _read(request))
+        try:
+            call = await _read(request)
+        except ConnectionError:
+            return self._wire.cut(request)  # the caller died while it asked
+        admission = self._world.admit(call)
         fault = admission.fault
         kind, seconds = (fault.kind, fault.seconds) if fault else (None, 0.0)
         if kind is FaultKind.CLOSE:

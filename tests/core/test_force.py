@@ -2,9 +2,10 @@
 
 import pytest
 
+from eni_failover.core.model import Stall
 from eni_failover.core.words import Reason
 from tests.core.bench import Bench
-from tests.core.builders import attached, detach, detaching, free
+from tests.core.builders import attached, attaching, detach, detaching, free
 
 
 def detaching_bench(*shapes, **changes) -> Bench:
@@ -135,3 +136,64 @@ def test_each_eni_has_its_own_ladder():
     bench.accepted()
 
     assert bench.act(within=20).calls == (detach(2, force=True),)
+
+
+def test_a_detach_that_left_late_is_not_forced_early():
+    """This process stood still between the decision and the call: EC2 has been at it for a moment only."""
+    bench = detaching_bench()
+    late = bench.answered("accepted", after=20.0)
+    bench.see(detaching("alpha"))
+    bench.look()
+    soon = bench.decision.calls
+    forced = bench.act(within=16)
+
+    assert (late.calls, soon) == ((), ())
+    assert forced.calls == (detach(force=True),)
+    assert bench.now >= 35.0
+
+
+def test_force_needs_a_look_from_after_its_time():
+    """Stood still since the last describe: the ENI may be free by now."""
+    bench = detaching_bench()
+    bench.accepted()
+    bench.see(detaching("alpha"))
+    bench.look()
+    bench.now += 20
+    stale = bench.peek().calls
+
+    assert stale == ()
+    assert bench.look().calls == (detach(force=True),)
+
+
+def test_an_attach_is_undone_only_on_a_look_from_after_its_minute():
+    """Stood still for longer than that: it may be attached by now."""
+    bench = detaching_bench()
+    bench.accepted()
+    bench.see(free())
+    bench.act(within=5)
+    bench.accepted()
+    bench.see(attaching("beta", "att-9"))
+    bench.look()
+    bench.now += 61
+    stale = bench.peek().calls
+
+    assert stale == ()
+    assert bench.look().calls == (detach(1, "att-9"),)
+
+
+def test_a_stall_does_not_make_a_link_late():
+    """The link's minute begins anew: what came meanwhile has not been read yet."""
+    bench = detaching_bench()
+    bench.accepted()
+    bench.see(free())
+    bench.act(within=5)
+    bench.accepted()
+    bench.link(present=False)
+    bench.see(attached("beta", "att-9"))
+    bench.look()
+    began = bench.now
+    bench.now += 70
+    bench.look(stalls=(Stall(from_at=began, to_at=bench.now),))
+
+    assert bench.decision.calls == ()
+    assert bench.idle(50).calls == ()
