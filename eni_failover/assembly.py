@@ -213,11 +213,12 @@ def _reconciler(
     )
 
 
-def make_ec2(config: Config, region: str | None, metrics: Metrics) -> Ec2:
+def make_ec2(config: Config, region: str | None, metrics: Metrics | None = None) -> Ec2:
     """The EC2 adapter of this configuration."""
 
     def counted(report: RequestReport) -> None:
-        metrics.ec2_request(report.operation, report.code, report.seconds)
+        if metrics is not None:
+            metrics.ec2_request(report.operation, report.code, report.seconds)
 
     return Ec2(
         region=region,

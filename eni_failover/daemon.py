@@ -10,6 +10,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ import structlog
 
 from eni_failover import __version__
 from eni_failover.adapters.imds import Imds
-from eni_failover.assembly import Parts, build, configure_log
-from eni_failover.config import Config, load
-from eni_failover.core.policy import MemberName
-from eni_failover.errors import AdapterError, ConfigError, EniFailoverError
+from eni_failover.assembly import Parts, build, configure_log, make_ec2
+from eni_failover.config import Config, DiscoverySettings, load
+from eni_failover.core.policy import InstanceId, MemberName
+from eni_failover.discovery import Discovery, first_members
+from eni_failover.errors import AdapterError, ConfigError, EniFailoverError, StartError
 from eni_failover.history import Journal
-from eni_failover.identity import Self, identify
+from eni_failover.identity import Self, identify, locate
 from eni_failover.linking import refuse_unprivileged
 from eni_failover.reloading import Reloader
 from eni_failover.sdnotify import Notifier
@@ -36,7 +38,7 @@ WAITING_EXTENDS = 30.0
 def run(config_path: Path, *, member: str | None, env: Mapping[str, str]) -> int:
     """Runs the daemon until it is stopped; returns the exit status. Errors are on standard error."""
     try:
-        config = _supported(load(config_path, env))
+        config = load(config_path, env)
     except ConfigError as error:
         return _complain(error, MISCONFIGURED)
     configure_log(config, env)
@@ -50,12 +52,6 @@ def run(config_path: Path, *, member: str | None, env: Mapping[str, str]) -> int
     except Exception:  # noqa: BLE001 - the one place: what nobody expected ends the process, systemd restarts it
         structlog.get_logger().exception("daemon.crashed")
         return CRASHED
-
-
-def _supported(config: Config) -> Config:
-    if config.unsupported:
-        raise ConfigError(*config.unsupported)
-    return config
 
 
 def _complain(error: EniFailoverError, status: int) -> int:
@@ -73,6 +69,7 @@ class Daemon:
         self._env = env
         self._notifier = Notifier(env)
         self._stop = asyncio.Event()
+        self._left: StartError | None = None
         self._log = structlog.get_logger()
 
     async def serve(self) -> int:
@@ -115,9 +112,33 @@ class Daemon:
         """Who this is; a user's mistake is handed on as a value, a task group would wrap it."""
         imds = Imds(self._env)
         try:
+            if self._config.discovery is not None:
+                return await self._discover(imds, self._config.discovery)
             return await identify(self._config, imds=imds, named=self._named, waiting=self._waiting)
         except ConfigError as error:
             return error
+
+    async def _discover(self, imds: Imds, settings: DiscoverySettings) -> Self:
+        """Waits until EC2 shows this instance among the members, which are the configuration's then."""
+        if self._named is not None:
+            raise ConfigError("--member: with [discovery] a member is named by its tags")
+        facts = await locate(imds, otherwise="[discovery] needs it", waiting=self._waiting)
+        ec2 = make_ec2(self._config, facts.region)
+        try:
+            members = await first_members(
+                ec2,
+                tag=settings.tag,
+                group=self._config.group,
+                zone=facts.zone,
+                eni_ids=self._config.eni_ids,
+                me=InstanceId(facts.instance_id),
+                waiting=self._waiting,
+            )
+        finally:
+            ec2.close()
+        self._config = replace(self._config, members=members)
+        me = next(one for one in members if one.instance_id == facts.instance_id)
+        return Self(member=me, region=facts.region, zone=facts.zone)
 
     def _waiting(self, words: str) -> None:
         self._notifier.status(words)
@@ -152,6 +173,8 @@ class Daemon:
         finally:
             self._notifier.stopping()
             await _close(parts)
+        if self._left is not None:
+            raise self._left
         self._log.info("daemon.stopped")
         return STOPPED
 
@@ -171,11 +194,32 @@ class Daemon:
             "reloads": reloader.run,
             "credentials": lambda: _refresh_credentials(parts),
         }
+        if self._config.discovery is not None:
+            eternal["discovery"] = self._discovery(parts, reloader, self._config.discovery).run
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_guard(name, run()), name=name) for name, run in eternal.items()]
             await self._stop.wait()
             for task in tasks:
                 task.cancel()
+
+    def _discovery(self, parts: Parts, reloader: Reloader, settings: DiscoverySettings) -> Discovery:
+        return Discovery(
+            lambda: parts.ec2,
+            tag=settings.tag,
+            group=self._config.group,
+            zone=parts.surveys.local.zone,
+            me=parts.me.instance_id,
+            members=self._config.members,
+            enis=lambda: parts.surveys.enis,
+            interval=lambda: parts.reconciler.policy.observe_interval,
+            on_members=reloader.take_members,
+            on_left=self._leave,
+        )
+
+    def _leave(self, words: str) -> None:
+        """This instance is no member any more: systemd starts the daemon again, and it waits to be one."""
+        self._left = StartError(words)
+        self._stop.set()
 
     def _dump(self, parts: Parts) -> None:
         snapshot = parts.reconciler.snapshot

@@ -63,25 +63,29 @@ async def identify(
 
     Raises ConfigError when this instance is not a member, or is not the one named.
     """
+    if named is None:
+        facts = await locate(imds, otherwise="name this member with --member", waiting=waiting)
+    else:
+        try:
+            facts = await imds.identity()
+        except AdapterError:
+            return Self(member=_named(config, named), region=None, zone="")
+    return Self(member=_matching(config, facts, named), region=facts.region, zone=facts.zone)
+
+
+async def locate(imds: Imds, *, otherwise: str, waiting: Callable[[str], None]) -> Facts:
+    """What IMDS says, as soon as it does. Raises ConfigError where there is none: then `otherwise`."""
     delay = RETRY_FIRST
     while True:
         try:
-            facts = await imds.identity()
+            return await imds.identity()
         except TerminalError as error:
-            if named is None:
-                raise ConfigError(
-                    f"no instance metadata ({error}): name this member with --member"
-                ) from error
-            return Self(member=_named(config, named), region=None, zone="")
+            raise ConfigError(f"no instance metadata ({error}): {otherwise}") from error
         except AdapterError as error:
-            if named is not None:
-                return Self(member=_named(config, named), region=None, zone="")
             waiting(f"waiting for the instance metadata service: {error}")
             structlog.get_logger().warning("imds.waiting", error=str(error), code=error.code)
             await asyncio.sleep(delay)
             delay = min(RETRY_CAP, delay * 2)
-            continue
-        return Self(member=_matching(config, facts, named), region=facts.region, zone=facts.zone)
 
 
 def _named(config: Config, named: MemberName) -> Member:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 
 from eni_failover.assembly import WALL, Parts, configure_log, make_ec2
 from eni_failover.config import Config, load
-from eni_failover.core.policy import Policy
+from eni_failover.core.policy import Member, Policy
 from eni_failover.errors import ConfigError, StartError
 from eni_failover.hooks import priority_of
 from eni_failover.identity import Self
@@ -61,6 +62,8 @@ class Reloader:
             self._notifier.reloading()
             try:
                 config = await asyncio.to_thread(load, self._config.path, self._env)
+                if config.discovery is not None:
+                    config = replace(config, members=self._config.members)
                 self._check(config, parts)
                 await self._apply(config, parts)
             except ConfigError as error:
@@ -73,9 +76,19 @@ class Reloader:
             self._log.info("config.taken", config_hash=config.config_hash, file_hash=config.file_hash)
             return ()
 
+    def take_members(self, members: tuple[Member, ...]) -> None:
+        """[discovery] has found other members: taken when nothing is moving."""
+        parts = self._parts
+        if parts is None:
+            return
+        self._config = replace(self._config, members=members)
+        policy = self._config.policy_for(parts.me.name)
+        parts.reconciler.take_policy(policy, lambda taken: _apply_policy(parts, taken))
+
     def _check(self, new: Config, parts: Parts) -> None:
-        old, problems = self._config, list(new.unsupported)
+        old, problems = self._config, []
         fixed = (
+            ("discovery", old.discovery, new.discovery),
             ("group", old.group, new.group),
             ("server.listen", old.listen, new.listen),
             ("control.socket", old.socket, new.socket),
@@ -110,10 +123,7 @@ class Reloader:
         policy = new.policy_for(parts.me.name)
 
         def applied(policy: Policy) -> None:
-            parts.broadcast.policy = policy
-            parts.metrics.configured(policy)
-            parts.hooks.priority = priority_of(policy.members.index(parts.me))
-            parts.peers.replace(policy.members)
+            _apply_policy(parts, policy)
             if new.probes != old.probes:
                 parts.prober.replace(new.probes)
 
@@ -124,3 +134,11 @@ class Reloader:
         """A client's time-outs are fixed at its birth."""
         parts.use_ec2(make_ec2(new, self._identified.region, parts.metrics))
         await parts.warm()
+
+
+def _apply_policy(parts: Parts, policy: Policy) -> None:
+    """Tell those beside the loop of a policy that it has just taken."""
+    parts.broadcast.policy = policy
+    parts.metrics.configured(policy)
+    parts.hooks.priority = priority_of(policy.members.index(parts.me))
+    parts.peers.replace(policy.members)

@@ -10,11 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from eni_failover.adapters.ec2_client import Ec2Client, RequestReport, Ticket
 from eni_failover.adapters.ec2_errors import CONNECTION, DRY_RUN, attach_verdict, verdict_of
+from eni_failover.adapters.ec2_inspection import Ec2Inspection
 from eni_failover.adapters.ec2_model import Operation
+from eni_failover.adapters.ec2_pages import PAGE, all_pages
+from eni_failover.adapters.ec2_roster import TaggedInstance, read_tagged
 from eni_failover.adapters.ec2_views import (
     macs_of,
     read_enis,
@@ -30,12 +33,7 @@ from eni_failover.errors import AdapterError, DeniedError, UnansweredError
 if TYPE_CHECKING:
     from types_boto3_ec2.client import EC2Client
 
-# What Filters allow at most in one page; a filtered answer may still come in several, even empty, pages.
-_PAGE = 1000
-_MAX_PAGES = 20
 _OUR_CARD = 0
-
-_Answer = TypeVar("_Answer", bound=Mapping[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +100,10 @@ class Ec2:
         """When the credentials in hand expire, in Unix seconds; None when they last, or there are none."""
         return self._calls.credentials_expiry
 
+    def inspection(self, *, wall: Callable[[], float] = time.time) -> Ec2Inspection:
+        """Closer looks through the same client; `wall` is Unix seconds."""
+        return Ec2Inspection(self._calls, wall=wall)
+
     def close(self) -> None:
         """Close the connections; calls in threads end by themselves."""
         self._calls.close()
@@ -110,19 +112,19 @@ class Ec2:
         """Ask for the ENIs by filter, so that a deleted one is missing and does not fail the call."""
         began_at = self._clock()
         try:
-            pages = await self._pages(
+            raws = await all_pages(
+                self._calls.ask,
                 Operation.DESCRIBE_ENIS,
                 "NetworkInterfaces",
                 lambda client, more: client.describe_network_interfaces(
                     Filters=[{"Name": "network-interface-id", "Values": list(eni_ids)}],
-                    MaxResults=_PAGE,
+                    MaxResults=PAGE,
                     **more,
                 ),
             )
         except AdapterError as error:
             lost = EniSurvey(began_at=began_at, answered=False, enis=unknown_enis(eni_ids))
             return SurveyedEnis(survey=lost, error=error)
-        raws = [raw for page in pages for raw in page["NetworkInterfaces"]]
         enis = read_enis(eni_ids, raws)
         return SurveyedEnis(survey=EniSurvey(began_at=began_at, answered=True, enis=enis))
 
@@ -130,33 +132,46 @@ class Ec2:
         """Ask for the instances by filter: one that EC2 has forgotten is absent from the answer."""
         began_at = self._clock()
         try:
-            pages = await self._pages(
+            reservations = await all_pages(
+                self._calls.ask,
                 Operation.DESCRIBE_INSTANCES,
                 "Reservations",
                 lambda client, more: client.describe_instances(
-                    Filters=[{"Name": "instance-id", "Values": list(instance_ids)}], MaxResults=_PAGE, **more
+                    Filters=[{"Name": "instance-id", "Values": list(instance_ids)}], MaxResults=PAGE, **more
                 ),
             )
         except AdapterError as error:
             lost = InstanceSurvey(began_at=began_at, answered=False, instances=())
             return SurveyedInstances(survey=lost, error=error)
-        reservations = [reservation for page in pages for reservation in page["Reservations"]]
         raws = [raw for reservation in reservations for raw in reservation.get("Instances", [])]
         return SurveyedInstances(
             survey=InstanceSurvey(began_at=began_at, answered=True, instances=read_instances(raws)),
             macs={InstanceId(raw["InstanceId"]): macs_of(raw) for raw in raws if raw.get("InstanceId")},
         )
 
+    async def describe_tagged(self, tag: str, value: str) -> tuple[TaggedInstance, ...]:
+        """The instances with this tag, in any state; raises AdapterError when EC2 does not answer."""
+        reservations = await all_pages(
+            self._calls.ask,
+            Operation.DESCRIBE_INSTANCES,
+            "Reservations",
+            lambda client, more: client.describe_instances(
+                Filters=[{"Name": f"tag:{tag}", "Values": [value]}], MaxResults=PAGE, **more
+            ),
+        )
+        return read_tagged(raw for one in reservations for raw in one.get("Instances", []))
+
     async def describe_subnets(self, subnet_ids: Sequence[str]) -> tuple[Subnet, ...]:
         """The subnets with these ids, as many as EC2 shows; raises AdapterError when it does not answer."""
-        pages = await self._pages(
+        raws = await all_pages(
+            self._calls.ask,
             Operation.DESCRIBE_SUBNETS,
             "Subnets",
             lambda client, more: client.describe_subnets(
-                Filters=[{"Name": "subnet-id", "Values": list(subnet_ids)}], MaxResults=_PAGE, **more
+                Filters=[{"Name": "subnet-id", "Values": list(subnet_ids)}], MaxResults=PAGE, **more
             ),
         )
-        return read_subnets(raw for page in pages for raw in page["Subnets"])
+        return read_subnets(raws)
 
     async def max_interfaces(self, instance_type: str) -> int | None:
         """How many ENIs this type takes on network card 0; None when EC2 did not say."""
@@ -282,32 +297,6 @@ class Ec2:
             detail=detail,
             not_sent=ticket.sent_at is None,
         )
-
-    async def _pages(
-        self, operation: Operation, key: str, page: Callable[[EC2Client, dict[str, Any]], _Answer]
-    ) -> list[_Answer]:
-        """All pages of a describe; an answer without the list asked for is no answer."""
-        pages: list[_Answer] = []
-        more: dict[str, Any] = {}
-        while len(pages) < _MAX_PAGES:
-            answer = await self._page(operation, page, more)
-            if key not in answer:
-                raise UnansweredError(f"the answer has no {key}", code=CONNECTION)
-            pages.append(answer)
-            token = answer.get("NextToken")
-            if not token:
-                return pages
-            more = {"NextToken": token}
-        raise UnansweredError(f"more than {_MAX_PAGES} pages", code=CONNECTION)
-
-    async def _page(
-        self,
-        operation: Operation,
-        page: Callable[[EC2Client, dict[str, Any]], _Answer],
-        more: dict[str, Any],
-    ) -> _Answer:
-        """One page, which may take retries."""
-        return await self._calls.ask(operation, lambda client: page(client, more))
 
 
 def _new_attachment(answer: Mapping[str, Any]) -> AttachmentId:

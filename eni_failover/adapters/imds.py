@@ -9,8 +9,9 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -26,10 +27,16 @@ DISABLED = "Disabled"
 _ATTEMPTS = 3
 _TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 _BACKOFF = wait_random_exponential(multiplier=0.1, max=0.5)
-# The identity is asked for once: the token need not live longer than the five requests with retries.
+# A token serves one question of a few requests, with their retries.
 _TOKEN_TTL = "60"  # noqa: S105 - seconds, no password
 _TOKEN = re.compile(r"[!-~]{1,512}")
 _VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
+_LISTED_MAC = re.compile(r"((?:[0-9a-f]{2}:){5}[0-9a-f]{2})/?")
+# No instance type has more on one network card; whatever lists more is not IMDS.
+_MOST_INTERFACES = 64
+_NOT_FOUND = "404"
+
+_Read = Callable[[str], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +47,14 @@ class Identity:
     region: str
     zone: str
     instance_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImdsInterface:
+    """An ENI as IMDS lists it; `device_index` is None where IMDS does not tell it (any more)."""
+
+    mac: str
+    device_index: int | None
 
 
 class Imds:
@@ -62,6 +77,43 @@ class Imds:
         again cannot help: code `Disabled` when the environment says that there is none, else the HTTP
         status (403 when IMDS is switched off for this instance).
         """
+        async with self._reading() as read:
+
+            async def value(path: str) -> str:
+                found = (await read(path)).strip()
+                if not _VALUE.fullmatch(found):
+                    raise TerminalError(f"{self._endpoint} does not answer {path} like IMDS", code=path)
+                return found
+
+            return Identity(
+                instance_id=InstanceId(await value("instance-id")),
+                region=await value("placement/region"),
+                zone=await value("placement/availability-zone"),
+                instance_type=await value("instance-type"),
+            )
+
+    async def interfaces(self) -> tuple[ImdsInterface, ...]:
+        """The ENIs that IMDS lists for this instance, which may lag behind EC2 by minutes.
+
+        After a detach, and after a forced one until the instance is stopped and started, an ENI may still
+        be listed (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DetachNetworkInterface.html);
+        its device number may then be gone. Raises as `identity` does.
+        """
+        top = "network/interfaces/macs/"
+        async with self._reading() as read:
+            listed = [_LISTED_MAC.fullmatch(line.strip()) for line in (await read(top)).splitlines()]
+            macs = [one[1] for one in listed if one]
+            if len(macs) != len(listed) or len(macs) > _MOST_INTERFACES:
+                raise TerminalError(f"{self._endpoint} does not list interfaces like IMDS", code=top)
+            found = [
+                ImdsInterface(mac=mac, device_index=await _device_index(read, f"{top}{mac}/device-number"))
+                for mac in macs
+            ]
+        return tuple(found)
+
+    @contextlib.asynccontextmanager
+    async def _reading(self) -> AsyncIterator[_Read]:
+        """A reader of items below meta-data, by one token."""
         if self.is_disabled:
             raise TerminalError("AWS_EC2_METADATA_DISABLED says that there is no IMDS", code=DISABLED)
         # aiohttp takes proxies from the environment only when told to.
@@ -72,19 +124,7 @@ class Imds:
             if not _TOKEN.fullmatch(token):
                 raise TerminalError(f"{self._endpoint} does not give a token like IMDS", code="api/token")
             headers = {"X-aws-ec2-metadata-token": token}
-
-            async def read(path: str) -> str:
-                value = (await self._ask(session, "GET", f"meta-data/{path}", headers)).strip()
-                if not _VALUE.fullmatch(value):
-                    raise TerminalError(f"{self._endpoint} does not answer {path} like IMDS", code=path)
-                return value
-
-            return Identity(
-                instance_id=InstanceId(await read("instance-id")),
-                region=await read("placement/region"),
-                zone=await read("placement/availability-zone"),
-                instance_type=await read("instance-type"),
-            )
+            yield lambda path: self._ask(session, "GET", f"meta-data/{path}", headers)
 
     async def _ask(
         self, session: aiohttp.ClientSession, method: str, path: str, headers: Mapping[str, str]
@@ -116,6 +156,17 @@ class Imds:
             raise TerminalError(f"{url}: not a URL", code="url") from error
         except (aiohttp.ClientError, UnicodeDecodeError) as error:
             raise TransientError(f"{url}: {type(error).__name__}", code="connection") from error
+
+
+async def _device_index(read: _Read, path: str) -> int | None:
+    """The number, None when IMDS has none: 404 is how it says that of an ENI that has left."""
+    try:
+        found = (await read(path)).strip()
+    except TerminalError as error:
+        if error.code == _NOT_FOUND:
+            return None
+        raise
+    return int(found) if found.isdecimal() else None
 
 
 def _refusal(status: int, url: str) -> AdapterError:

@@ -19,8 +19,6 @@ from eni_failover.exitcodes import ExitCode
 
 def check(config: Config, *, as_json: bool) -> ExitCode:
     """Shows what the file means. Raises ConfigError for what this version cannot run."""
-    if config.unsupported:
-        raise ConfigError(*config.unsupported)
     if as_json:
         typer.echo(json.dumps(document(config)))
         return ExitCode.OK

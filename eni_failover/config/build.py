@@ -88,7 +88,6 @@ def build(document: Document, *, path: Path, level: LogLevel | None) -> Config:
         config_hash="",
         file_hash="",
         warnings=(),
-        unsupported=(),
     )
     return replace(config, config_hash=_config_hash(config), file_hash=_file_hash(config))
 
@@ -182,7 +181,7 @@ def _config_hash(config: Config) -> str:
 
 def _file_hash(config: Config) -> str:
     """Over all that has an effect: not where the file lies, nor the lines told about it."""
-    no_effect = {"path", "config_hash", "file_hash", "warnings", "unsupported"}
+    no_effect = {"path", "config_hash", "file_hash", "warnings"}
     return _hash({name: value for name, value in asdict(config).items() if name not in no_effect})
 
 

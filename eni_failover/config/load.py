@@ -67,7 +67,6 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
     return replace(
         build(draft.document, path=path, level=level),
         warnings=_rendered(path, lines, remarks.warnings(draft.document)),
-        unsupported=_rendered(path, lines, remarks.unsupported(draft.document)),
     )
 
 

@@ -1,8 +1,4 @@
-"""What is allowed and likely a mistake, and what this version reads but cannot do.
-
-Owns both lists. Neither makes a file wrong: `check` shows the first as warnings, `run` refuses the
-second.
-"""
+"""What is allowed and likely a mistake: `check` shows it as warnings, `run` logs it."""
 
 from __future__ import annotations
 
@@ -35,12 +31,6 @@ def warnings(document: Document) -> Iterator[Mistake]:
         ("state", document.state, "directory"),
     ):
         yield from _literal_group((above, name), table, name)
-
-
-def unsupported(document: Document) -> Iterator[Mistake]:
-    """Each thing that is not in this version."""
-    if document.discovery is not None:
-        yield Mistake(key=("discovery",), text="not in this version: list the members with [[member]]")
 
 
 def _odd_ids(document: Document) -> Iterator[Mistake]:

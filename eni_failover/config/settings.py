@@ -95,7 +95,7 @@ class Config:
 
     `config_hash` covers [eni] and [[member]] or [discovery] only, so that members can compare it;
     `file_hash` covers everything that has an effect. `warnings` are lines about what is allowed and
-    likely a mistake; `unsupported` about what this version reads but cannot do (`run` must refuse).
+    likely a mistake.
     """
 
     path: Path
@@ -131,7 +131,6 @@ class Config:
     config_hash: str
     file_hash: str
     warnings: tuple[str, ...]
-    unsupported: tuple[str, ...]
 
     def listen_at(self, address: str) -> tuple[str, int]:
         """The (host, port) on which the member with this address listens; an IPv6 host has no brackets."""

@@ -209,7 +209,7 @@ def instance_reply(instance: Instance, state: State, settings: Settings) -> Repl
         "SubnetId": None if gone else subnet.id,
         "VpcId": None if gone else subnet.vpc_id,
         "IamInstanceProfile": _profile(instance, settings),
-        "MetadataOptions": _METADATA_OPTIONS,
+        "MetadataOptions": _metadata_options(instance),
         "ProductCodes": [],
         "BlockDeviceMappings": [],
         "NetworkInterfaces": [
@@ -221,14 +221,15 @@ def instance_reply(instance: Instance, state: State, settings: Settings) -> Repl
     return _omit_none(reply)
 
 
-_METADATA_OPTIONS = {
-    "State": "applied",
-    "HttpTokens": "required",
-    "HttpPutResponseHopLimit": 1,
-    "HttpEndpoint": "enabled",
-    "HttpProtocolIpv6": "disabled",
-    "InstanceMetadataTags": "enabled",
-}
+def _metadata_options(instance: Instance) -> Reply:
+    return {
+        "State": "applied",
+        "HttpTokens": instance.imds_tokens,
+        "HttpPutResponseHopLimit": instance.imds_hop_limit,
+        "HttpEndpoint": "enabled",
+        "HttpProtocolIpv6": "disabled",
+        "InstanceMetadataTags": "enabled",
+    }
 
 
 def _state_reason(instance: Instance) -> Reply | None:

@@ -159,6 +159,10 @@ class Instance:
     tags: Mapping[str, str] = field(default_factory=dict)
     poisoned: frozenset[tuple[int, int]] = frozenset()
     """(card, device index) that no attach can use until it is stopped and started."""
+    imds_tokens: str = "required"
+    """HttpTokens of its metadata options; what EC2 says, the lab's IMDS always requires them."""
+    imds_hop_limit: int = 1
+    """HttpPutResponseHopLimit, likewise only said."""
     system_check: CheckStatus = CheckStatus.OK
     instance_check: CheckStatus = CheckStatus.OK
     impaired_since: float = 0.0

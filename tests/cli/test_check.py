@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 
 def test_check_prints_the_worst_case(run, member):
     """Each probe is listed with interval + (fall-1) * max(timeout, fast_interval) + timeout."""
@@ -57,18 +55,6 @@ def test_check_prints_every_mistake(run, member):
     assert [f"eni-failover: {member.config}:{line}:" for line in (21, 23)] == [
         " ".join(line.split()[:2]) for line in result.err.splitlines()
     ]
-
-
-@pytest.mark.parametrize("more", [[], ["--json"]])
-def test_check_refuses_what_run_refuses(run, member, more):
-    """A file that this version cannot run does not pass."""
-    text = member.config.read_text()
-    members = text[text.index("[[member]]") : text.index("[[probe]]")]
-    member.config.write_text(text.replace(members, '[discovery]\ntag = "eni-failover-group"\n'))
-    result = run("check", "--offline", *more, "--config", member.config)
-
-    assert (result.code, result.out) == (2, "")
-    assert "not in this version: list the members with [[member]]" in result.err
 
 
 def test_check_asks_for_offline(run, member):

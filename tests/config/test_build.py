@@ -74,7 +74,6 @@ def defaults(path, **other):
         "state_directory": Path("/var/lib/eni-failover/orders"),
         "log": LogSettings(format=LogFormat.AUTO, level=LogLevel.INFO),
         "warnings": (),
-        "unsupported": (),
     }
     return Config(**{**values, **other})
 
@@ -213,7 +212,6 @@ def test_file_with_every_key(configs):
         config_hash=config.config_hash,
         file_hash=config.file_hash,
         warnings=(),
-        unsupported=(),
     )
     assert expected == config
 

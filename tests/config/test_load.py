@@ -9,7 +9,7 @@ from eni_failover.config import LogLevel, load, path_for
 from eni_failover.errors import ConfigError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-EXPECTED = re.compile(r"^# (expect|warning|unsupported): (.+)$", re.MULTILINE)
+EXPECTED = re.compile(r"^# (expect|warning): (.+)$", re.MULTILINE)
 
 
 def said_in(path, kind):
@@ -45,7 +45,6 @@ def test_every_good_file_tells_only_its_remarks(path):
     config = load(path, {})
 
     assert said_in(path, "warning") == list(config.warnings)
-    assert said_in(path, "unsupported") == list(config.unsupported)
 
 
 def test_the_fixtures_are_found():

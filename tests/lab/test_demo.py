@@ -72,7 +72,7 @@ def test_the_files_are_valid(two_places, addresses):
     one, other = load(alpha.config, {}), load(beta.config, {})
 
     assert one.config_hash == other.config_hash
-    assert (one.warnings, other.warnings, one.unsupported) == ((), (), ())
+    assert (one.warnings, other.warnings) == ((), ())
     assert one.network.mode is NetworkMode.OFF
     assert one.socket != other.socket
 

@@ -1,0 +1,198 @@
+"""[discovery]: the group's members by their tag, as instances come and go.
+
+Owns who is a member, their names and their order. Decides nothing about ENIs. A describe that fails
+leaves the members as they are: unknown is not gone. Does not guarantee that all members see a change at
+the same moment; the turns of the decision table bear that, since EC2 is the lock.
+
+A member is an instance in this one's zone that carries the tag and is pending or running, or that still
+has an ENI of the group whatever its state: a stopped or terminated holder is a member that is down, and
+no foreign instance. EC2 no longer lists the ENIs of a terminated one, so both sides are asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol
+
+import structlog
+
+from eni_failover.adapters.ec2_roster import TaggedInstance
+from eni_failover.core.model import EniSurvey, InstanceState
+from eni_failover.core.policy import EniId, InstanceId, Member, MemberName
+from eni_failover.errors import AdapterError
+
+RETRY_FIRST = 0.5
+RETRY_CAP = 5.0
+INTERVALS = 3  # of observe_interval, between two looks
+LEFT_AFTER = 2  # looks without this instance, before it is believed to be no member any more
+_SERVES = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
+
+
+class Roster(Protocol):
+    """EC2, as far as members are looked up in it."""
+
+    async def warm(self) -> None:
+        """Makes calls possible. Raises AdapterError."""
+        ...
+
+    async def describe_tagged(self, tag: str, value: str) -> tuple[TaggedInstance, ...]:
+        """The instances with this tag, in any state. Raises AdapterError."""
+        ...
+
+
+def members_of(
+    found: Iterable[TaggedInstance],
+    *,
+    zone: str,
+    eni_ids: Collection[EniId],
+    holders: Collection[InstanceId] = (),
+    known: Collection[Member] = (),
+) -> tuple[Member, ...]:
+    """The members among the instances found, in order: rank tag, then launch time, then id.
+
+    `holders` are the instances that have one of the ENIs, by the ENIs' own description. A member that is
+    known keeps its name. Another is called by its Name tag, or by its id when that tag
+    is empty or not its alone, as in an Auto Scaling group.
+    """
+    addresses = {one.instance_id: one.address for one in known}
+    taken = [
+        one
+        for one in found
+        if (one.address or one.instance_id in addresses)
+        and one.zone == zone
+        and (
+            one.state in _SERVES
+            or one.instance_id in holders
+            or any(eni_id in eni_ids for eni_id in one.eni_ids)
+        )
+    ]
+    taken.sort(key=lambda one: (*_rank(one.rank_tag), one.launched, one.instance_id))
+    names = {one.instance_id: one.name for one in known}
+    used = Counter(one.name_tag for one in taken)
+    others = set(names.values())
+    members = []
+    for one in taken:
+        alone = one.name_tag and used[one.name_tag] == 1 and one.name_tag not in others
+        name = names.get(one.instance_id) or MemberName(one.name_tag if alone else one.instance_id)
+        # A stopped instance in a default VPC, or a terminated one, is described without its address.
+        address = one.address or addresses[one.instance_id]
+        members.append(Member(name=name, instance_id=one.instance_id, address=address))
+    return tuple(members)
+
+
+def _rank(tag: str) -> tuple[int, int, str]:
+    """Numbers by value, then words, then the instances without a rank."""
+    if tag.isdecimal():
+        return 0, int(tag), ""
+    return (1, 0, tag) if tag else (2, 0, "")
+
+
+async def first_members(
+    roster: Roster,
+    *,
+    tag: str,
+    group: str,
+    zone: str,
+    eni_ids: Collection[EniId],
+    me: InstanceId,
+    waiting: Callable[[str], None],
+) -> tuple[Member, ...]:
+    """The members, as soon as EC2 has told them and this instance is among them; `waiting` says why not."""
+    delay = RETRY_FIRST
+    while True:
+        try:
+            await roster.warm()
+            found = await roster.describe_tagged(tag, group)
+        except AdapterError as error:
+            why = f"waiting for EC2 to tell the members: {error}"
+        else:
+            members = members_of(found, zone=zone, eni_ids=eni_ids)
+            if any(one.instance_id == me for one in members):
+                return members
+            why = f"waiting to be a member: {me} does not have the tag {tag} = {group}"
+        waiting(why)
+        structlog.get_logger().warning("discovery.waiting", why=why)
+        await asyncio.sleep(delay)
+        delay = min(RETRY_CAP, delay * 2)
+
+
+class Discovery:
+    """Follows the members.
+
+    `on_members` is called with the new ones when they differ, `on_left` with the reason when this instance
+    is none of them any more: it must not move what is not its own.
+    """
+
+    def __init__(
+        self,
+        roster: Callable[[], Roster],
+        *,
+        tag: str,
+        group: str,
+        zone: str,
+        me: InstanceId,
+        members: tuple[Member, ...],
+        enis: Callable[[], EniSurvey],
+        interval: Callable[[], float],
+        on_members: Callable[[tuple[Member, ...]], None],
+        on_left: Callable[[str], None],
+    ) -> None:
+        self._roster = roster
+        self._tag = tag
+        self._group = group
+        self._zone = zone
+        self._me = me
+        self._members = members
+        self._enis = enis
+        self._interval = interval
+        self._on_members = on_members
+        self._on_left = on_left
+        self._missed = 0
+        self._log = structlog.get_logger()
+
+    async def run(self) -> None:
+        """Looks again and again until cancelled."""
+        failing = False
+        while True:
+            await asyncio.sleep(INTERVALS * self._interval())
+            try:
+                found = await self._roster().describe_tagged(self._tag, self._group)
+            except AdapterError as error:
+                if not failing:
+                    self._log.warning("discovery.failed", error=str(error), code=error.code)
+                failing = True
+                continue
+            failing = False
+            self._take(found)
+
+    def _take(self, found: tuple[TaggedInstance, ...]) -> None:
+        enis = self._enis().enis
+        members = members_of(
+            found,
+            zone=self._zone,
+            eni_ids={eni.eni_id for eni in enis},
+            holders={
+                eni.attachment.instance_id for eni in enis if eni.attachment and eni.attachment.instance_id
+            },
+            known=self._members,
+        )
+        if all(one.instance_id != self._me for one in members):
+            # Reads lag: one answer without this instance is not believed.
+            self._missed += 1
+            if self._missed >= LEFT_AFTER:
+                self._on_left(f"this instance, {self._me}, is no member of {self._group} any more")
+            return
+        self._missed = 0
+        if members != self._members:
+            before = {one.instance_id for one in self._members}
+            after = {one.instance_id for one in members}
+            self._log.info(
+                "discovery.changed",
+                joined=sorted(after - before),
+                left=sorted(before - after),
+                members=[one.name for one in members],
+            )
+            self._members = members
+            self._on_members(members)

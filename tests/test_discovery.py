@@ -1,0 +1,214 @@
+"""Members by their tag: who is one, what it is called, in which order; what a silent EC2 changes."""
+
+import asyncio
+
+import pytest
+
+from eni_failover.adapters.ec2_roster import TaggedInstance, read_tagged
+from eni_failover.core.model import Attachment, AttachmentStatus, Eni, EniSurvey, InstanceState
+from eni_failover.core.policy import Member
+from eni_failover.discovery import Discovery, first_members, members_of
+from eni_failover.errors import TransientError
+from eni_failover.lab import World
+
+ZONE = "eu-central-1a"
+ENI = "eni-1"
+
+
+def one(number, *, name="", rank="", state="running", zone=ZONE, launched=0.0, address=None, enis=()):
+    return TaggedInstance(
+        instance_id=f"i-{number}",
+        state=InstanceState(state),
+        zone=zone,
+        address=f"10.0.1.{number}" if address is None else address,
+        launched=launched,
+        name_tag=name,
+        rank_tag=rank,
+        eni_ids=enis,
+    )
+
+
+def names(*found, **options):
+    return [member.name for member in members_of(found, zone=ZONE, eni_ids=(ENI,), **options)]
+
+
+def test_members_are_ordered_by_rank_then_launch_then_id():
+    """Numbers by value, then words, then those without a rank."""
+    found = [
+        one(1, launched=5.0),
+        one(2, launched=4.0),
+        one(3, launched=4.0),
+        one(4, rank="b"),
+        one(5, rank="10"),
+        one(6, rank="9"),
+    ]
+
+    assert names(*found) == ["i-6", "i-5", "i-4", "i-2", "i-3", "i-1"]
+
+
+def test_a_member_is_called_by_its_name_tag_when_that_is_its_alone():
+    """In an Auto Scaling group all have the same one: then by their ids."""
+    assert names(one(1, name="alpha"), one(2, name="web"), one(3, name="web"), one(4)) == [
+        "alpha",
+        "i-2",
+        "i-3",
+        "i-4",
+    ]
+
+
+def test_a_known_member_keeps_its_name():
+    """A newcomer with the same Name tag is called by its id, and nobody is renamed."""
+    known = (Member(name="web", instance_id="i-1", address="10.0.1.1"),)
+
+    assert names(one(1, name="web"), one(2, name="web"), known=known) == ["web", "i-2"]
+
+
+@pytest.mark.parametrize("state", ["stopping", "stopped", "shutting-down", "terminated", "unknown"])
+def test_an_instance_that_does_not_run_is_no_member(state):
+    """Nor is one of another zone, whose probes and turns would be for nothing."""
+    assert names(one(1), one(2, state=state), one(3, zone="eu-central-1b")) == ["i-1"]
+
+
+@pytest.mark.parametrize("state", ["stopped", "terminated"])
+def test_a_holder_stays_a_member_whatever_its_state(state):
+    """It is down, and no foreign instance, whose ENI nobody may touch."""
+    by_instance = names(one(1), one(2, state=state, enis=(ENI,)))
+    by_eni = names(one(1), one(2, state=state), holders=("i-2",))
+    of_another = names(one(1), one(2, state=state, enis=("eni-9",)))
+
+    assert by_instance == by_eni == ["i-1", "i-2"]
+    assert of_another == ["i-1"]
+
+
+def test_a_terminated_holder_keeps_the_address_that_was_known():
+    """EC2 describes it without one."""
+    known = (Member(name="two", instance_id="i-2", address="10.0.1.2"),)
+    found = (one(1), one(2, state="terminated", address=""))
+    members = members_of(found, zone=ZONE, eni_ids=(ENI,), holders=("i-2",), known=known)
+
+    assert members[1] == known[0]
+    assert [member.name for member in members] == ["i-1", "two"]
+
+
+def test_an_answer_of_ec2_is_understood():
+    """The lab's own, by the tag that every member of its usual cast has."""
+    world = World.pair(members=2)
+    filters = [{"Name": "tag:eni-failover-group", "Values": ["orders"]}]
+    answer = world.call("DescribeInstances", {"Filters": filters})
+    found = read_tagged(raw for each in answer["Reservations"] for raw in each["Instances"])
+
+    assert [(each.name_tag, each.address, each.rank_tag, each.state) for each in found] == [
+        ("alpha", "10.0.1.11", "1", InstanceState.RUNNING),
+        ("beta", "10.0.1.12", "2", InstanceState.RUNNING),
+    ]
+    assert "eni-0ffffffffffffff01" in found[0].eni_ids
+    assert read_tagged([{}]) == ()
+
+
+class Answers:
+    """EC2's answers, one after another; the last one again and again."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.asked = []
+
+    async def warm(self):
+        """Always ready."""
+
+    async def describe_tagged(self, tag, value):
+        self.asked.append((tag, value))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """Waits take a turn of the loop each."""
+    monkeypatch.setattr("eni_failover.discovery.RETRY_FIRST", 0.0)
+    monkeypatch.setattr("eni_failover.discovery.INTERVALS", 0)
+
+
+def test_a_joiner_waits_until_it_is_a_member(hurried):
+    """EC2 silent, then without it, then with it; each wait is said."""
+    said = []
+    roster = Answers(TransientError("no answer"), (one(1),), (one(1), one(2)))
+
+    members = asyncio.run(
+        first_members(
+            roster, tag="t", group="orders", zone=ZONE, eni_ids=(ENI,), me="i-2", waiting=said.append
+        )
+    )
+
+    assert [member.instance_id for member in members] == ["i-1", "i-2"]
+    assert roster.asked == [("t", "orders")] * 3
+    assert ["no answer" in said[0], "does not have the tag t = orders" in said[1]] == [True, True]
+
+
+class Watched:
+    """A discovery with what it tells."""
+
+    def __init__(self, *answers, holder=None):
+        self.told, self.left = [], []
+        self.roster = Answers(*answers)
+        attachment = holder and Attachment(
+            attachment_id="a", instance_id=holder, status=AttachmentStatus.ATTACHED, device_index=1
+        )
+        enis = EniSurvey(began_at=0.0, answered=True, enis=(Eni(eni_id=ENI, attachment=attachment),))
+        self.discovery = Discovery(
+            lambda: self.roster,
+            tag="t",
+            group="orders",
+            zone=ZONE,
+            me="i-1",
+            members=members_of((one(1), one(2)), zone=ZONE, eni_ids=(ENI,)),
+            enis=lambda: enis,
+            interval=lambda: 0.0,
+            on_members=lambda members: self.told.append([member.name for member in members]),
+            on_left=self.left.append,
+        )
+
+    def after(self, looks):
+        async def main():
+            running = asyncio.ensure_future(self.discovery.run())
+            while len(self.roster.asked) < looks:  # noqa: ASYNC110 - the looks are what is waited for
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+        asyncio.run(main())
+        return self
+
+
+def test_a_replacement_is_told_once(hurried):
+    """An Auto Scaling group ends one instance and starts another."""
+    watched = Watched((one(1), one(2)), (one(1), one(2, state="shutting-down"), one(3))).after(5)
+
+    assert watched.told == [["i-1", "i-3"]]
+
+
+def test_a_terminated_holder_is_forgotten_when_it_has_nothing_any_more(hurried):
+    """Until then it is a member, so that its ENI is not a foreign instance's."""
+    gone = (one(1), one(2, state="terminated", address=""))
+
+    assert Watched(gone, holder="i-2").after(3).told == []
+    assert Watched(gone).after(3).told == [["i-1"]]
+
+
+def test_a_silent_ec2_changes_nothing(hurried):
+    """Unknown is not gone."""
+    watched = Watched(TransientError("no answer")).after(4)
+
+    assert (watched.told, watched.left) == ([], [])
+
+
+def test_a_member_that_lost_its_tag_leaves_after_a_second_look(hurried):
+    """One answer without it may be an old one."""
+    once = Watched((one(2),), (one(1), one(2))).after(4)
+    for_good = Watched((one(2),)).after(4)
+
+    assert once.left == []
+    assert for_good.left[0] == "this instance, i-1, is no member of orders any more"
+    assert for_good.told == []
