@@ -255,9 +255,12 @@ def _parsed(adapter: TypeAdapter[T], line: dict[str, Any], problems: list[str]) 
 
 
 def _woken(durable: Durable) -> Durable:
-    """An operator's takeover that had moved nothing does not live over a restart."""
+    """An operator's takeover does not live over a restart, unless it is past its point of no return.
+
+    There nobody asks for its deadline any more; an unanswered detach may turn out to have done nothing.
+    """
     takeover = durable.takeover
-    if takeover is None or takeover.trigger is not Trigger.MANUAL or takeover.is_committed:
+    if takeover is None or takeover.trigger is not Trigger.MANUAL:
         return durable
     return replace(durable, takeover=replace(takeover, deadline_at=takeover.started_at))
 

@@ -97,7 +97,7 @@ def _instances_at(view: View, decision: Decision) -> float:
     if unseen is not None and not unseen.sure:
         times.append(unseen.since + CONFIRM_AFTER)
     takeover = view.takeover
-    if takeover is not None and takeover.fence_began_at is not None and takeover.fenced_at is None:
+    if takeover is not None and takeover.fence_began_at is not None and not takeover.committed:
         times.append(survey.began_at + INSTANCES_SPACING)
     if takeover is not None and takeover.trigger is Trigger.EC2 and not takeover.committed:
         # Row 9 is asked again until the point of no return, and not on an old answer.

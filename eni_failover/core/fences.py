@@ -26,8 +26,12 @@ class Fenced:
 def fence(view: View, takeover: Takeover) -> Fenced:
     """Stops the holder's instance if the policy says so, and waits until EC2 shows it stopped."""
     due = view.policy.fence is FenceMode.STOP and takeover.trigger is Trigger.PROBES
-    if not due or takeover.fenced_at is not None or view.holder is None:
+    if not due or view.holder is None:
         return Fenced(takeover=takeover, waits=False)
+    if _is_started_again(view, takeover):
+        takeover = replace(takeover, fenced_at=None, fence_began_at=None, fence=Sent.NO, fence_sent_at=None)
+    if takeover.fenced_at is not None:
+        return Fenced(takeover=takeover, waits=_may_have_started(view, takeover))
     if takeover.fence_began_at is None:
         takeover = replace(takeover, fence_began_at=view.now, fence_instance=view.holder.instance_id)
     if _is_stopped(view, takeover):
@@ -49,6 +53,21 @@ def _is_stopped(view: View, takeover: Takeover) -> bool:
         return False
     instance = survey.find(takeover.fence_instance)
     return instance is not None and instance.state in {InstanceState.STOPPED, InstanceState.TERMINATED}
+
+
+def _is_started_again(view: View, takeover: Takeover) -> bool:
+    """Whether the instance was seen stopped, and runs again before anything was detached from it."""
+    fenced_at, survey = takeover.fenced_at, view.obs.instances
+    if fenced_at is None or not survey.answered or survey.began_at <= fenced_at:
+        return False
+    instance = survey.find(takeover.fence_instance)
+    return instance is not None and instance.state in {InstanceState.PENDING, InstanceState.RUNNING}
+
+
+def _may_have_started(view: View, takeover: Takeover) -> bool:
+    """Whether a detach has been tried since the instance was last looked at, and moved nothing."""
+    tried = [move.detach_sent_at for move in takeover.moves if move.detach_sent_at is not None]
+    return bool(tried) and view.obs.instances.began_at <= max(tried)
 
 
 def _may_ask(view: View, takeover: Takeover) -> bool:

@@ -230,10 +230,19 @@ def _attach(view: View, eni: Eni, move: Move, index: int | None) -> Next:
     if move.attach is not Sent.NO:
         pending = move.attach is Sent.UNANSWERED
         return move, None, Reason.ANSWER_PENDING if pending else Reason.ATTACHING
-    if move.attach_sent_at is not None and move.retry_at is not None and view.now < move.retry_at:
-        # The delays of the detach end with it: only a refused attach delays the next.
+    if _must_wait(view, move):
         return move, None, Reason.EC2_REFUSED
     if index is None:
         return move, None, Reason.NO_INDEX
     move = replace(move, attach=Sent.UNANSWERED, attach_sent_at=view.now, attach_index=index, retry_at=None)
     return move, Attach(eni_id=eni.eni_id, device_index=index), Reason.ATTACHING
+
+
+def _must_wait(view: View, move: Move) -> bool:
+    """Whether a refused attach may not be asked again yet: not so soon, nor on the sight it was asked on.
+
+    The delays of the detach end with it: only a refused attach delays the next.
+    """
+    if move.attach_sent_at is None or move.retry_at is None:
+        return False
+    return view.now < move.retry_at or view.obs.enis.began_at < move.attach_sent_at

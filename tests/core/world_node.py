@@ -97,7 +97,7 @@ class Node(Senses):
         if rebooted and (durable.last_had == self.name or durable.lost_at is not None):
             durable = replace(durable, excused=True)
         takeover = durable.takeover
-        if takeover is not None and takeover.trigger is Trigger.MANUAL and not takeover.is_committed:
+        if takeover is not None and takeover.trigger is Trigger.MANUAL:
             durable = replace(durable, takeover=replace(takeover, deadline_at=takeover.started_at))
         now = self.clock()
         self.state = State(started_at=now, durable=durable)

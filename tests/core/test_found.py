@@ -1,0 +1,55 @@
+"""Mistakes that exploration and simulation have found, each as the shortest story that shows it."""
+
+from eni_failover.core.policy import FenceMode
+from eni_failover.core.state import Attach, Detach
+from eni_failover.core.words import Reason
+from eni_failover.history import _woken
+from tests.core.bench import Bench
+from tests.core.builders import attach, attached, free, takeover_request
+
+
+def test_an_operators_takeover_whose_detach_never_arrived_ends_with_its_daemon():
+    """Killed between the intent and the call: a request lives until its timeout, never over a restart."""
+    bench = Bench(attached("alpha"))
+    bench.look(requests=(takeover_request(deadline=bench.now + 120),))
+    bench.look()
+    sent = bench.decision.calls
+    after = Bench(attached("alpha"), durable=_woken(bench.state.durable), at=bench.now + 1, settle=False)
+    after.idle(60)
+
+    assert isinstance(sent[0], Detach)
+    assert after.takeover is None
+
+
+def test_a_fence_does_not_outlive_the_holders_next_start():
+    """The detach was not answered, and meanwhile the instance was started: it is stopped again first."""
+    bench = Bench(attached("alpha"), fence=FenceMode.STOP)
+    bench.says(web="silent")
+    bench.act(within=10)
+    bench.machine("alpha", "stopping")
+    bench.accepted()
+    bench.machine("alpha", "stopped")
+    first = bench.act(within=20).calls
+    bench.machine("alpha", "running")
+    bench.answered("unanswered", after=5.0)
+    bench.run(30)
+
+    assert isinstance(first[0], Detach)
+    assert bench.decision.reason is Reason.FENCING
+
+
+def test_a_refused_attach_is_asked_again_on_a_new_look_only():
+    """The sight of `available` that it was decided on has been overtaken."""
+    bench = Bench(attached("alpha"))
+    bench.says(web="down")
+    bench.act(within=10)
+    bench.see(free())
+    bench.accepted()
+    asked = bench.act(within=5).calls
+    bench.answered("in_use")
+    bench.now += 1.0
+    stale = bench.peek().calls
+
+    assert isinstance(asked[0], Attach)
+    assert stale == ()
+    assert bench.look().calls == (attach(),)
