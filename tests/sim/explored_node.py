@@ -1,0 +1,214 @@
+"""One member as the explorer keeps it: the real `State`, what it sees, what it has asked of EC2.
+
+Owns the shape of a member's local situation and its virtual clock. Nothing here decides: the real `step`
+does, in `explored_pass`. All times are on the member's own monotonic clock, which no other member reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from eni_failover.core.model import (
+    Attempt,
+    EniSurvey,
+    InstanceSurvey,
+    Outcome,
+    Request,
+)
+from eni_failover.core.policy import MemberName, Policy
+from eni_failover.core.state import Call, Durable, State
+from eni_failover.core.words import Role, Trigger
+from eni_failover.history import _rebooted, _woken
+from tests.core import builders
+
+TICK = 2.25  # seconds: the bounds of the core (1, 2, 10, 60 s) fall between whole ticks, never on one
+EPS = 2.0**-10  # between two things that one member does in one tick
+START = 1000 * TICK
+ASK = 9.0  # seconds that an operator's request lives
+KEPT_ATTEMPTS = 4  # of each probe, while the member does not come to a pass
+
+
+class Flight(NamedTuple):
+    """A call on its way. `token` is what this member saw at that ENI, `status` how it saw it."""
+
+    call: Call
+    sent_at: float
+    token: int
+    status: str
+
+
+class Heard(NamedTuple):
+    """The explorer's own reading of one probe's answers; `since` is when it said down, or None."""
+
+    about: MemberName | None = None
+    verdict: str = "unknown"
+    streak: str = ""
+    run: int = 0
+    unknowns: int = 0
+    since: float | None = None
+
+
+class Intent(NamedTuple):
+    """The takeover under way as it was when it began, and what the explorer knows of its calls.
+
+    `shot` is the point of no return by the explorer's own count: no | maybe (a call is unanswered) | yes;
+    `place` is which ENI that call was about, `attaches` whether it was to attach it.
+    """
+
+    trigger: Trigger
+    recorded: tuple[str | None, ...]
+    deadline: float | None
+    born_here: bool = True
+    shot: str = "no"
+    shot_at: float = 0.0
+    place: int = 0
+    attaches: bool = False
+    counted: bool = False
+
+
+class Ghost(NamedTuple):
+    """What the invariants remember of a member, counted apart from the core's own memory.
+
+    `spoiled`: it was unfit or not running when, or since, it lost the first ENI. `ledger`: when its takeovers
+    by probes or failback passed the point of no return. `causes`: since when it has seen each cause
+    (probes, unowned, ec2) without a break. `told`: the last role that its hooks heard in this life.
+    """
+
+    holder: Heard = Heard()
+    myself: Heard = Heard()
+    witness: Heard = Heard()
+    intent: Intent | None = None
+    ledger: tuple[float, ...] = ()
+    spoiled: bool = False
+    causes: tuple[float | None, float | None, float | None] = (None, None, None)
+    told: Role | None = None
+
+
+class Shows(NamedTuple):
+    """What a member's /status tells the others; times as distances from the present tick."""
+
+    alive: bool
+    role: str
+    pause: tuple[str, float, float | None] | None
+    trigger: str
+    last_trigger: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Node:
+    """A member. `tokens` are the ids of what its newest survey showed; `due`: there is news for a pass."""
+
+    index: int
+    policy: Policy
+    now: float
+    state: State | None
+    durable: Durable = field(default_factory=Durable)
+    survey: EniSurvey
+    tokens: tuple[int, ...]
+    instances: InstanceSurvey
+    inbox: tuple[Attempt, ...] = ()
+    requests: tuple[Request, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    flights: tuple[Flight, ...] = ()
+    strays: tuple[Flight, ...] = ()
+    lost: tuple[float | None, ...]
+    last_trigger: str = ""
+    hears: str = "up"
+    fit: bool = True
+    witness: bool = True
+    api: bool = True
+    allowed: bool = True
+    broken: bool = False
+    due: bool = True
+    ghost: Ghost = field(default_factory=Ghost)
+
+    @property
+    def name(self) -> MemberName:
+        """The member's name."""
+        return self.policy.local
+
+    @property
+    def base(self) -> float:
+        """The beginning of the present tick: the moment that all members share."""
+        return self.now // TICK * TICK
+
+    @property
+    def impaired(self) -> bool:
+        """Whether anything keeps this member from being fit, whether it knows it or not."""
+        return not (self.state and self.fit and self.api and self.allowed) or self.is_blind
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether EC2 has told this member nothing for three observe intervals."""
+        return self.now - self.survey.began_at > 3 * self.policy.observe_interval
+
+    def may_tick(self, ticks: int) -> bool:
+        """Whether so much time may pass: each call on its way is answered or given up in time."""
+        later = self.base + ticks * TICK
+        return all(later - one.sent_at <= self.policy.call_timeout for one in self.flights)
+
+    def may_peek(self) -> bool:
+        """Whether a pass on the survey at hand has news, and that survey is as new as the daemon keeps it."""
+        if self.state is None or self.flights or not self.due:
+            return False
+        policy, moves = self.policy, self.durable.takeover is not None
+        interval = policy.move_interval if moves else policy.observe_interval
+        return self.now - self.survey.began_at <= interval + policy.call_timeout
+
+
+def first_node(index: int, policy: Policy) -> Node:
+    """A member whose daemon has just started for the first time."""
+    return started(
+        Node(
+            index=index,
+            policy=policy,
+            now=START,
+            state=None,
+            survey=builders.silence(len(policy.eni_ids), at=START),
+            tokens=(0,) * len(policy.eni_ids),
+            instances=builders.instances(at=START, answered=False),
+            lost=(None,) * len(policy.eni_ids),
+        )
+    )
+
+
+def started(node: Node) -> Node:
+    """The daemon starts, with what its journal kept."""
+    durable, now = _woken(node.durable), node.now + EPS
+    return replace(
+        node,
+        now=now,
+        state=State(started_at=now, durable=durable),
+        durable=durable,
+        survey=builders.silence(len(node.lost), at=now),
+        tokens=(0,) * len(node.lost),
+        instances=builders.instances(at=now, answered=False),
+        due=True,
+    )
+
+
+def rebooted(node: Node) -> Node:
+    """The machine was off for a while: the journal says so to row 11."""
+    return started(replace(node, durable=_rebooted(node.durable, node.name)))
+
+
+def shows(node: Node) -> Shows:
+    """What the others read in this member's /status."""
+    record, takeover = node.durable.pause, node.durable.takeover
+    told = None
+    if record is not None:
+        until = None if record.until is None else _exact(record.until - node.base)
+        told = (str(record.kind), _exact(record.at - node.base), until)
+    return Shows(
+        alive=node.state is not None,
+        role=str(node.state.role) if node.state else "",
+        pause=told,
+        trigger=str(takeover.trigger) if takeover else "",
+        last_trigger=node.last_trigger,
+    )
+
+
+def _exact(seconds: float) -> float:
+    """A distance that is the same number whichever member's clock it is measured on."""
+    return round(seconds * 2**20) / 2**20
