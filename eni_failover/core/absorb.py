@@ -162,7 +162,7 @@ def _probes(view: View) -> State:
         for attempt in view.obs.attempts:
             if attempt.probe != probe.name or attempt.member != target:
                 continue
-            if probe.scope is Scope.HOLDER and attempt.answered and tenure is not None:
+            if probe.scope is Scope.HOLDER and _is_refusal(attempt) and tenure is not None:
                 tenure = replace(tenure, answered=True)
             if _is_spoilt(view, attempt):
                 continue
@@ -171,6 +171,11 @@ def _probes(view: View) -> State:
                 tenure = replace(tenure, proven=True)
         standing.append(health)
     return replace(state, health=tuple(standing), tenure=tenure)
+
+
+def _is_refusal(attempt: Attempt) -> bool:
+    """Whether the holder gave a sign of life, and not a good one: it is no partition that it is down."""
+    return attempt.answered and attempt.answer is not Answer.UP
 
 
 def _is_spoilt(view: View, attempt: Attempt) -> bool:

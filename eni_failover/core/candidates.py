@@ -115,7 +115,12 @@ def probes(view: View) -> Candidate | None:
     if attachment is None or view.i_hold or attachment.status is not AttachmentStatus.ATTACHED:
         return None
     names = {probe.name for probe in view.policy.probes if probe.scope is Scope.HOLDER}
-    down = [one for one in view.state.health if one.probe in names and one.verdict is Answer.DOWN]
+    down = [
+        one
+        for one in view.state.health
+        # One that has just answered is on its way up: it keeps its verdict until `rise`, and starts nothing.
+        if one.probe in names and one.verdict is Answer.DOWN and one.streak is not Answer.UP
+    ]
     if not down or len(down) < view.policy.down_needed:
         return None
     return Candidate(

@@ -23,8 +23,18 @@ def not_ready(view: View) -> tuple[Eni, ...]:
 
 
 def lost_at(view: View) -> float | None:
-    """When the kernel took a link of the group's away from this host, None when it has them all."""
+    """When the kernel took a link of the group's away from this host, None when it has them all.
+
+    A loss from before the attachment that is here now was that of an earlier one.
+    """
     times = [
-        one.lost_at for one in view.obs.links if one.lost_at is not None and one.eni_id in view.state.here
+        one.lost_at
+        for one in view.obs.links
+        if one.lost_at is not None and one.eni_id in view.state.here and one.lost_at > _here_since(view, one)
     ]
     return max(times, default=None)
+
+
+def _here_since(view: View, link: Link) -> float:
+    sight = view.sight(link.eni_id)
+    return float("-inf") if sight is None else sight.since

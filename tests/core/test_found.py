@@ -1,11 +1,13 @@
 """Mistakes that exploration and simulation have found, each as the shortest story that shows it."""
 
+from dataclasses import replace
+
 from eni_failover.core.policy import FenceMode
 from eni_failover.core.state import Attach, Detach
-from eni_failover.core.words import Reason
+from eni_failover.core.words import Reason, Role
 from eni_failover.history import _woken
 from tests.core.bench import Bench
-from tests.core.builders import attach, attached, free, takeover_request
+from tests.core.builders import WEB, WITNESS, attach, attached, free, takeover_request
 
 
 def test_an_operators_takeover_whose_detach_never_arrived_ends_with_its_daemon():
@@ -53,3 +55,49 @@ def test_a_refused_attach_is_asked_again_on_a_new_look_only():
     assert isinstance(asked[0], Attach)
     assert stale == ()
     assert bench.look().calls == (attach(),)
+
+
+def test_the_first_answer_after_a_partition_does_not_move_the_eni():
+    """Longer than cooldown, shorter than unproven_grace: the holder that was silent says up, once."""
+    bench = Bench(attached("alpha"), local="alpha")
+    bench.see(attached("beta", "att-9"))
+    bench.says(web="silent")
+    bench.idle(120)
+    bench.says(web="up")
+    bench.idle(30)
+
+    assert bench.takeover is None
+
+
+def test_a_holder_whose_newest_answer_is_up_is_not_taken_from():
+    """Its verdict is down until `rise` ups; what held the takeover back ends just then."""
+    bench = Bench(attached("alpha"), probes=(replace(WEB, rise=5), replace(WITNESS, rise=1)))
+    bench.says(web="down", gateway="down")
+    bench.idle(20)
+    bench.says(web="up", gateway="up")
+    bench.idle(20)
+
+    assert bench.takeover is None
+
+
+def test_a_link_lost_with_an_earlier_attachment_is_no_fault_of_this_one():
+    """There and back: attached again, and the link is a moment away."""
+    bench = Bench(attached("beta"))
+    bench.link(present=True)
+    bench.look()
+    bench.link(present=False, lost_at=bench.now)
+    bench.see(attached("alpha", "att-8"))
+    bench.idle(30)
+    bench.says(web="down")
+    bench.act(within=120)
+    bench.see(free())
+    bench.accepted()
+    bench.act(within=5)
+    bench.see(attached("beta", "att-9"))
+    bench.accepted()
+    bench.look()
+    waiting = bench.role
+    bench.link(present=True)
+    bench.peek()
+
+    assert (waiting, bench.role) == (Role.TAKING, Role.ACTIVE)
