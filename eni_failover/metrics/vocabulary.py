@@ -66,6 +66,7 @@ EC2_OPERATIONS = (
     "DescribeNetworkInterfaces",
     "DescribeInstances",
     "DescribeInstanceTypes",
+    "DescribeSubnets",
     "AttachNetworkInterface",
     "DetachNetworkInterface",
     "ModifyNetworkInterfaceAttribute",
