@@ -160,6 +160,7 @@ def build(
         socket_path=config.socket,
         interval=config.observe_interval,
         clock=CLOCK,
+        history=journal.takeovers,
     )
     return Parts(
         me=me,

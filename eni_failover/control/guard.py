@@ -23,7 +23,7 @@ class Limits:
 
     `head` is from the connection to the end of the request's header, `body` from there to the end of
     its body, `answer` is what the daemon may take to answer an order, `exchange` is everything after
-    the header: a client that does not read its answer is cut off then.
+    the header: a client that does not read its answer is cut off then. A stream has so long for each part.
     """
 
     connections: int = 64
@@ -62,7 +62,7 @@ class Guard:
         return True
 
     def answering(self, transport: asyncio.BaseTransport | None) -> None:
-        """The head has come in full: from now on the exchange is due."""
+        """The head has come in full, or a part of a stream has gone out: from now on the exchange is due."""
         if isinstance(transport, asyncio.Transport) and transport in self._deadlines:
             self._deadlines[transport].cancel()
             self._arm(transport, self._limits.exchange)

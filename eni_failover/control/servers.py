@@ -10,18 +10,23 @@ from pathlib import Path
 import structlog
 
 from eni_failover.control.desk import Desk
+from eni_failover.control.events import Events
 from eni_failover.control.guard import Limits
 from eni_failover.control.listen import UnixListener, listen_tcp, listen_unix
 from eni_failover.control.orders import Orders
+from eni_failover.control.page import Pages
+from eni_failover.control.pulse import Pulse
 from eni_failover.control.site import Site
 from eni_failover.control.views import Views
+from eni_failover.core.snapshot import History
 
 
 class Servers:
     """The read-only server on TCP and the operators' server on the Unix socket.
 
     `interval` is the observe interval in seconds, from which liveness is judged; the daemon sets it
-    anew after a reload.
+    anew after a reload. `history` gives this member's ended takeovers, oldest first, from memory; without
+    it the status page shows the last one only.
     """
 
     def __init__(
@@ -34,16 +39,21 @@ class Servers:
         interval: float,
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
+        history: Callable[[], tuple[History, ...]] | None = None,
     ) -> None:
         self.interval = interval
         self.port = port
         self._host = host
         self._socket_path = socket_path
         limits = limits or Limits()
-        views = Views(desk=desk, interval=lambda: self.interval, clock=clock)
+        pulse = Pulse(desk=desk, interval=lambda: self.interval, clock=clock)
+        views = Views(desk=desk, pulse=pulse)
+        pages = Pages(desk=desk, pulse=pulse, history=history)
         orders = Orders(desk=desk, limits=limits)
-        self._readers = Site(views.routes(), limits, read_only=True)
-        self._operators = Site([*views.routes(), *orders.routes()], limits, read_only=False)
+        self._events = Events(desk=desk, pulse=pulse, fragment=pages.fragment)
+        reading = (*views.routes(), *pages.routes(), *self._events.routes())
+        self._readers = Site(reading, limits, read_only=True)
+        self._operators = Site([*reading, *orders.routes()], limits, read_only=False)
         self._unix: UnixListener | None = None
         self._tcp: socket.socket | None = None
         self._log = structlog.get_logger("eni_failover.control")
@@ -68,6 +78,7 @@ class Servers:
 
     async def close(self) -> None:
         """Stop listening, end every exchange, remove the socket's file. Takes a few seconds at most."""
+        self._events.close()
         if self._unix is not None:
             try:
                 self._unix.unlink()

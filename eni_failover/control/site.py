@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 import structlog
 from aiohttp import web
 
+from eni_failover.control.events import PROLONG
 from eni_failover.control.guard import Guard, Limits
 
 _HANDLER_BOUND = 1.0
@@ -19,8 +21,8 @@ _HEADERS = {
     "Server": "eni-failover",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
 }
+_POLICY = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -41,6 +43,7 @@ class Site:
         """Accept connections on this socket, which is then this site's."""
         app = web.Application(middlewares=[self._answer], client_max_size=self._limits.body_bytes)
         app.add_routes(self._routes)
+        app.on_response_prepare.append(_add_headers)
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -74,9 +77,10 @@ class Site:
     @web.middleware
     async def _answer(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         if self._guard is not None:
-            self._guard.answering(request.transport)
+            prolong: Callable[[], None] = partial(self._guard.answering, request.transport)
+            prolong()
+            request[PROLONG] = prolong
         response = await self._respond(request, handler)
-        response.headers.update(_HEADERS)
         response.force_close()
         return response
 
@@ -94,3 +98,9 @@ class Site:
         except TimeoutError:
             text = "the daemon did not answer in time; what was asked for may still happen"
             return web.json_response({"error": text}, status=504)
+
+
+async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """The headers of every answer, just before it goes out. The page has a policy of its own."""
+    response.headers.update(_HEADERS)
+    response.headers.setdefault(*_POLICY)

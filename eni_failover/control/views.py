@@ -1,34 +1,30 @@
-"""What both servers show: liveness, readiness, role, status, metrics, a plain page. Nothing changes."""
+"""What both servers show to programs: liveness, readiness, role, status, metrics. Nothing changes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from eni_failover.control.desk import Desk
-from eni_failover.control.page import render
-from eni_failover.core.snapshot import Snapshot
+from eni_failover.control.pulse import Pulse
 from eni_failover.core.words import CheckResult, Reason, Role
 from eni_failover.status import check_document, to_document
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-ALIVE_INTERVALS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Views:
-    """The GET handlers. `interval` gives the observe interval in seconds, which a reload may change."""
+    """The GET handlers."""
 
     desk: Desk
-    interval: Callable[[], float]
-    clock: Callable[[], float]
+    pulse: Pulse
 
     def routes(self) -> Iterator[web.RouteDef]:
         """Each path with its handler."""
-        yield web.get("/", self.page)
         yield web.get("/metrics", self.metrics)
         yield web.get("/livez", self.livez)
         yield web.get("/readyz", self.readyz)
@@ -41,11 +37,8 @@ class Views:
 
     async def livez(self, _request: web.Request) -> web.Response:
         """503 when no pass has ended, whatever its result, for three intervals."""
-        since = max(0.0, self.clock() - self.desk.last_pass_ended())
-        bound = ALIVE_INTERVALS * self.interval()
-        alive = since <= bound
-        body = {"alive": alive, "last_pass_ended_s": round(since, 3), "bound_s": bound}
-        return web.json_response(body, status=200 if alive else 503)
+        body = self.pulse.document()
+        return web.json_response(body, status=200 if body["alive"] else 503)
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """200 when active or able to take over now; else the failed checks."""
@@ -75,11 +68,6 @@ class Views:
         if snapshot is None:
             return web.json_response(starting(), status=503)
         return web.json_response(to_document(snapshot))
-
-    async def page(self, _request: web.Request) -> web.Response:
-        """A summary for people."""
-        snapshot: Snapshot | None = self.desk.snapshot()
-        return web.Response(text=render(snapshot), content_type="text/html", charset="utf-8")
 
 
 def starting() -> dict[str, Any]:

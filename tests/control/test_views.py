@@ -5,12 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from eni_failover.core.model import PauseKind, PauseRecord, Peer
-from eni_failover.core.policy import EniId, MemberName
-from eni_failover.core.snapshot import EniLine, ProbeLine, TakeoverLine
-from eni_failover.core.words import Answer, Phase, Reason, Role, Scope, Trigger
+from eni_failover.core.words import Role
 from eni_failover.status import to_document
-from tests.control.support import READY, UNFIT, WALL, Client, FakeDesk, serve
+from tests.control.support import READY, UNFIT, Client, FakeDesk, serve
 
 
 @pytest.mark.parametrize("unix", [False, True])
@@ -110,58 +107,6 @@ def test_metrics_are_the_daemons_page(tmp_path: Path) -> None:
             assert response.headers["Connection"] == "close"
 
     serve(tmp_path, desk, scenario)
-
-
-def test_page_escapes_what_others_wrote(tmp_path: Path) -> None:
-    """A pause reason that is HTML is shown, not run."""
-    pause = PauseRecord(kind=PauseKind.PAUSE, at=WALL, reason="<script>alert(1)</script>", by="root")
-
-    async def scenario(client: Client) -> None:
-        async with client.tcp.get("/") as response:
-            text = await response.text()
-
-            assert "&lt;script&gt;alert(1)" in text
-            assert "<script" not in text
-            assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
-
-    serve(tmp_path, FakeDesk(replace(READY, pause=pause, paused=True)), scenario)
-
-
-def test_page_shows_what_matters(tmp_path: Path) -> None:
-    """The page has the role, the holder, failed checks, a pause, a takeover, ENIs, probes and peers."""
-    full = replace(
-        UNFIT,
-        pause=PauseRecord(kind=PauseKind.PAUSE, at=WALL, reason="update", by="root@alpha"),
-        paused=True,
-        takeover=TakeoverLine(
-            takeover_id="1",
-            trigger=Trigger.MANUAL,
-            phase=Phase.DETACH,
-            since_wall=WALL,
-            reason=Reason.OPERATOR,
-        ),
-        enis=(EniLine(eni_id=EniId("eni-1"), status="attached", member="alpha"),),
-        probes=(ProbeLine(name="web", scope=Scope.HOLDER, member="alpha", state=Answer.DOWN, consecutive=3),),
-        peers=(Peer(member=MemberName("alpha"), reachable=False),),
-    )
-
-    async def scenario(client: Client) -> None:
-        async with client.tcp.get("/") as response:
-            text = await response.text()
-        for row in (
-            "<tr><th>role</th><td>standby</td></tr>",
-            "<tr><th>ready</th><td>no</td></tr>",
-            "<tr><th>check slot</th><td>fail: no_slot (free a slot)</td></tr>",
-            "<tr><th>paused</th><td>until resumed, by root@alpha: update</td></tr>",
-            "<tr><th>takeover</th><td>manual: detach, since 2026-11-18T11:06:40.000000Z</td></tr>",
-            "<tr><th>eni-1</th><td>attached: alpha</td></tr>",
-            "<tr><th>probe web</th><td>alpha is down (3) </td></tr>",
-            "<tr><th>peer alpha</th><td>not reachable</td></tr>",
-        ):
-            assert row in text
-        assert "check zone" not in text
-
-    serve(tmp_path, FakeDesk(full), scenario)
 
 
 def test_unknown_paths_and_wrong_methods_are_json_errors(tmp_path: Path) -> None:
