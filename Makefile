@@ -9,7 +9,7 @@ PYTHON ?=
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: help demo test test-all e2e lint wheel lock clean
+.PHONY: help demo test test-slow test-all e2e sim explore kill mutants lint wheel lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -20,13 +20,28 @@ demo: $(VENV)/.stamp  ## a failover on this machine: no AWS account, no root
 test: $(VENV)/.stamp  ## the tests, without the slow ones and those of e2e
 	$(RUN) pytest -m "not slow and not e2e"
 
-test-all: $(VENV)/.stamp  ## all tests but those of e2e
-	$(RUN) pytest -m "not e2e"
+test-slow: $(VENV)/.stamp  ## the long rest: browser, Prometheus, real daemons, the kill matrix
+	$(RUN) pytest -m "slow and not e2e"
+
+test-all: test test-slow  ## all tests but those of e2e
 
 e2e: $(VENV)/.stamp  ## real links in network namespaces: as root, with iproute2 and nftables
 	@[ "$$(id -u)" = 0 ] || { echo "make e2e: network namespaces need root" >&2; exit 1; }
 	@.ci/need ip:iproute2 nft:nftables
 	$(RUN) pytest -m e2e
+
+SEEDS ?= 1000
+sim: $(VENV)/.stamp  ## seeded faults on whole daemons in virtual time; SEEDS=10000 for more
+	$(RUN) tests.sim.simulation --seeds $(SEEDS) --jobs 2
+
+explore: $(VENV)/.stamp  ## every interleaving of small groups: a million states and more, ten minutes
+	$(RUN) tests.sim.explore --states 1200000 --seconds 600 --jobs 2
+
+kill: $(VENV)/.stamp  ## real daemons ended at every point of a takeover
+	$(RUN) tests.kill.matrix
+
+mutants: $(VENV)/.stamp  ## planted mistakes, and which checks notice each
+	$(RUN) tests.mutants.run
 
 lint: $(VENV)/.stamp  ## ruff, mypy, import-linter
 	$(VENV)/bin/ruff check

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from eni_failover.adapters.ec2_views import read_enis, read_instances, read_max_interfaces
@@ -50,18 +49,13 @@ class InterfaceDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceDetail:
-    """One instance. `imds_*` are its metadata options, empty and 0 when EC2 does not tell them.
-
-    `launched_at` is seconds since the Unix epoch.
-    """
+    """One instance. `imds_*` are of its metadata options, empty and 0 when EC2 does not tell them."""
 
     instance: Instance
     vpc_id: str = ""
     subnet_id: str = ""
     interfaces: tuple[InterfaceDetail, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
-    launched_at: float = 0.0
-    imds_endpoint: str = ""
     imds_tokens: str = ""
     imds_hop_limit: int = 0
 
@@ -118,7 +112,6 @@ def read_type_limits(raws: Sequence[Raw]) -> TypeLimits:
 
 def _instance(raw: Raw, instance: Instance) -> InstanceDetail:
     options: Raw = raw.get("MetadataOptions") or {}
-    launched: datetime | None = raw.get("LaunchTime")
     interfaces = (_interface(one) for one in raw.get("NetworkInterfaces") or [])
     return InstanceDetail(
         instance=instance,
@@ -126,8 +119,6 @@ def _instance(raw: Raw, instance: Instance) -> InstanceDetail:
         subnet_id=raw.get("SubnetId") or "",
         interfaces=tuple(one for one in interfaces if one is not None),
         tags=_tags(raw.get("Tags")),
-        launched_at=launched.timestamp() if launched else 0.0,
-        imds_endpoint=options.get("HttpEndpoint") or "",
         imds_tokens=options.get("HttpTokens") or "",
         imds_hop_limit=options.get("HttpPutResponseHopLimit") or 0,
     )

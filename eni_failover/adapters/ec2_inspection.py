@@ -88,11 +88,15 @@ class Ec2Inspection:
 
     async def instances(self, instance_ids: Sequence[InstanceId]) -> tuple[InstanceDetail, ...]:
         """The instances with these ids, as many as EC2 still describes."""
-        return await self._instances("instance-id", instance_ids)
-
-    async def tagged_instances(self, key: str, value: str) -> tuple[InstanceDetail, ...]:
-        """The instances with this tag, in every state."""
-        return await self._instances(f"tag:{key}", (value,))
+        reservations = await all_pages(
+            self._ask,
+            Operation.DESCRIBE_INSTANCES,
+            "Reservations",
+            lambda client, more: client.describe_instances(
+                Filters=[{"Name": "instance-id", "Values": list(instance_ids)}], MaxResults=PAGE, **more
+            ),
+        )
+        return read_instance_details(raw for one in reservations for raw in one.get("Instances") or [])
 
     async def subnets(self, subnet_ids: Sequence[str]) -> frozenset[str]:
         """Those of these subnets that EC2 shows."""
@@ -163,17 +167,6 @@ class Ec2Inspection:
             ),
         )
         return read_eni_details(raws)
-
-    async def _instances(self, name: str, values: Sequence[str]) -> tuple[InstanceDetail, ...]:
-        reservations = await all_pages(
-            self._ask,
-            Operation.DESCRIBE_INSTANCES,
-            "Reservations",
-            lambda client, more: client.describe_instances(
-                Filters=[{"Name": name, "Values": list(values)}], MaxResults=PAGE, **more
-            ),
-        )
-        return read_instance_details(raw for one in reservations for raw in one.get("Instances") or [])
 
     async def _try(
         self, operation: Operation, send: Callable[[EC2Client], Mapping[str, Any] | None]

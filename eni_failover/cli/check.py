@@ -1,24 +1,31 @@
-"""`eni-failover check --offline`: whether the file is right, and how soon a dead holder would be found.
+"""`eni-failover check`: would a takeover by this member work, and how soon would a dead holder be found.
 
-Owns the report. Asks neither AWS nor any other file.
+Owns the report. With `--offline` only the file is looked at, and neither AWS nor another file is asked;
+`examine`, imported for the rest alone, asks.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 
-from eni_failover.cli.terminal import complain, say
+from eni_failover.cli.run import MEMBER_VARIABLE
+from eni_failover.cli.terminal import say
 from eni_failover.config import Config
+from eni_failover.core.policy import MemberName
+from eni_failover.core.snapshot import Check
 from eni_failover.core.words import CheckResult
-from eni_failover.errors import ConfigError
 from eni_failover.exitcodes import ExitCode
+from eni_failover.status import check_document
 
 
-def check(config: Config, *, as_json: bool) -> ExitCode:
-    """Shows what the file means. Raises ConfigError for what this version cannot run."""
+def offline(config: Config, *, as_json: bool) -> ExitCode:
+    """Shows what the file means."""
     if as_json:
         typer.echo(json.dumps(document(config)))
         return ExitCode.OK
@@ -29,10 +36,33 @@ def check(config: Config, *, as_json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def refuse_online() -> ExitCode:
-    """Says that AWS is not asked in this version."""
-    complain("check asks AWS in a later version: 'eni-failover check --offline' checks the file")
-    return ExitCode.BAD_CONFIG
+def online(config: Config, *, member: str | None, as_json: bool) -> ExitCode:
+    """Asks EC2, IMDS, this host and the other members. Raises ConfigError when IMDS contradicts `member`."""
+    from eni_failover.cli.examine import examine  # noqa: PLC0415 - boto3 and more, for this alone
+    from eni_failover.preflight.checks import judge, worst  # noqa: PLC0415 - likewise
+
+    written = member or os.environ.get(MEMBER_VARIABLE) or None
+    named = None if written is None else MemberName(written)
+    facts = asyncio.run(examine(config, named=named, env=os.environ))
+    checks = judge(facts)
+    result = worst(checks)
+    if as_json:
+        me = None if facts.me is None else facts.me.name
+        typer.echo(
+            json.dumps(
+                {
+                    **document(facts.config),
+                    "member": me,
+                    "checks": [check_document(one) for one in checks],
+                    "result": result,
+                }
+            )
+        )
+    else:
+        _show(facts.config)
+        _show_checks(checks)
+        say(_verdict(checks, result))
+    return ExitCode.FAILED if result is CheckResult.FAIL else ExitCode.OK
 
 
 def document(config: Config) -> dict[str, Any]:
@@ -67,3 +97,24 @@ def _show(config: Config) -> None:
         policy = probe.policy
         shown.add_row(*cells(policy.name, policy.type, policy.scope, f"{policy.worst_case:g} s"))
     show(shown)
+
+
+def _show_checks(checks: Sequence[Check]) -> None:
+    from eni_failover.cli.tables import cells, show, table  # noqa: PLC0415 - rich only where it is shown
+
+    shown = table("check", "result", "detail", "remedy")
+    for one in checks:
+        shown.add_row(*cells(one.name, one.result, one.detail, one.remedy))
+    show("", shown, "")
+
+
+def _verdict(checks: Sequence[Check], result: CheckResult) -> str:
+    """The last line."""
+    bad = [one.name for one in checks if one.result is result]
+    match result:
+        case CheckResult.FAIL:
+            return f"fail: {', '.join(bad)}"
+        case CheckResult.WARN:
+            return f"pass, with warnings: {', '.join(bad)}"
+        case CheckResult.PASS:
+            return "pass: a takeover by this member would work, as far as can be told beforehand"

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from eni_failover.cli.options import ConfigPath, GroupName, Local, Reason, examples, seconds_of
+from eni_failover.cli.options import ConfigPath, GroupName, Local, MemberOption, Reason, examples, seconds_of
 
 _LONGEST_TAKEOVER = 3600.0
 
@@ -30,14 +30,7 @@ def _run(
     *,
     config: ConfigPath = None,
     group: GroupName = None,
-    member: Annotated[
-        str | None,
-        typer.Option(
-            "--member",
-            metavar="NAME",
-            help="This member's name, where there is no instance metadata.  [default: $ENI_FAILOVER_MEMBER]",
-        ),
-    ] = None,
+    member: MemberOption = None,
 ) -> int:
     """Run the daemon in the foreground."""
     from eni_failover.cli.run import start  # noqa: PLC0415 - see the module's docstring
@@ -62,24 +55,27 @@ def _reload(*, config: ConfigPath = None, group: GroupName = None) -> int:
 @app.command(
     "check",
     epilog=examples(
+        "eni-failover check",
+        "eni-failover check --json | jq '.checks[] | select(.result == \"fail\")'",
         "eni-failover check --offline --config ./orders.toml",
-        "eni-failover check --offline --json",
-        statuses="0 passed, 1 a check failed, 2 bad configuration",
+        statuses="0 no check failed, 1 a check failed, 2 bad configuration",
     ),
 )
 def _check(
     *,
     config: ConfigPath = None,
     group: GroupName = None,
+    member: MemberOption = None,
     offline: Annotated[bool, typer.Option("--offline", help="Check the file only, ask nobody.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Check the configuration. Says how soon each probe finds a dead holder."""
+    """Check whether a takeover by this member would work. Asks EC2; each finding has its remedy."""
     from eni_failover.cli import check, configured  # noqa: PLC0415 - see the module's docstring
 
-    if not offline:
-        return check.refuse_online()
-    return check.check(configured.config_of(config, group), as_json=as_json)
+    loaded = configured.config_of(config, group)
+    if offline:
+        return check.offline(loaded, as_json=as_json)
+    return check.online(loaded, member=member, as_json=as_json)
 
 
 @app.command(

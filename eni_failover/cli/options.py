@@ -18,6 +18,14 @@ ConfigPath = Annotated[
 GroupName = Annotated[
     str | None, typer.Option("--group", metavar="NAME", help="The file is /etc/eni-failover/NAME.toml.")
 ]
+MemberOption = Annotated[
+    str | None,
+    typer.Option(
+        "--member",
+        metavar="NAME",
+        help="This member's name, where there is no instance metadata.  [default: $ENI_FAILOVER_MEMBER]",
+    ),
+]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for status, log and history.")]
 Local = Annotated[bool, typer.Option("--local", help="This member only, not the whole group.")]
 

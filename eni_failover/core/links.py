@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eni_failover.core.group import View
-from eni_failover.core.model import Eni, Link
+from eni_failover.core.model import AttachmentStatus, Eni, Link
 from eni_failover.core.policy import EniId
 
 READY_BOUND = 60.0  # seconds that an attached ENI's link may take before this is a fault
@@ -30,11 +30,14 @@ def lost_at(view: View) -> float | None:
     times = [
         one.lost_at
         for one in view.obs.links
-        if one.lost_at is not None and one.eni_id in view.state.here and one.lost_at > _here_since(view, one)
+        if one.lost_at is not None and one.eni_id in view.state.here and one.lost_at >= _here_since(view, one)
     ]
     return max(times, default=None)
 
 
 def _here_since(view: View, link: Link) -> float:
+    """Since when the ENI is seen attached by the attachment that is here, by EC2."""
     sight = view.sight(link.eni_id)
-    return float("-inf") if sight is None else sight.since
+    if sight is None or sight.status != AttachmentStatus.ATTACHED:
+        return float("-inf")
+    return sight.since

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from eni_failover.core.model import PauseRecord, PauseRequest, Peer
 from eni_failover.core.policy import AttachmentId, EniId, MemberName
 from eni_failover.core.snapshot import Check, DecisionLine, EniLine, ProbeLine, Snapshot
 from eni_failover.core.words import Action, Answer, CheckResult, Reason, Role, Scope
+from eni_failover.lab import LabThread, Settings, World, demo_places
 
 WALL = 1_800_000_000.25
 
@@ -187,6 +189,37 @@ def daemon(member: Member, desk: Desk) -> Iterator[Desk]:
     """The control server on the member's socket, with the desk behind it."""
     with _serving(desk, member.socket):
         yield desk
+
+
+@pytest.fixture
+def world() -> World:
+    """Alpha holds floating-1, beta stands by, on addresses of loopback; EC2 answers at once."""
+    return World.pair(addresses=demo_places.loopback_addresses(), settings=Settings(latency=0.0))
+
+
+@pytest.fixture
+def on_beta(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[LabThread]:
+    """This process runs on beta, a member of the world; nothing of the machine's AWS settings is left."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "BOTO")) or name.lower() in {"http_proxy", "https_proxy", "all_proxy"}:
+            monkeypatch.delenv(name)
+    with LabThread(world) as lab:
+        # Both spellings of no_proxy are set, so that what the program writes there is undone as well.
+        for name, value in {**lab.env("beta"), "no_proxy": "127.0.0.1"}.items():
+            monkeypatch.setenv(name, value)
+        # What this machine's network is managed by is not the world's.
+        monkeypatch.setattr("eni_failover.preflight.host.find_manager", lambda _: None)
+        yield lab
+
+
+@pytest.fixture
+def lab_member(member: Member) -> Member:
+    """The member's file with the addresses of the world's members, in a mode whose links somebody routes."""
+    text = member.config.read_text()
+    for old, new in zip(("10.0.1.11", "10.0.1.12"), demo_places.loopback_addresses(), strict=True):
+        text = text.replace(old, new)
+    member.config.write_text(text + '[network]\nmode = "manage"\n')
+    return member
 
 
 @contextmanager

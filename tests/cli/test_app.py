@@ -13,7 +13,20 @@ import pytest
 from eni_failover import __version__
 from eni_failover.exitcodes import ExitCode
 
-COMMANDS = ["run", "reload", "check", "status", "takeover", "pause", "resume", "history", "lab", "demo"]
+COMMANDS = [
+    "run",
+    "reload",
+    "check",
+    "status",
+    "takeover",
+    "pause",
+    "resume",
+    "history",
+    "policy",
+    "init",
+    "lab",
+    "demo",
+]
 
 
 def test_version(run):

@@ -1,8 +1,13 @@
-"""`check --offline`."""
+"""`check`: of the file alone, and of everything, against a lab."""
 
 from __future__ import annotations
 
 import json
+import socket
+
+import pytest
+
+from eni_failover.lab import demo_places
 
 
 def test_check_prints_the_worst_case(run, member):
@@ -57,10 +62,230 @@ def test_check_prints_every_mistake(run, member):
     ]
 
 
-def test_check_asks_for_offline(run, member):
-    """Without --offline it says in one line that AWS is not asked yet."""
-    result = run("check", "--config", member.config)
+ADDRESSES = demo_places.loopback_addresses()
+
+
+def checked(run, lab_member, *more):
+    """The document of an online check, its checks by name, and the exit status."""
+    result = run("check", "--json", "--config", lab_member.config, *more)
+    document = json.loads(result.out)
+
+    assert result.err == ""
+    return document, {one["name"]: one for one in document["checks"]}, result.code
+
+
+def wrong(checks) -> dict[str, str]:
+    """The checks that do not pass, with their results."""
+    return {name: one["result"] for name, one in checks.items() if one["result"] != "pass"}
+
+
+@pytest.fixture
+def holder_serves():
+    """Alpha's service and its daemon, as far as a probe and a check see them."""
+    with socket.create_server((ADDRESSES[0], 0)) as service:
+        yield service.getsockname()[1]
+
+
+def test_check_finds_a_group_in_health(run, on_beta, lab_member, world, holder_serves):
+    """Only the other daemon, which is not there, is a warning; EC2 is as before."""
+    text = lab_member.config.read_text()
+    url = 'type = "http"\nurl = "http://{address}:8080/healthz"'
+    tcp = f'type = "tcp"\nhost = "{{address}}"\nport = {holder_serves}'
+    lab_member.config.write_text(text.replace(url, tcp))
+    before = world.state
+    document, checks, code = checked(run, lab_member)
+
+    assert (wrong(checks), code, document["result"]) == ({"peers": "warn"}, 0, "warn")
+    assert (document["member"], document["group"], len(document["config_hash"])) == ("beta", "orders", 12)
+    assert document["probes"][0]["worst_case_s"] == 5.0
+    assert set(checks["peers"]) == {"name", "result", "detail", "remedy"}
+    assert world.state == before
+
+
+def test_check_says_that_a_takeover_would_work(run, on_beta, lab_member):
+    """Warnings alone are no failure; the last line names them."""
+    result = run("check", "--config", lab_member.config)
+
+    last = result.out.splitlines()[-1]
+
+    assert result.code == 0
+    assert last.startswith("pass, with warnings: ")
+    assert last.endswith("peers")
+
+
+def test_check_shows_a_table_and_a_verdict(run, on_beta, lab_member, world):
+    """One line for each check, with its remedy; the last line says what fails."""
+    world.deny("DetachNetworkInterface", "beta")
+    result = run("check", "--config", lab_member.config)
+    lines = result.out.splitlines()
+    (line,) = (one for one in lines if one.startswith("detach_permission"))
+
+    assert (result.code, result.err) == (1, "")
+    assert "IAM denies ec2:DetachNetworkInterface for eni-0ffffffffffffff01" in line
+    assert line.endswith("allow it: eni-failover policy prints what the role needs")
+    assert lines[-1] == "fail: detach_permission"
+    assert "worst case to detection" in result.out
+
+
+def _full(world):
+    for index in (1, 2):
+        world.add_eni(f"eni-0123456789abcde0{index}", addresses=[f"10.0.1.20{index}"])
+        world.place(f"eni-0123456789abcde0{index}", "beta", index=index)
+
+
+def _elsewhere(world):
+    world.add_subnet(
+        "subnet-0bbbbbbbbbbbbbbb2", "eu-central-1b", "10.0.2.0/24", vpc_id="vpc-0bbbbbbbbbbbbbbb2"
+    )
+    world.place("floating-1", None)
+    world.change_eni("floating-1", subnet_id="subnet-0bbbbbbbbbbbbbbb2")
+
+
+SITUATIONS = {
+    "enis": lambda w: w.remove_eni("floating-1"),
+    "holder": lambda w: w.take("floating-1"),
+    "slot": _full,
+    "zone": _elsewhere,
+    "vpc": _elsewhere,
+    "members": lambda w: w.remove_instance("alpha"),
+    "eni_movable": lambda w: w.change_eni("floating-1", requester_managed=True),
+    "cni_marks": lambda w: w.change_eni("floating-1", tags={"eks:eni:owner": "amazon-vpc-cni"}),
+    "delete_on_termination": lambda w: w.place("floating-1", "alpha", delete_on_termination=True),
+    "addresses_per_interface": lambda w: w.change_eni(
+        "floating-1", ipv4_prefixes=tuple(f"10.0.1.{16 * part}/28" for part in range(10))
+    ),
+    "attach_permission": lambda w: w.deny("AttachNetworkInterface"),
+    "subnets": lambda w: w.deny("DescribeSubnets"),
+}
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_check_fails_where_ec2_is_not_as_it_should_be(run, on_beta, lab_member, world, name):
+    """Over real HTTP: the check that is about it fails."""
+    SITUATIONS[name](world)
+    _, checks, code = checked(run, lab_member)
+
+    assert (checks[name]["result"], code) == ("fail", 1)
+
+
+def test_check_warns_of_what_a_takeover_survives(run, on_beta, lab_member, world):
+    """Version 1 of IMDS, an interface that lingers there, credentials that end soon, no right to Modify."""
+    world.configure(imds_lingers=600.0, credentials_lifetime=600.0)
+    world.change_instance("beta", imds_tokens="optional")
+    world.add_eni("eni-0123456789abcde01", addresses=["10.0.1.201"])
+    world.place("eni-0123456789abcde01", "beta", index=1)
+    world.place("eni-0123456789abcde01", None)
+    world.deny("ModifyNetworkInterfaceAttribute")
+    _, checks, code = checked(run, lab_member)
+
+    assert code == 0
+    assert {"imds", "poisoned_index", "credentials", "modify_permission"} <= wrong(checks).keys()
+    assert "at index 1, which EC2 does not" in checks["poisoned_index"]["detail"] or (
+        "at index 0, which EC2 does not" in checks["poisoned_index"]["detail"]
+    )
+
+
+def test_check_tries_to_stop_the_others_where_they_would_be_fenced(run, on_beta, lab_member, world):
+    """A denied Stop would keep every takeover by probes from moving anything."""
+    lab_member.config.write_text(lab_member.config.read_text() + '[policy]\nfence = "stop"\n')
+    world.deny("StopInstances", "beta")
+    _, checks, code = checked(run, lab_member)
+
+    assert (checks["stop_permission"]["result"], code) == ("fail", 1)
+    assert [one.code for one in world.calls if one.action == "StopInstances"] == ["UnauthorizedOperation"]
+
+
+@pytest.mark.parametrize("how", ["close", "hang"])
+def test_check_ends_when_the_api_is_out_of_reach(run, on_beta, lab_member, world, how):
+    """One check fails, what depends on it is unknown; no traceback, no hang."""
+    text = lab_member.config.read_text()
+    lab_member.config.write_text(text + '[aws]\nread_timeout = "200ms"\n')
+    world.unreachable("beta", how)
+    document, checks, code = checked(run, lab_member)
+
+    assert (code, document["result"]) == (1, "fail")
+    assert [name for name, result in wrong(checks).items() if result == "fail"] == ["ec2_api"]
+    assert checks["enis"]["detail"].startswith("unknown: ")
+    assert checks["disk"]["result"] == "pass"
+
+
+def test_check_without_imds_and_without_a_name_fails(run, on_beta, lab_member, monkeypatch):
+    """Which member this is is unknown, and there are no credentials."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    document, checks, code = checked(run, lab_member)
+
+    assert (code, document["member"]) == (1, None)
+    assert {"identity", "imds", "credentials", "ec2_api"} <= {
+        name for name, result in wrong(checks).items() if result == "fail"
+    }
+    assert "--member" in checks["identity"]["remedy"]
+
+
+def test_check_takes_a_name_where_there_is_no_imds(run, on_beta, lab_member, monkeypatch):
+    """With an operator's credentials; that IMDS has not confirmed the name is a warning."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in on_beta.env().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ENI_FAILOVER_MEMBER", "beta")
+    document, checks, _ = checked(run, lab_member)
+
+    assert (document["member"], checks["identity"]["result"]) == ("beta", "warn")
+    assert (checks["imds"]["result"], checks["ec2_api"]["result"]) == ("warn", "pass")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("alpha", "--member alpha: this instance, i-0bbbbbbbbbbbbbbb2, is beta of orders"),
+        ("gamma", "has no such member, only alpha, beta"),
+    ],
+)
+def test_check_refuses_a_name_that_is_wrong(run, on_beta, lab_member, name, problem):
+    """A name that contradicts IMDS, or that no member has, is exit 2 and one line."""
+    result = run("check", "--config", lab_member.config, "--member", name)
 
     assert (result.code, result.out) == (2, "")
-    assert "later version" in result.err
-    assert "--offline" in result.err
+    assert problem in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_check_on_an_instance_that_is_no_member(run, on_beta, lab_member):
+    """It fails that check, and still says what can be said."""
+    text = lab_member.config.read_text()
+    lab_member.config.write_text(text.replace("i-0bbbbbbbbbbbbbbb2", "i-0cccccccccccccccc"))
+    document, checks, code = checked(run, lab_member)
+
+    assert (code, document["member"]) == (1, None)
+    assert checks["identity"]["detail"].startswith("i-0bbbbbbbbbbbbbbb2 is no member of orders")
+    assert checks["eni_movable"]["result"] == "pass"
+
+
+def test_check_beside_a_running_daemon(run, on_beta, lab_member, daemon):
+    """Its control socket is the daemon's own: no failure."""
+    _, checks, _ = checked(run, lab_member)
+
+    assert checks["control_socket"]["result"] == "pass"
+    assert checks["control_socket"]["detail"].endswith("the daemon of this group")
+
+
+def test_check_finds_discovered_members(run, on_beta, lab_member):
+    """With [discovery] the members are those with the tag, as the daemon would find them."""
+    text = lab_member.config.read_text()
+    members = text[text.index("[[member]]") : text.index("[[probe]]")]
+    lab_member.config.write_text(text.replace(members, '[discovery]\ntag = "eni-failover-group"\n'))
+    document, checks, _ = checked(run, lab_member)
+
+    assert document["member"] == "beta"
+    assert (checks["members"]["result"], checks["members"]["detail"]) == ("pass", "alpha, beta")
+
+
+def test_check_knows_no_region(run, on_beta, lab_member, monkeypatch):
+    """Without IMDS and without AWS_REGION there is no EC2 to ask: a failed check, no traceback."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    _, checks, code = checked(run, lab_member, "--member", "beta")
+
+    assert code == 1
+    assert checks["ec2_api"]["result"] == "fail"
+    assert "region" in checks["ec2_api"]["detail"]

@@ -7,7 +7,7 @@ from eni_failover.core.state import Attach, Detach
 from eni_failover.core.words import Reason, Role
 from eni_failover.history import _woken
 from tests.core.bench import Bench
-from tests.core.builders import WEB, WITNESS, attach, attached, free, takeover_request
+from tests.core.builders import WEB, WITNESS, attach, attached, free, missing, takeover_request
 
 
 def test_an_operators_takeover_whose_detach_never_arrived_ends_with_its_daemon():
@@ -101,3 +101,16 @@ def test_a_link_lost_with_an_earlier_attachment_is_no_fault_of_this_one():
     bench.peek()
 
     assert (waiting, bench.role) == (Role.TAKING, Role.ACTIVE)
+
+
+def test_a_loss_counts_also_when_ec2_has_forgotten_the_eni_meanwhile():
+    """The link goes, and the next answer does not have the ENI: what was active is a standby."""
+    bench = Bench(attached("beta"))
+    bench.link(present=True)
+    bench.look()
+    active = bench.role
+    bench.link(present=False, lost_at=bench.now)
+    bench.see(missing())
+    bench.look()
+
+    assert (active, bench.role) == (Role.ACTIVE, Role.STANDBY)
