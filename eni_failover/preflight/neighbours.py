@@ -1,0 +1,54 @@
+"""What other daemons say of themselves, asked once.
+
+Owns one bounded request for a /status. Reads it as the daemon does (`status.peer_from_document`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+
+import aiohttp
+
+from eni_failover.adapters.probes.spec import Target
+from eni_failover.config import Config
+from eni_failover.config.targets import status_url
+from eni_failover.core.model import Peer
+from eni_failover.core.policy import Member
+from eni_failover.status import peer_from_document
+
+_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+_LARGEST = 256 * 1024
+
+
+async def ask_peers(config: Config, me: Member | None) -> tuple[Peer, ...]:
+    """Every other member; one that gives no answer of use is not reachable."""
+    template = status_url(config.listen)
+    others = [one for one in config.members if one != me]
+    async with asyncio.TaskGroup() as group:
+        asking = [
+            group.create_task(status_at(Target.of(one).fill(template), one.name, group=config.group))
+            for one in others
+        ]
+    return tuple(task.result()[0] for task in asking)
+
+
+async def status_at(url: str, member: str, *, group: str) -> tuple[Peer, str]:
+    """The member's /status at this URL, and why there is none."""
+    nobody = peer_from_document(None, member)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False, trust_env=False) as session,
+            session.get(url, allow_redirects=False, headers={"Accept-Encoding": "identity"}) as response,
+        ):
+            if response.status != 200:
+                return nobody, f"HTTP status {response.status}"
+            body = await response.content.read(_LARGEST)
+            while not response.content.at_eof() and len(body) < _LARGEST:
+                body += await response.content.read(_LARGEST - len(body))
+            document = json.loads(body)
+    except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
+        return nobody, type(error).__name__
+    peer = peer_from_document(document, member, group=group)
+    return (peer, "") if peer.reachable else (replace(nobody), "not a /status of this member")
