@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from eni_failover.core.model import Stall
 
-TICK = 0.25
+TICK = 0.1
 
 
 class LoopLag:
@@ -47,8 +47,10 @@ class LoopLag:
         return stalls
 
     def _look(self, now: float) -> float:
-        lag = max(0.0, now - self._seen_at - TICK)
-        if lag > self.threshold:
+        unseen = now - self._seen_at
+        lag = max(0.0, unseen - TICK)
+        # The stall may have begun right after the last look: the whole stretch counts, not its lateness.
+        if unseen > self.threshold and lag > TICK:
             self._stalls.append(Stall(from_at=self._seen_at, to_at=now))
             self._on_stall()
         if lag > 0 or now - self._seen_at >= TICK:

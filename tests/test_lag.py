@@ -29,7 +29,7 @@ def test_a_stall_is_seen_when_asked_for_even_before_the_own_timer_fires():
     """After a SIGSTOP the probes' timers may well run first."""
     clock, counted = Clock(), []
     lag = guard(clock, stalls=counted)
-    clock.now += TICK + 1.5
+    clock.now += 1.75
 
     assert lag.stalls() == (Stall(from_at=100.0, to_at=101.75),)
     assert lag.stalls() == ()
@@ -40,10 +40,29 @@ def test_a_late_tick_within_bounds_is_no_stall():
     """Ordinary lateness is not a stall."""
     clock, counted = Clock(), []
     lag = guard(clock, stalls=counted)
-    clock.now += TICK + 1.0
+    clock.now += 1.0
 
     assert lag.stalls() == ()
     assert counted == []
+
+
+def test_a_stall_counts_whole_wherever_in_a_tick_it_began():
+    """It began right after the last look: that it is late by less than the bound proves nothing."""
+    clock = Clock()
+    lag = guard(clock)
+    clock.now += 1.0 + TICK / 2
+
+    assert lag.stalls() == (Stall(from_at=100.0, to_at=100.0 + 1.0 + TICK / 2),)
+
+
+def test_a_bound_below_two_ticks_is_not_stalled_all_the_time():
+    """A tick is no stall, however small the bound."""
+    clock = Clock()
+    lag = guard(clock)
+    lag.threshold = TICK / 2
+    clock.now += TICK * 1.5
+
+    assert lag.stalls() == ()
 
 
 def test_asking_often_does_not_hide_a_stall():

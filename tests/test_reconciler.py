@@ -167,6 +167,7 @@ class Scene:
             clock=self.loop.time,
             wake=self.wake,
         )
+        self.lag = LoopLag(clock=self.loop.time, threshold=1.0, on_lag=lambda _: None, on_stall=lambda: None)
         self.reconciler = Reconciler(
             policy=self.policy,
             state=State(started_at=self.loop.time()),
@@ -175,7 +176,7 @@ class Scene:
             surveys=self.surveys,
             links=self,
             peers=tuple,
-            lag=LoopLag(clock=self.loop.time, threshold=1.0, on_lag=lambda _: None, on_stall=lambda: None),
+            lag=self.lag,
             journal=self,
             listener=self,
             clock=self.loop.time,
@@ -241,6 +242,7 @@ def play(story):
             for one in (
                 scene.reconciler.run(),
                 scene.surveys.run(),
+                scene.lag.run(),
                 scene.probe(),
                 scene.reconciler._lag.run(),
             )
