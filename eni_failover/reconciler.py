@@ -172,9 +172,9 @@ class Reconciler:
             await self._rest()
 
     async def _rest(self) -> None:
-        decision = self._decision
-        longest = LOOK_TIMEOUT if self._inbox.requests else LONGEST_WAIT
-        left = min(decision.pass_at - self._clock(), longest)
+        now = self._clock()
+        requests = (one.came_at + LOOK_TIMEOUT for one in self._inbox.requests)
+        left = min(self._decision.pass_at, now + LONGEST_WAIT, *requests) - now
         if self._inbox.outcomes or left <= 0:
             await asyncio.sleep(0)
             return
@@ -243,7 +243,7 @@ class Reconciler:
 
     def _is_ripe(self, waiting: Waiting) -> bool:
         looked = self._surveys.enis.began_at >= waiting.came_at
-        late = self._clock() - waiting.came_at >= LOOK_TIMEOUT
+        late = self._clock() >= waiting.came_at + LOOK_TIMEOUT
         return looked or late or not isinstance(waiting.request, TakeoverRequest)
 
     # Publish ---------------------------------------------------------------------------------------
