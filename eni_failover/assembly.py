@@ -18,6 +18,8 @@ from eni_failover import __version__, log
 from eni_failover.acting import Actor
 from eni_failover.adapters.ec2 import Ec2
 from eni_failover.adapters.ec2_client import RequestReport
+from eni_failover.adapters.imds import Imds
+from eni_failover.adapters.link import Capability, has
 from eni_failover.adapters.peers import PeerWatcher
 from eni_failover.broadcast import Broadcast
 from eni_failover.config import Config
@@ -33,6 +35,7 @@ from eni_failover.identity import Self
 from eni_failover.lag import LoopLag
 from eni_failover.linking import Linking
 from eni_failover.metrics import Metrics
+from eni_failover.preflight.repeat import RepeatedChecks, Sources
 from eni_failover.prober import Prober
 from eni_failover.reconciler import Reconciler
 from eni_failover.rolefile import RoleFile
@@ -61,6 +64,7 @@ class Parts:
     broadcast: Broadcast
     reconciler: Reconciler
     servers: Servers
+    checks: RepeatedChecks
 
     async def warm(self) -> None:
         """Builds the EC2 client and loads the credentials, so that no takeover has to."""
@@ -93,9 +97,13 @@ def build(
     journal: Journal,
     notifier: Notifier,
     reload: Callable[[], Awaitable[tuple[str, ...]]],
+    present: Callable[[], Config],
     env: Mapping[str, str],
 ) -> Parts:
-    """Builds every part. Raises ConfigError when this host cannot run one of the probes."""
+    """Builds every part. `present` is the configuration in force, which reloads replace.
+
+    Raises ConfigError when this host cannot run one of the probes.
+    """
     policy = config.policy_for(identified.member.name)
     me = identified.member
     metrics = Metrics(registry=CollectorRegistry(), group=config.group, version=__version__)
@@ -140,6 +148,17 @@ def build(
         credentials_expiry=lambda: ec2.credentials_expiry,
     )
     actor = Actor(ec2=ec2, instance_id=me.instance_id, clock=CLOCK)
+    checks = RepeatedChecks(
+        Sources(
+            config=present,
+            ec2=lambda: parts.ec2,
+            peers=peers.peers,
+            imds=Imds(env),
+            may_manage=has(Capability.NET_ADMIN),
+        ),
+        me=me,
+        on_change=bell.ring,
+    )
     reconciler = _reconciler(
         policy,
         actor=actor,
@@ -149,6 +168,7 @@ def build(
         lag=lag,
         journal=journal,
         broadcast=broadcast,
+        checks=checks,
     )
     bell.connect(reconciler, metrics)
     desk = LoopDesk(reconciler=reconciler, metrics=metrics, reload=reload, clock=CLOCK)
@@ -162,7 +182,7 @@ def build(
         clock=CLOCK,
         history=journal.takeovers,
     )
-    return Parts(
+    parts = Parts(
         me=me,
         metrics=metrics,
         ec2=ec2,
@@ -176,7 +196,9 @@ def build(
         broadcast=broadcast,
         reconciler=reconciler,
         servers=servers,
+        checks=checks,
     )
+    return parts
 
 
 def _reconciler(
@@ -189,6 +211,7 @@ def _reconciler(
     lag: LoopLag,
     journal: Journal,
     broadcast: Broadcast,
+    checks: RepeatedChecks,
 ) -> Reconciler:
     """The loop, with what an earlier process left in the journal."""
     recovered = journal.load(Moment(now=CLOCK(), wall=WALL()), local=policy.local)
@@ -211,6 +234,7 @@ def _reconciler(
         clock=CLOCK,
         wall=WALL,
         last_takeover=recovered.history[-1] if recovered.history else None,
+        slow_checks=lambda: checks.checks,
     )
 
 

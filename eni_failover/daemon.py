@@ -152,6 +152,7 @@ class Daemon:
             journal=journal,
             notifier=self._notifier,
             reload=reloader.reload,
+            present=lambda: reloader.config,
             env=self._env,
         )
         reloader.connect(parts)
@@ -192,6 +193,7 @@ class Daemon:
             "hooks": parts.hooks.run,
             "loop lag": parts.lag.run,
             "reloads": reloader.run,
+            "checks": parts.checks.run,
             "credentials": lambda: _refresh_credentials(parts),
         }
         if self._config.discovery is not None:

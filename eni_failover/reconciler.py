@@ -30,7 +30,7 @@ from eni_failover.core.model import (
 )
 from eni_failover.core.policy import Policy
 from eni_failover.core.publish import snapshot, with_role
-from eni_failover.core.snapshot import DecisionLine, History, Snapshot
+from eni_failover.core.snapshot import Check, DecisionLine, History, Snapshot
 from eni_failover.core.state import Decision, RequestAnswer, State
 from eni_failover.core.words import Action, Reason
 from eni_failover.history import Journal, Moment
@@ -107,6 +107,7 @@ class Reconciler:
         wall: Callable[[], float],
         last_takeover: History | None = None,
         draw: Callable[[], float] = random.random,
+        slow_checks: Callable[[], tuple[Check, ...]] = tuple,
     ) -> None:
         self.policy = policy
         self.state = state
@@ -124,6 +125,7 @@ class Reconciler:
         self._clock = clock
         self._wall = wall
         self._draw = draw
+        self._slow_checks = slow_checks
         self._log = structlog.get_logger()
         self._inbox = Inbox()
         self._taken: list[asyncio.Future[None]] = []
@@ -265,7 +267,11 @@ class Reconciler:
         self._surveys.ask(enis_at=enis_at, instances_at=decision.instances_at)
         self._report_journal()
         self.snapshot = snapshot(
-            view, version=self._version, last=self._line, last_takeover=self._last_takeover
+            view,
+            version=self._version,
+            last=self._line,
+            last_takeover=self._last_takeover,
+            slow=self._slow_checks(),
         )
         self._listener.published(self.snapshot, self.state)
         for answer in decision.answers:

@@ -38,6 +38,11 @@ class Reloader:
         self._busy = asyncio.Lock()
         self._log = structlog.get_logger()
 
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self._config
+
     def connect(self, parts: Parts) -> None:
         """From now on there is a daemon to change."""
         self._parts = parts

@@ -9,11 +9,12 @@ from eni_failover.core.group import View
 from eni_failover.core.links import READY_BOUND, lost_at, not_ready
 from eni_failover.core.model import Eni, Presence
 from eni_failover.core.policy import EniId
-from eni_failover.core.readiness import checks
+from eni_failover.core.readiness import checks, merged
 from eni_failover.core.snapshot import (
     FOREIGN,
     NOBODY,
     UNKNOWN,
+    Check,
     DecisionLine,
     EniLine,
     History,
@@ -65,10 +66,17 @@ def _role_without_links(view: View) -> Role:
     return view.state.role if view.state.role in {Role.ACTIVE, Role.FAULT} else Role.STANDBY
 
 
-def snapshot(view: View, *, version: str, last: DecisionLine, last_takeover: History | None) -> Snapshot:
-    """The view of this pass for everything outside the loop."""
+def snapshot(
+    view: View,
+    *,
+    version: str,
+    last: DecisionLine,
+    last_takeover: History | None,
+    slow: tuple[Check, ...] = (),
+) -> Snapshot:
+    """The view of this pass for everything outside the loop; `slow` checks are made beside it."""
     state, policy = view.state, view.policy
-    lines = checks(view)
+    lines = merged(checks(view), slow)
     healthy = all(line.result is not CheckResult.FAIL for line in lines)
     return Snapshot(
         version=version,

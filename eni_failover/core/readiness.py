@@ -16,6 +16,8 @@ from eni_failover.core.words import Answer, CheckResult, Reason, Scope
 
 UNDECIDED_INTERVALS = 3
 
+_BADNESS = {CheckResult.PASS: 0, CheckResult.WARN: 1, CheckResult.FAIL: 2}
+
 _ABLE = (
     ("ec2_api", {Reason.EC2_SILENT}, "see that this host reaches the EC2 API by its primary link"),
     ("instance", {Reason.INSTANCE_NOT_RUNNING}, "EC2 must show this instance running"),
@@ -34,6 +36,16 @@ _ABLE = (
 def checks(view: View) -> tuple[Check, ...]:
     """All readiness checks, in the order in which an operator would look."""
     return (*_able(view), *_group(view), *_probes(view), *_local(view))
+
+
+def merged(quick: tuple[Check, ...], slow: tuple[Check, ...]) -> tuple[Check, ...]:
+    """Both kinds of lines; of two with one name the worse stands."""
+    known = {one.name: one for one in quick}
+    for one in slow:
+        before = known.get(one.name)
+        if before is None or _BADNESS[one.result] > _BADNESS[before.result]:
+            known[one.name] = one
+    return tuple(known.values())
 
 
 def _able(view: View) -> Iterator[Check]:

@@ -8,6 +8,7 @@ try the first ENI only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import CheckResult
@@ -77,6 +78,20 @@ _BY_PASSES = frozenset(
 
 REPEATED: tuple[Judge, ...] = tuple(one for one in ALL if one not in _BY_PASSES)
 """What a daemon repeats beside its passes."""
+
+
+# Another member's trouble, or a file that is being rolled out, keeps this member from nothing.
+_ABOUT_OTHERS = frozenset({members.members.__name__, answers.peers.__name__})
+
+
+def repeated(facts: Facts) -> tuple[Check, ...]:
+    """The verdicts for a daemon's readiness, which is about this member alone: see `judge`."""
+    return tuple(
+        replace(one, result=CheckResult.WARN)
+        if one.name in _ABOUT_OTHERS and one.result is CheckResult.FAIL
+        else one
+        for one in judge(facts, REPEATED)
+    )
 
 
 def judge(facts: Facts, judges: Iterable[Judge] = ALL) -> tuple[Check, ...]:

@@ -26,7 +26,7 @@ from eni_failover.core.policy import EniId, Member
 from eni_failover.core.snapshot import Check
 from eni_failover.preflight import cloud, host
 from eni_failover.preflight.aside import Aside
-from eni_failover.preflight.checks import REPEATED, judge
+from eni_failover.preflight.checks import repeated
 from eni_failover.preflight.facts import Cloud, Disk, Facts, Identity
 from eni_failover.preflight.verdicts import warned
 
@@ -121,7 +121,7 @@ class RepeatedChecks:
     async def _checked(self) -> tuple[Check, ...]:
         try:
             facts = await self._facts()
-            checks = judge(facts, REPEATED)
+            checks = repeated(facts)
         except Exception as error:  # noqa: BLE001 - a bug here must not stop a daemon that could take over
             return self._crashed(error)
         self._crash = ""
@@ -154,7 +154,8 @@ class RepeatedChecks:
         seen = self._last = _with_earlier(await cloud.gather(asked), self._last, config.eni_ids)
         return Facts(
             config=config,
-            identity=Identity(instance_id=me.instance_id, member=me),
+            # Who this is was settled at the start: IMDS out of reach is a warning now.
+            identity=Identity(instance_id=me.instance_id, member=me, named=True),
             cloud=seen,
             host=await host.for_daemon(
                 config,

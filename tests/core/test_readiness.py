@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from eni_failover.core.model import PauseKind, PauseRequest, Stall
+from eni_failover.core.readiness import merged
+from eni_failover.core.snapshot import Check
 from eni_failover.core.words import CheckResult, Reason
 from tests.core.bench import Bench
 from tests.core.builders import LOCAL, SELF, WEB, WITNESS, attached, foreign, missing, probe, unknown
@@ -26,6 +28,15 @@ NAMES = [
     "subnets",
     "paused",
 ]
+
+
+def test_of_two_checks_with_one_name_the_worse_stands():
+    """The passes try one ENI's permission, the slow checks all; whatever only one has stands as it is."""
+    good, bad = (Check(name="slot", result=one) for one in (CheckResult.PASS, CheckResult.FAIL))
+    other = Check(name="disk", result=CheckResult.WARN)
+
+    assert merged((good,), (bad, other)) == (bad, other)
+    assert merged((bad,), (good,)) == (bad,)
 
 
 def lines(bench: Bench) -> dict[str, tuple[CheckResult, str]]:

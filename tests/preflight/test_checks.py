@@ -11,7 +11,7 @@ from eni_failover.core.model import InstanceState
 from eni_failover.core.policy import FenceMode
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import Answer, CheckResult, Reason, Scope
-from eni_failover.preflight.checks import ALL, REPEATED, judge, worst
+from eni_failover.preflight.checks import ALL, REPEATED, judge, repeated, worst
 from eni_failover.preflight.facts import Api, Missed, Place, PortState
 from tests.preflight.builders import (
     DENIED,
@@ -73,6 +73,15 @@ def test_a_daemon_repeats_what_its_passes_do_not_know():
         "peers",
         "disk",
     ]
+
+
+@pytest.mark.parametrize("name", ["members", "peers"])
+def test_what_concerns_others_keeps_no_daemon_from_being_ready(name):
+    """A takeover by this member works all the same: what fails in `check` is a warning then."""
+    asked = {one.name: one.result for one in judge(WRONG[name])}
+    shown = {one.name: one.result for one in repeated(WRONG[name])}
+
+    assert (asked[name], shown[name]) == (CheckResult.FAIL, CheckResult.WARN)
 
 
 def everything_missed(why: Missed):

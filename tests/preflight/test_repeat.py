@@ -182,6 +182,16 @@ def test_a_round_finds_what_is_wrong_in_ec2(repeated, world):
     ]
 
 
+def test_imds_out_of_reach_is_a_warning_to_a_running_daemon(repeated, world, on_beta):
+    """It knows who it is, and has its credentials."""
+    checks = repeated()
+    world.imds_down("beta")
+    on_beta.sync()
+    rounds(checks, 1)
+
+    assert results(checks)["imds"] is CheckResult.WARN
+
+
 def test_each_round_tries_the_permissions_of_another_eni(repeated, world):
     """What earlier rounds have found out is kept: three rounds for three ENIs, then all are known."""
     ids = tuple(floating_eni_id(number) for number in (1, 2, 3))
