@@ -16,6 +16,7 @@ from eni_failover.core.state import Move, Sent, Takeover
 
 BACKOFF_FIRST = 0.25
 BACKOFF_CAP = 5.0
+LATE = 2.0  # beyond its time-outs a call waits for a thread, and its caller for the loop
 
 
 def backoff(attempts: int, jitter: float) -> float:
@@ -81,7 +82,11 @@ def _detach_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeov
         move = replace(move, detach=Sent.ACCEPTED, detach_began_at=began_at, bad_state=False, attempts=0)
         return replace(takeover.with_move(move), committed=True)
     if outcome.verdict is Verdict.UNANSWERED:
-        return takeover.with_move(replace(move, detach_sent_at=outcome.sent_at))
+        move = replace(move, detach_sent_at=outcome.sent_at)
+        if outcome.ended_at - outcome.sent_at > view.policy.call_timeout + LATE:
+            # Nobody waits for so long: this process stood still, and the call may leave only now.
+            move = replace(move, detach_sent_at=outcome.ended_at, detach_began_at=None)
+        return takeover.with_move(move)
     # A refused repetition of an accepted detach takes nothing back.
     detach = Sent.ACCEPTED if move.detach is Sent.ACCEPTED else Sent.NO
     bad_state = move.bad_state or outcome.verdict is Verdict.BAD_STATE

@@ -7,7 +7,17 @@ from eni_failover.core.state import Attach, Detach
 from eni_failover.core.words import Reason, Role
 from eni_failover.history import _woken
 from tests.core.bench import Bench
-from tests.core.builders import WEB, WITNESS, attach, attached, free, missing, takeover_request
+from tests.core.builders import (
+    WEB,
+    WITNESS,
+    attach,
+    attached,
+    detach,
+    detaching,
+    free,
+    missing,
+    takeover_request,
+)
 
 
 def test_an_operators_takeover_whose_detach_never_arrived_ends_with_its_daemon():
@@ -114,3 +124,20 @@ def test_a_loss_counts_also_when_ec2_has_forgotten_the_eni_meanwhile():
     bench.look()
 
     assert (active, bench.role) == (Role.ACTIVE, Role.STANDBY)
+
+
+def test_a_detach_that_left_after_a_stall_unanswered_is_not_forced_early():
+    """Stopped for 20 s with the call on its lips: EC2 has been detaching since a moment ago."""
+    bench = Bench(attached("alpha"))
+    bench.says(web="down")
+    bench.act(within=10)
+    bench.answered("unanswered", after=20.0)
+    bench.see(detaching("alpha"))
+    bench.look()
+    soon = bench.decision.calls
+    began = bench.now
+    forced = bench.act(within=17).calls
+
+    assert soon == ()
+    assert forced == (detach(force=True),)
+    assert bench.now - began >= 14.5
