@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from eni_failover.adapters.ec2_client import Ec2Client, RequestReport, Ticket
 from eni_failover.adapters.ec2_errors import CONNECTION, DRY_RUN, attach_verdict, verdict_of
 from eni_failover.adapters.ec2_inspection import Ec2Inspection
+from eni_failover.adapters.ec2_items import instances_asked_for
 from eni_failover.adapters.ec2_model import Operation
 from eni_failover.adapters.ec2_pages import PAGE, all_pages
 from eni_failover.adapters.ec2_roster import TaggedInstance, read_tagged
@@ -140,13 +141,13 @@ class Ec2:
                     Filters=[{"Name": "instance-id", "Values": list(instance_ids)}], MaxResults=PAGE, **more
                 ),
             )
+            found = instances_asked_for(reservations, instance_ids)
         except AdapterError as error:
             lost = InstanceSurvey(began_at=began_at, answered=False, instances=())
             return SurveyedInstances(survey=lost, error=error)
-        raws = [raw for reservation in reservations for raw in reservation.get("Instances", [])]
         return SurveyedInstances(
-            survey=InstanceSurvey(began_at=began_at, answered=True, instances=read_instances(raws)),
-            macs={InstanceId(raw["InstanceId"]): macs_of(raw) for raw in raws if raw.get("InstanceId")},
+            survey=InstanceSurvey(began_at=began_at, answered=True, instances=read_instances(found.values())),
+            macs={InstanceId(name): macs_of(raw) for name, raw in found.items()},
         )
 
     async def describe_tagged(self, tag: str, value: str) -> tuple[TaggedInstance, ...]:
@@ -301,6 +302,7 @@ class Ec2:
 
 def _new_attachment(answer: Mapping[str, Any]) -> AttachmentId:
     """The attachment that an accepted attach made; without it the answer is none."""
-    if not answer.get("AttachmentId"):
+    found = answer.get("AttachmentId")
+    if not isinstance(found, str) or not found.strip():
         raise UnansweredError("the answer has no attachment id", code=CONNECTION)
-    return AttachmentId(str(answer["AttachmentId"]))
+    return AttachmentId(found)

@@ -17,12 +17,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
-from xml.etree.ElementTree import ParseError, XMLPullParser
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
-from botocore.parsers import ResponseParserError
 from botocore.session import Session
 from tenacity import (
     AsyncRetrying,
@@ -36,6 +34,7 @@ from tenacity.stop import stop_base
 from eni_failover.adapters.credentials import CredentialKeeper, exempt_imds_from_proxies, keep_credentials
 from eni_failover.adapters.ec2_errors import CALL_ERRORS, CONNECTION, TIMEOUT, is_about_credentials, translate
 from eni_failover.adapters.ec2_model import Operation, trim_model
+from eni_failover.adapters.ec2_shapes import refuse_misread
 from eni_failover.errors import AdapterError, InvariantError, TerminalError, TransientError, UnansweredError
 
 if TYPE_CHECKING:
@@ -242,9 +241,11 @@ class Ec2Client:
             client = boto3.Session(botocore_session=session, region_name=region).client(
                 "ec2", config=self._config, endpoint_url=self._endpoint_url
             )
-        except (BotoCoreError, ValueError) as error:
+        except BotoCoreError as error:
             raise TerminalError(f"boto3 cannot make an EC2 client: {error}") from error
-        client.meta.events.register("before-parse.ec2", _refuse_pages)
+        except ValueError as error:  # its words hold the endpoint's URL, which may hold a password
+            raise TerminalError("boto3 cannot make an EC2 client: is AWS_ENDPOINT_URL a URL?") from error
+        client.meta.events.register("before-parse.ec2", refuse_misread)
         return client, keeper
 
     def _send(self, send: Callable[[EC2Client], _Answer], ticket: Ticket) -> _Answer:
@@ -278,15 +279,3 @@ class Ec2Client:
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             raise UnansweredError(f"no answer within {patience:.1f} s", code=TIMEOUT) from None
-
-
-def _refuse_pages(response_dict: Mapping[str, Any], **_: object) -> None:
-    """A proxy's page: well-formed XHTML would be parsed as an answer in which nothing is found."""
-    parser = XMLPullParser(["start"])  # type: ignore[var-annotated]
-    try:
-        parser.feed(response_dict["body"])
-        first: Any = next(iter(parser.read_events()), None)
-    except ParseError:
-        return  # botocore says so itself
-    if first is not None and first[1].tag.rpartition("}")[2].lower() == "html":
-        raise ResponseParserError("a page of a proxy, not an answer of EC2")

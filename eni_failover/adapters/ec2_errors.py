@@ -44,13 +44,16 @@ TIMEOUT = "timeout"
 CONNECTION = "connection"
 DRY_RUN = "DryRunOperation"
 
-# botocore's parsers let builtin errors escape when an answer is XML but not EC2's.
+# botocore's parsers let builtin errors escape when an answer is XML but not EC2's: RuntimeError and
+# OverflowError for a time that they cannot read.
 CALL_ERRORS = (
     BotoCoreError,
     ClientError,
     ResponseParserError,
+    ArithmeticError,
     AttributeError,
     LookupError,
+    RuntimeError,
     TypeError,
     ValueError,
 )
@@ -148,12 +151,13 @@ def translate(error: Exception) -> AdapterError:
 
     The code is EC2's own, or `timeout`, or `connection`. What surely failed before the request was
     sent is a TransientError; what may have reached EC2 is an UnansweredError. The message holds no
-    more than EC2's own first words, and none when the credentials are the matter.
+    more than EC2's own first words, and none when the credentials are the matter; of an error without
+    EC2's words it holds the name, because botocore's words quote the body, or a URL with its password.
     """
     if isinstance(error, ClientError):
         return _refusal(error)
     code = TIMEOUT if isinstance(error, ConnectTimeoutError | ReadTimeoutError) else CONNECTION
-    return _unreached(error)(_shorten(f"{type(error).__name__}: {error}"), code=code)
+    return _unreached(error)(_words(error), code=code)
 
 
 def verdict_of(error: AdapterError) -> Verdict:
@@ -226,6 +230,18 @@ def _unreached(error: Exception) -> type[AdapterError]:
             return UnansweredError
 
 
+def _words(error: Exception) -> str:
+    """What may be told of an error that is not EC2's."""
+    name = type(error).__name__
+    match error:
+        case ParamValidationError() | NoCredentialsError():
+            return _shorten(f"{name}: {error}")
+        case SSLError() if _is_bad_certificate(error):
+            return f"{name}: the server's certificate is not accepted"
+        case _:
+            return name
+
+
 def _is_bad_certificate(error: SSLError) -> bool:
     """Whether the handshake failed on the server's certificate: then no request was sent."""
     inner: object = error.kwargs.get("error")
@@ -239,5 +255,5 @@ def _fields(error: BaseException | None) -> dict[str, Any]:
 
 
 def _shorten(text: str) -> str:
-    """One line, bounded: a parser's error quotes the whole answer."""
+    """One line, bounded."""
     return " ".join(text.split())[:_DETAIL_LIMIT]

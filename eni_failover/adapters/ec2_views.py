@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from eni_failover.adapters.ec2_items import items_by_id
 from eni_failover.core.model import (
     Attachment,
     AttachmentStatus,
@@ -37,12 +38,13 @@ Raw = Mapping[str, Any]
 def read_enis(eni_ids: Sequence[EniId], raws: Iterable[Raw]) -> tuple[Eni, ...]:
     """The ENIs asked for, in the order asked, out of one answered describe.
 
-    One that the answer does not have is `missing`; one that it has in a shape that this version
-    does not understand is `unknown`.
+    One that the answer does not have is `missing`, or `unknown` when the answer has an item that may
+    be it (see `ec2_items`); so is one that it has in a shape that this version does not understand.
     """
-    found = {str(raw.get("NetworkInterfaceId")): raw for raw in raws}
+    found, is_sure = items_by_id(raws, key="NetworkInterfaceId", asked=eni_ids)
+    absent = Presence.MISSING if is_sure else Presence.UNKNOWN
     return tuple(
-        _read_eni(eni_id, found[eni_id]) if eni_id in found else Eni(eni_id=eni_id, presence=Presence.MISSING)
+        _read_eni(eni_id, found[eni_id]) if eni_id in found else Eni(eni_id=eni_id, presence=absent)
         for eni_id in eni_ids
     )
 

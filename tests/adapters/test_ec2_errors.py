@@ -245,6 +245,24 @@ def test_ec2s_words_about_bad_credentials_are_not_repeated():
 
 
 @pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (EndpointConnectionError(endpoint_url=f"http://u:{URL}@h"), "EndpointConnectionError"),
+        (ResponseParserError(f"invalid XML received:\n{URL}"), "ResponseParserError"),
+        (RuntimeError(f"Unable to calculate correct timezone offset for {URL}"), "RuntimeError"),
+        (
+            SSLError(endpoint_url=URL, error=OSError(ssl.SSLCertVerificationError("self-signed"))),
+            "SSLError: the server's certificate is not accepted",
+        ),
+        (NoCredentialsError(), "NoCredentialsError: Unable to locate credentials"),
+    ],
+)
+def test_an_error_without_ec2s_words_is_told_by_its_name(error, words):
+    """botocore's words quote the body, or the URL with its password."""
+    assert words == str(translate(error))
+
+
+@pytest.mark.parametrize(
     ("error", "expected"),
     [
         (TransientError("x", code="RequestExpired"), True),

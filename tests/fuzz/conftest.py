@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tenacity import wait_none
@@ -53,3 +54,10 @@ def ec2(aws: pytest.MonkeyPatch, server: RawServer) -> Iterator[Ec2]:
     one = client_of(server.url, read_timeout=2.0)
     yield one
     one.close()
+
+
+def pytest_collection_modifyitems(items):
+    """Many hundred answers take longer than `make test` should."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)

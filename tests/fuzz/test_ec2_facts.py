@@ -77,9 +77,6 @@ def test_an_instance_is_what_its_answer_proves(ec2, server, name):
     assert expected == {one.instance_id: one.state for one in survey.instances}
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="of two descriptions of one ENI the last one counts"
-)
 @pytest.mark.parametrize(
     "items",
     [
@@ -96,9 +93,6 @@ def test_an_eni_that_is_described_twice_and_differently_is_unknown(ec2, server, 
     assert survey.enis[0].presence is Presence.UNKNOWN
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="of two descriptions of one instance the first one counts"
-)
 def test_an_instance_that_is_described_twice_and_differently_has_not_ended(ec2, server):
     """Stopped and running in one answer: neither is known."""
     server.says(http(bodies.instances(bodies.instance(state="stopped"), bodies.instance())))
@@ -107,9 +101,6 @@ def test_an_instance_that_is_described_twice_and_differently_has_not_ended(ec2, 
     assert not survey.answered or not survey.find(bodies.ALPHA).state.is_ended
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="what nobody asked for is left out, and ours counts as missing"
-)
 @pytest.mark.parametrize("found", ["eni-9", "ENI-1", " eni-1", ""])
 def test_an_answer_about_others_does_not_say_that_ours_is_missing(ec2, server, found):
     """A filtered describe brings what was asked for and nothing else: this is the answer to another call."""

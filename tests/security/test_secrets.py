@@ -111,13 +111,6 @@ def test_no_credential_reaches_a_program(group, peer):
     assert all("ENI_FAILOVER_GROUP=orders" in text for text in hooks.values())
 
 
-REPEATED = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="botocore's words, with URL and body, are passed on as they are",
-)
-
-
 def complaints(member: Member) -> list[dict[str, object]]:
     """The log's lines about errors of the adapters."""
     return [one for one in member.logs() if one["level"] == "warning" and "code" in one]
@@ -131,14 +124,7 @@ FAILURES: dict[str, Callable[[RawServer], dict[str, str]]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        "a dead proxy with a password",
-        pytest.param("a dead endpoint with a password", marks=REPEATED),
-        pytest.param("an endpoint that says what it was asked", marks=REPEATED),
-    ],
-)
+@pytest.mark.parametrize("name", FAILURES)
 def test_no_secret_is_in_an_error_of_the_way_to_ec2(group, peer, name):
     """Proxies and endpoints with passwords, and a server that repeats the request: not in log or report."""
     server = RawServer()
