@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,10 @@ ROTATE_AT = 1_048_576
 KEPT_HISTORY = 200
 WRITE_TIMEOUT = 1.0
 FUTURE_TOLERANCE = 2.0
+
+# Python's calendar: a time outside cannot be shown. Monotonic times and counts are far within.
+_EARLIEST = datetime(1, 1, 2, tzinfo=UTC).timestamp()
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 _DURABLE: TypeAdapter[Durable] = TypeAdapter(Durable)
 _HISTORY: TypeAdapter[History] = TypeAdapter(History)
@@ -216,7 +221,7 @@ class Journal:
         if line["group"] != self._stamp["group"]:
             return f"journal line of group {line['group']!r} ignored"
         if line["instance_id"] != self._stamp["instance_id"]:
-            return f"journal line of another machine ({line['instance_id']}) ignored"
+            return f"journal line of another machine ({line['instance_id']!r}) ignored"
         if line["wall"] > moment.wall + FUTURE_TOLERANCE:
             return "journal line from the future ignored: has the clock been set back?"
         return ""
@@ -237,24 +242,39 @@ def read_history(directory: Path, *, group: str) -> tuple[History, ...]:
 
 
 def _decoded(raw: bytes) -> dict[str, Any] | None:
-    with contextlib.suppress(ValueError):
-        line = json.loads(raw)
+    """The line, or None. Every number in it is finite and within the calendar."""
+    with contextlib.suppress(ValueError, RecursionError):
+        line = json.loads(raw, parse_float=_number, parse_int=_whole, parse_constant=_number)
         strings, numbers = ("kind", "group", "instance_id", "boot_id"), ("wall", "now")
         if (
             isinstance(line, dict)
             and all(isinstance(line.get(key), str) for key in strings)
-            and all(isinstance(line.get(key), (int, float)) for key in numbers)
+            and all(type(line.get(key)) in {int, float} for key in numbers)  # true is an int, too
             and "data" in line
         ):
             return line
     return None
 
 
+def _number(text: str) -> float:
+    """What json reads as a float, NaN and Infinity included. Raises ValueError outside the calendar."""
+    number = float(text)
+    if not _EARLIEST <= number < _LATEST:
+        raise ValueError("a number that nothing here has")
+    return number
+
+
+def _whole(text: str) -> int:
+    _number(text)  # JSON has integers of any size
+    return int(text)
+
+
 def _parsed(adapter: TypeAdapter[T], line: dict[str, Any], problems: list[str]) -> T | None:
     try:
-        return adapter.validate_python(line["data"])
-    except ValidationError as error:
-        problems.append(f"journal line not understood ({error.error_count()} mistakes): ignored")
+        # Strict: else pydantic takes the text "nan" for a number. From JSON, which has no tuples and enums.
+        return adapter.validate_json(json.dumps(line["data"]), strict=True)
+    except (ValidationError, RecursionError) as error:
+        problems.append(f"journal line not understood ({type(error).__name__}): ignored")
         return None
 
 

@@ -34,6 +34,7 @@ _VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 _LISTED_MAC = re.compile(r"((?:[0-9a-f]{2}:){5}[0-9a-f]{2})/?")
 # No instance type has more on one network card; whatever lists more is not IMDS.
 _MOST_INTERFACES = 64
+_LARGEST = 16 * 1024
 _NOT_FOUND = "404"
 
 _Read = Callable[[str], Awaitable[str]]
@@ -117,7 +118,13 @@ class Imds:
         if self.is_disabled:
             raise TerminalError("AWS_EC2_METADATA_DISABLED says that there is no IMDS", code=DISABLED)
         # aiohttp takes proxies from the environment only when told to.
-        async with aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False) as session:
+        async with aiohttp.ClientSession(
+            timeout=_TIMEOUT,
+            trust_env=False,
+            # What is not unpacked cannot grow: the bound on the body is a bound on memory.
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
+        ) as session:
             token = await self._ask(
                 session, "PUT", "api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_TTL}
             )
@@ -148,14 +155,29 @@ class Imds:
         try:
             async with session.request(method, url, headers=headers, allow_redirects=False) as response:
                 if response.status == 200:
-                    return await response.text()
+                    return await _text(response)
                 raise _refusal(response.status, url)
         except TimeoutError as error:
             raise TransientError(f"{url}: no answer within {_TIMEOUT.total:g} s", code="timeout") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise TerminalError(f"{url}: not a URL", code="url") from error
-        except (aiohttp.ClientError, UnicodeDecodeError) as error:
+        except (aiohttp.ClientError, ValueError) as error:
             raise TransientError(f"{url}: {type(error).__name__}", code="connection") from error
+
+
+async def _text(response: aiohttp.ClientResponse) -> str:
+    """The body. Raises ValueError when it is encoded, larger than IMDS's are, or not ASCII.
+
+    The charset that the answer names is not asked: it may be any codec that Python has.
+    """
+    if "Content-Encoding" in response.headers:
+        raise ValueError("encoded, though plain text was asked for")
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _LARGEST:
+            raise ValueError(f"more than {_LARGEST} bytes")
+    return body.decode("ascii")
 
 
 async def _device_index(read: _Read, path: str) -> int | None:

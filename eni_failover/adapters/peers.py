@@ -107,7 +107,8 @@ class PeerWatcher:
                     return _silent(member.name), f"HTTP status {response.status}"
                 document = json.loads(await _read(response))
         except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
-            return _silent(member.name), f"{type(error).__name__}: {error}"
+            # Its words are not repeated: aiohttp's quote what came, and any service may answer there.
+            return _silent(member.name), type(error).__name__
         peer = self._parse(document, member.name)
         return peer, "" if peer.reachable else "not a /status of this member"
 

@@ -1,7 +1,7 @@
 """What an http probe sends and expects: method, headers, status, body.
 
 Owns the form of each. Each function gives the value back or raises ValueError in the user's words.
-Never shows a header's value in a message: headers carry tokens.
+Never shows a header's value in a message, nor a name that is none: headers carry tokens.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def headers(value: dict[str, str]) -> dict[str, str]:
     seen: set[str] = set()
     for name, text in value.items():
         if not _TOKEN.fullmatch(name):
-            raise ValueError(f"must have names of letters, digits and -, not {shown(name)}")
+            raise ValueError("must have names of letters, digits and -, and the rest in the value")
         if name.lower() in seen:
             raise ValueError(f"must not have the header {shown(name)} twice")
         if _FORBIDDEN_IN_VALUE.search(text):

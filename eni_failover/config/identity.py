@@ -92,11 +92,14 @@ def address(value: str) -> str:
 
 
 def absolute_path(value: object) -> Path:
-    """A file or a directory; taken literally, nothing is expanded in it."""
+    """A file or a directory; taken literally, nothing is expanded in it.
+
+    What is no path is not shown: the token itself, in the place of its file, is the likeliest mistake.
+    """
     if not isinstance(value, str):
         raise ValueError(f"must be text: an absolute path, not {kind_of(value)}")  # noqa: TRY004 - pydantic reports ValueError only
     if not value.startswith("/") or _CONTROL.search(value):
-        raise ValueError(f"must be an absolute path, not {shown(value)}")
+        raise ValueError("must be an absolute path, from / on and without control characters")
     return Path(value)
 
 

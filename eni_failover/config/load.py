@@ -29,7 +29,13 @@ LOG_LEVEL_VARIABLE = "ENI_FAILOVER_LOG_LEVEL"
 DIRECTORY = Path("/etc/eni-failover")
 DEFAULT_PATH = DIRECTORY / "config.toml"
 
-_LARGEST = 256 * 1024
+_LARGEST = 64 * 1024
+# tomllib takes time and memory with the square of the parts of a key; no key of ours has more than 4.
+# Texts are searched too: no host name or path of theirs has so many dots in a row. Of longer quoted
+# parts a file has too few to matter; without a bound this search would have the same fault.
+_MOST_PARTS = 16
+_KEY_PART = r"""(?:[\w-]++|"(?:\\.|[^"\\\n]){0,64}+"|'[^'\n]{0,64}+')[ \t]*+\.[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_KEY_PART}){{{_MOST_PARTS}}}")
 _LINE_IN_MESSAGE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -89,6 +95,10 @@ def _read(path: Path) -> str:
 
 
 def _parse(path: Path, text: str) -> tuple[dict[str, Any], Lines]:
+    long_key = _LONG_KEY.search(text)
+    if long_key is not None:
+        line = text.count("\n", 0, long_key.start()) + 1
+        raise ConfigError(f"{path}:{line}: not a configuration: more than {_MOST_PARTS} keys joined by dots")
     try:
         raw, lines = tomllib.loads(text), Lines(text)
     except RecursionError as error:

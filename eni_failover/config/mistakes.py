@@ -41,11 +41,13 @@ class Mistake:
 
 
 def dotted(key: Key) -> str:
-    """The key as a user would point at it: probe[0].headers."""
+    """The key as a user would point at it: probe[0].headers. A header that is none may be a token."""
     words = ""
-    for part in key:
+    for above, part in zip(("", *key), key, strict=False):
         if isinstance(part, int):
             words += f"[{part}]"
+        elif above == "headers" and not _BARE.fullmatch(part):
+            words += '."..."'
         else:
             words += ("." if words else "") + (part if _BARE.fullmatch(part) else shown(part))
     return words

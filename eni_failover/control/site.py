@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
+from aiohttp.http import HttpProcessingError
 
 from eni_failover.control.events import PROLONG
 from eni_failover.control.guard import Guard, Limits
@@ -16,6 +17,7 @@ from eni_failover.control.guard import Guard, Limits
 _HANDLER_BOUND = 1.0
 _CLOSE_BOUND = 4.0
 _LINGER = 1.0
+_VERSIONS = frozenset({HttpVersion10, HttpVersion11})
 _READ_METHODS = frozenset({"GET", "HEAD"})
 _HEADERS = {
     "Server": "eni-failover",
@@ -24,7 +26,7 @@ _HEADERS = {
 }
 _POLICY = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Site:
@@ -45,20 +47,23 @@ class Site:
         app.add_routes(self._routes)
         app.on_response_prepare.append(_add_headers)
         self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            handler_cancellation=False,
-            shutdown_timeout=_HANDLER_BOUND,
+            app, handle_signals=False, handler_cancellation=False, shutdown_timeout=_HANDLER_BOUND
+        )
+        await self._runner.setup()
+        manager = self._runner.server
+        if manager is None:
+            raise RuntimeError("aiohttp made no server")
+        loop = asyncio.get_running_loop()
+        make_handler = partial(
+            _Handler,
+            manager,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type] # as AppRunner's own: no access log
             lingering_time=_LINGER,
             auto_decompress=False,
         )
-        await self._runner.setup()
-        make_handler = self._runner.server
-        if make_handler is None:
-            raise RuntimeError("aiohttp made no server")
         self._guard = Guard(make_handler, self._limits)
-        self._server = await asyncio.get_running_loop().create_server(self._guard, sock=sock)
+        self._server = await loop.create_server(self._guard, sock=sock)
 
     async def close(self) -> None:
         """Stop accepting, give running handlers a second, abort the rest."""
@@ -75,7 +80,7 @@ class Site:
                 await self._guard.close()
 
     @web.middleware
-    async def _answer(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, handler: _Answering) -> web.StreamResponse:
         if self._guard is not None:
             prolong: Callable[[], None] = partial(self._guard.answering, request.transport)
             prolong()
@@ -84,7 +89,9 @@ class Site:
         response.force_close()
         return response
 
-    async def _respond(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def _respond(self, request: web.Request, handler: _Answering) -> web.StreamResponse:
+        if request.version not in _VERSIONS:
+            return web.json_response({"error": "this server speaks HTTP/1.0 and HTTP/1.1"}, status=400)
         if self._read_only and request.method not in _READ_METHODS:
             error = "this server only reads: orders go to the control socket"
             return web.json_response({"error": error}, status=405, headers={"Allow": "GET, HEAD"})
@@ -98,6 +105,32 @@ class Site:
         except TimeoutError:
             text = "the daemon did not answer in time; what was asked for may still happen"
             return web.json_response({"error": text}, status=504)
+
+
+class _Handler(web.RequestHandler):
+    """aiohttp's protocol, but for requests that it cannot parse: these never reach the middleware.
+
+    aiohttp writes an error with a traceback for each, and its answer quotes the request and names the
+    versions of Python and aiohttp. Whoever reaches the port could fill the log.
+    """
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to a request that failed; what the daemon itself does wrong is still logged."""
+        if not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        response = web.json_response({"error": "not an HTTP request"}, status=status)
+        response.headers.update(_HEADERS)
+        response.headers.setdefault(*_POLICY)
+        response.force_close()
+        return response
 
 
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:

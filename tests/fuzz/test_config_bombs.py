@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.slow  # each is a process of its own
 
-LARGEST = 256 * 1024
+LARGEST = 64 * 1024
 SECONDS, BYTES = 10, 1024**3  # far above what any file needs: a bound against running away, no measurement
 
 START = 'group = "orders"\n[eni]\nids = ["eni-0ffffffffffffff01"]\n'
@@ -40,31 +40,31 @@ BOMBS = {
     "close keys": many("grou{n} = 1\n"),
     "members that are nothing": many("[[member]]\n", START),
     "probes that are wrong": many('[[probe]]\nfall = 0\nrise = "x"\n', START),
-    "ids": START.replace('["', "[" + '"eni-00000000", ' * 14_000 + '"'),
-    "ids that are none": START.replace('["', "[" + "1, " * 60_000 + '"'),
-    "brackets": "a = " + "[" * 200_000,
-    "braces": "a = " + "{a = " * 40_000,
-    "closed brackets": "a = " + "[" * 100_000 + "]" * 100_000,
-    "hexadecimal digits": "a = 0x" + "f" * 250_000,
-    "digits": "a = " + "9" * 250_000,
-    "an exponent": "a = 1e" + "9" * 250_000,
-    "one text": 'group = "' + "a" * 250_000 + '"',
-    "an open text": 'a = """' + '"\\"' * 80_000,
-    "comments": "#\n" * 120_000,
-    "line ends": "\n" * 250_000,
+    "ids": START.replace('["', "[" + '"eni-00000000", ' * 3_500 + '"'),
+    "ids that are none": START.replace('["', "[" + "1, " * 15_000 + '"'),
+    "brackets": "a = " + "[" * 50_000,
+    "braces": "a = " + "{a = " * 10_000,
+    "closed brackets": "a = " + "[" * 25_000 + "]" * 25_000,
+    "hexadecimal digits": "a = 0x" + "f" * 62_000,
+    "digits": "a = " + "9" * 62_000,
+    "an exponent": "a = 1e" + "9" * 62_000,
+    "one text": 'group = "' + "a" * 62_000 + '"',
+    "an open text": 'a = """' + '"\\"' * 20_000,
+    "comments": "#\n" * 30_000,
+    "line ends": "\n" * 62_000,
     "headers": PROBE + "[probe.headers]\n" + many('h{n} = "x"\n')[: LARGEST - 300],
-    "statuses": PROBE + "expect_status = [" + "1, " * 80_000 + "]",
-    "braces in a URL": PROBE.replace("http://h", "http://" + "{" * 200_000),
-    "an expression of stars": PROBE + 'expect_body = "' + "(a*)*" * 40_000 + '"',
-    "an expression of brackets": PROBE + 'expect_body = "' + "(" * 200_000 + '"',
-    "an expression of repeats": PROBE + 'expect_body = "' + "a{1,1000}" * 20_000 + '"',
-    "a duration": START + '[policy]\ncooldown = "' + "1s" * 100_000 + '"',
+    "statuses": PROBE + "expect_status = [" + "1, " * 20_000 + "]",
+    "braces in a URL": PROBE.replace("http://h", "http://" + "{" * 50_000),
+    "an expression of stars": PROBE + 'expect_body = "' + "(a*)*" * 10_000 + '"',
+    "an expression of brackets": PROBE + 'expect_body = "' + "(" * 50_000 + '"',
+    "an expression of repeats": PROBE + 'expect_body = "' + "a{1,1000}" * 6_000 + '"',
+    "a duration": START + '[policy]\ncooldown = "' + "1s" * 25_000 + '"',
     "more than is read": many("k{n} = 1\n") * 2,
-}
-
-ENDLESS = {
-    "dots in a key": "a" + ".a" * 120_000 + " = 1",
-    "dots in a header": "[a" + ".a" * 120_000 + "]",
+    "dots in a key": "a" + ".a" * 30_000 + " = 1",
+    "dots in a key of texts": '"+"' + '."+"' * 15_000 + " = 1",
+    "dots in a key of long texts": f'"{"+" * 70}"' + f'."{"+" * 70}"' * 800 + " = 1",
+    "quotes that are escaped": "a = " + '\\"' * 31_000,
+    "dots in a header": "[a" + ".a" * 30_000 + "]",
 }
 
 
@@ -91,15 +91,3 @@ def test_a_file_costs_no_more_than_a_file(tmp_path, name):
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(" True\n")
-
-
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="tomllib takes minutes for a few hundred KB of these"
-)
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("name", ENDLESS)
-def test_a_file_costs_no_more_than_a_file_even_so(tmp_path, name):
-    """The same for what the parser itself is slow with."""
-    done = load_of(ENDLESS[name], tmp_path / "a.toml")
-
-    assert (done.returncode, done.stderr) == (0, "")

@@ -80,9 +80,6 @@ def test_the_same_is_refused_on_tcp(tmp_path, name):
     assert desk.asked == []
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="aiohttp serves any version that its parser knows"
-)
 @pytest.mark.parametrize("name", OLD)
 def test_another_version_of_http_orders_nothing(tmp_path, name):
     """A request without headers, or of a protocol that is not spoken here, is no operator's."""

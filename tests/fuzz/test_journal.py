@@ -150,28 +150,19 @@ def test_what_stands_around_it_is_kept(name):
     assert check(b"\n".join([good, TORN[name].strip(b"\n"), b""])).durable.last_had == "alpha"
 
 
-@pytest.mark.xfail(
-    strict=True, raises=RecursionError, reason="json raises RecursionError, which is no ValueError"
-)
 @pytest.mark.parametrize("torn", [b"[" * 100_000, b'{"a":' * 100_000], ids=["brackets", "braces"])
 def test_a_line_nested_without_end_is_left_out(torn):
     """A daemon that does not start for it would never start again."""
     assert check(torn).durable == Durable()
 
 
-@pytest.mark.xfail(
-    strict=True, raises=OverflowError, reason="an integer beyond floats is subtracted from a float"
-)
 @pytest.mark.parametrize("changes", [{"wall": -(10**400)}, {"now": 10**400}, {"now": -(10**400)}])
 def test_a_time_beyond_floats_is_left_out(changes):
     """JSON has integers of any size."""
     assert check(json.dumps(line(**changes)).encode()).durable == Durable()
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="json reads NaN and Infinity, and nobody refuses them"
-)
-@pytest.mark.parametrize("odd", [math.nan, -math.inf])
+@pytest.mark.parametrize("odd", [math.nan, -math.inf, "nan", "-inf", 1e300, True])
 @pytest.mark.parametrize("where", ["wall", "now", "lost_at", "pause"])
 def test_a_time_that_is_no_number_is_left_out(where, odd):
     """No comparison with it is ever true: a pause would never end, and no status could be shown."""
@@ -185,9 +176,6 @@ def test_a_time_that_is_no_number_is_left_out(where, odd):
     assert check(json.dumps(line(data=data, **stamp)).encode()).durable == Durable()
 
 
-@pytest.mark.xfail(
-    strict=True, raises=(OverflowError, ValueError), reason="a time outside the calendar is not refused"
-)
 @pytest.mark.parametrize("wall", [math.nan, math.inf, 1e300, 1e12])
 def test_a_takeover_outside_the_calendar_is_left_out_of_the_history(wall):
     """What cannot be written as a date again must not reach /status, which shows the last takeover."""
@@ -196,9 +184,6 @@ def test_a_takeover_outside_the_calendar_is_left_out_of_the_history(wall):
     assert [history_document(one)["id"] for one in found.history] == []
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the other machine's id stands in the line as it is"
-)
 def test_what_another_machine_is_called_stays_in_its_line():
     """A problem is one line for a person, whatever the journal holds."""
     found = check(json.dumps(line(instance_id="i-9\n\x1b[2J\ud800")).encode())
