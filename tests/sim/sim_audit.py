@@ -1,0 +1,259 @@
+"""The witness of a simulation: gathers facts while it runs and asks the invariants of them.
+
+Owns the violations and the figures. Looks into a daemon only for what it intends when it calls; everything
+else is the truth about the world and what was told to the daemon.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from eni_failover.adapters.ec2_model import Operation
+from eni_failover.core.model import Attempt
+from eni_failover.core.snapshot import FOREIGN, History, Snapshot
+from eni_failover.core.state import State, Takeover
+from eni_failover.core.words import Result, Trigger
+from tests.sim import sim_invariants as invariants
+from tests.sim.sim_ec2 import Answer, Flight
+from tests.sim.sim_facts import Attachments, Counted, Life, Taking
+
+if TYPE_CHECKING:
+    from tests.sim.sim_world import World
+
+COUNTED = frozenset({Trigger.PROBES, Trigger.FAILBACK})
+KNOWN: dict[str, str] = {}
+"""Invariants that the product is known to break, and how: counted, printed loudly, and no violation."""
+TOLD = frozenset({"active", "standby", "fault"})
+
+
+class Audit:
+    """Facts, figures and violations of one world."""
+
+    def __init__(self, world: World) -> None:
+        self.violations: list[str] = []
+        self.takeovers: Counter[tuple[str, str]] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.attachments = Attachments()
+        self.tolerated: Counter[str] = Counter()
+        self.lives: dict[str, Life] = {name: Life() for name in world.members}
+        self._world = world
+        self._ids = {name: host.instance_id for name, host in world.hosts.items()}
+        self._takings: dict[Flight, tuple[Taking, list[tuple[str, str]]]] = {}
+        self._counted: dict[str, list[Counted]] = {name: [] for name in world.members}
+        self._recorded: dict[str, dict[str, str | None]] = {}
+        self._winners: defaultdict[str, set[str]] = defaultdict(set)
+
+    def wrong(self, invariant: str, problem: str) -> None:
+        """Something that must never be so is so."""
+        line = f"{invariant}: {problem}"
+        if invariant in KNOWN:
+            self.tolerated[invariant] += 1
+            return
+        self.violations.append(line)
+        self._world.say("WRONG", line)
+
+    def escaped(self, name: str, error: str) -> None:
+        """An exception that nobody in the daemon expected."""
+        self.wrong("nothing_escapes_a_daemon", f"{name}: {error}")
+
+    # Lives -----------------------------------------------------------------------------------------
+
+    def life_began(self, name: str) -> None:
+        """A process starts: it has been told nothing yet."""
+        self.lives[name] = Life()
+
+    def life_ended(self, name: str) -> None:
+        """A process is gone, and its hooks with it."""
+        self.lives[name].hook_runs = False
+
+    def asked(self, name: str, timeout: float) -> None:
+        """An operator has pressed `takeover` there."""
+        life = self.lives[name]
+        life.asked_until = max(life.asked_until, self._world.now + timeout)
+
+    def forgive(self, name: str | None = None) -> None:
+        """An operator has looked, or the journal is not what it was: the limit counts from here."""
+        for one in self._counted if name is None else (name,):
+            self._counted[one].clear()
+
+    def attempted(self, name: str, attempt: Attempt) -> None:
+        """A probe of that member has answered."""
+        daemon = self._world.members[name].daemon
+        if daemon is not None:
+            self.lives[name].take_attempt(attempt, daemon.reconciler.policy, self._world.now)
+
+    def heard(self, flight: Flight, answer: Mapping[str, Any]) -> None:
+        """An answer of EC2's has reached the daemon that asked."""
+        life, now = self.lives[flight.host], self._world.now
+        if flight.operation is Operation.DESCRIBE_ENIS:
+            life.take_enis(answer, self._world.plan.eni_ids[0], now)
+        elif flight.operation is Operation.DESCRIBE_INSTANCES:
+            life.take_instances(answer, self._ids, now)
+
+    # Calls -----------------------------------------------------------------------------------------
+
+    def sent(self, flight: Flight) -> None:
+        """A request leaves a daemon."""
+        if flight.is_mutation:
+            self._world.say(flight.host, "->", flight.operation, *_words(flight))
+            if flight.operation in {Operation.ATTACH, Operation.DETACH}:
+                # Judged by what the daemon knew when it sent it; it counts when EC2 accepts it.
+                taking = self._taking(flight)
+                judged = [(one.__name__, one(taking)) for one in invariants.ACCEPTED]
+                self._takings[flight] = (taking, [(name, what) for name, what in judged if what])
+
+    def _taking(self, flight: Flight) -> Taking:
+        world, name = self._world, flight.host
+        member = world.members[name]
+        assert member.daemon is not None
+        reconciler, state = member.daemon.reconciler, world.lab.state
+        attachment_id = str(flight.parameters.get("AttachmentId", ""))
+        eni = state.by_attachment(attachment_id)
+        eni_id = str(flight.parameters.get("NetworkInterfaceId", eni.id if eni else ""))
+        attachment = eni.attachment if eni else None
+        holder_instance = attachment.instance_id if attachment else ""
+        holder = world.name_of(holder_instance) if holder_instance else ""
+        first = state.enis.get(world.plan.eni_ids[0])
+        first_on = first.attachment.instance_id if first and first.attachment else None
+        return Taking(
+            flight=flight,
+            by=name,
+            at=world.now,
+            wall=member.wall(),
+            eni_id=eni_id,
+            attachment_id=attachment_id,
+            is_first=eni_id == world.plan.eni_ids[0],
+            holder=holder,
+            holder_instance=holder_instance,
+            status=str(attachment.status) if attachment else "",
+            up_for=world.truth.up_for(name, holder) if holder in world.hosts else 0.0,
+            free_for=self.attachments.free_for(eni_id, world.now),
+            force=bool(flight.parameters.get("Force")),
+            intent=flight.intent,
+            policy=reconciler.policy,
+            life=self.lives[name],
+            paused=_is_paused(reconciler.state, member.wall()),
+            first_is_here=first_on == flight.instance_id,
+            recorded=self._recorded_for(flight.intent, eni_id),
+            matched_at=self._matched_at(name, flight.intent),
+            stalled_for=member.stalled_for(within=invariants.recovery_seen(reconciler.policy)),
+        )
+
+    def _recorded_for(self, intent: Takeover | None, eni_id: str) -> str | None:
+        if intent is None:
+            return None
+        first_seen = self._recorded.setdefault(
+            intent.takeover_id, {one.eni_id: one.recorded for one in intent.moves}
+        )
+        return first_seen.get(eni_id)
+
+    def _matched_at(self, name: str, intent: Takeover | None) -> float:
+        loop = self._world.members[name].loop
+        if intent is None or loop is None:
+            return self._world.now
+        return self._world.now - (loop.time() - intent.matched_at)
+
+    def decided(self, flight: Flight, answer: Answer) -> None:
+        """EC2 has decided a request; whether the daemon will hear of it is another matter."""
+        refused = isinstance(answer, Exception)
+        code = answer.response["Error"]["Code"] if refused else "accepted"  # type: ignore[union-attr]
+        self._world.say("ec2", flight.host, flight.operation, code)
+        sent = self._takings.pop(flight, None)
+        if sent is None or refused:
+            return
+        taking, problems = sent
+        for invariant, problem in problems:
+            self.wrong(invariant, f"{taking}: {problem}")
+        self._count(taking)
+
+    def _count(self, taking: Taking) -> None:
+        """A takeover by probes or failback has passed its point of no return."""
+        intent = taking.intent
+        if intent is None or intent.trigger not in COUNTED or not taking.from_another:
+            return
+        counted = self._counted[taking.by]
+        if any(one.takeover_id == intent.takeover_id for one in counted):
+            return
+        problem = invariants.the_limit_holds(counted, taking.policy, self._world.now)
+        if problem:
+            self.wrong("the_limit_holds", f"{taking}: {problem}")
+        counted.append(Counted(takeover_id=intent.takeover_id))
+
+    # What daemons say ------------------------------------------------------------------------------
+
+    def ended(self, name: str, ended: History) -> None:
+        """A takeover of that member's has ended."""
+        self.takeovers[str(ended.trigger), str(ended.result)] += 1
+        for one in self._counted[name]:
+            if one.takeover_id == ended.takeover_id:
+                one.ended_at = self._world.now
+        if ended.trigger is Trigger.MANUAL and ended.result is Result.SUCCESS:
+            self.forgive(name)
+        recorded = self._recorded.pop(ended.takeover_id, {}).get(self._world.plan.eni_ids[0])
+        if recorded is not None:
+            winners = self._winners[recorded]
+            problem = invariants.one_winner_for_each_observation(winners, name, ended.result)
+            if problem:
+                self.wrong("one_winner_for_each_observation", problem)
+            if ended.result is Result.SUCCESS:
+                winners.add(name)
+
+    def published(self, name: str, view: Snapshot, state: State) -> None:
+        """A pass has shown what it found."""
+        life, role = self.lives[name], str(state.role)
+        if not state.role_known or role == life.role:
+            return
+        life.role = role
+        if role in TOLD:
+            life.hooks_due.append(role)
+        self._role_shown(name, role, [eni.eni_id for eni in view.enis if eni.member != FOREIGN])
+
+    def _role_shown(self, name: str, role: str, enis: list[str]) -> None:
+        host, now = self._world.hosts[name], self._world.now
+        problem = invariants.active_has_every_link(
+            role, {one: host.lost_at.get(one) for one in enis if one not in host.links}, now
+        )
+        if problem:
+            self.wrong("active_has_every_link", f"{name}: {problem}")
+        unready = [one for one in enis if one not in host.links or host.links[one].ready_at > now]
+        gone = [self.attachments.ended_for(host.lost[one], now) for one in enis if one in host.lost]
+        problem = invariants.fault_has_a_cause(
+            role,
+            unready_for=max((self.attachments.attached_for(one, now) for one in unready), default=0.0),
+            gone_for=min(gone, default=None),
+        )
+        if problem:
+            self.wrong("fault_has_a_cause", f"{name}: {problem}")
+
+    def hook_began(self, name: str, role: str) -> None:
+        """A hook's program starts."""
+        life = self.lives[name]
+        problem = invariants.hooks_run_in_order(
+            life.hooks_due, life.hooks_begun, role, another_runs=life.hook_runs
+        )
+        if problem:
+            self.wrong("hooks_run_in_order", f"{name}: {problem}")
+        life.hooks_begun += 1
+        life.hook_runs = True
+
+    def hook_ended(self, name: str) -> None:
+        """It has ended."""
+        self.lives[name].hook_runs = False
+
+
+def _is_paused(state: State, wall: float) -> bool:
+    """Whether a pause that this member knows is in force, by its own clock."""
+    records = (state.durable.pause, state.durable.local_pause)
+    return any(
+        one is not None and one.kind == "pause" and (one.until is None or one.until > wall) for one in records
+    )
+
+
+def _words(flight: Flight) -> list[str]:
+    parameters = flight.parameters
+    words = [str(parameters[key]) for key in ("AttachmentId", "NetworkInterfaceId") if key in parameters]
+    words += [f"index={parameters['DeviceIndex']}"] if "DeviceIndex" in parameters else []
+    words += [",".join(parameters["InstanceIds"])] if "InstanceIds" in parameters else []
+    return [*words, "force"] if parameters.get("Force") else words

@@ -1,0 +1,219 @@
+"""What the audit knows of one call, one life and one member: facts to judge by, no judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from eni_failover.core.model import Attempt
+from eni_failover.core.policy import Policy
+from eni_failover.core.state import Takeover
+from eni_failover.core.words import Answer, Scope, Trigger
+from eni_failover.lab.values import Attachment, AttachmentStatus
+from tests.sim.sim_ec2 import Flight
+
+ENDED = frozenset({"stopping", "stopped", "shutting-down", "terminated"})
+ABSENCE_CONFIRMED_AFTER = 2.0
+
+
+@dataclass(slots=True)
+class Verdict:
+    """Rise and fall of one probe about one member, counted here a second time."""
+
+    about: str
+    answer: Answer = Answer.UNKNOWN
+    streak: Answer = Answer.UNKNOWN
+    count: int = 0
+    down_until: float = float("-inf")
+    up_since: float = float("inf")
+
+    def take(self, answer: Answer, now: float, *, rise: int, fall: int) -> None:
+        """One more answer; an unknown one counts for nothing."""
+        if answer is Answer.UNKNOWN:
+            return
+        if self.answer is Answer.DOWN:
+            self.down_until = now
+        if answer is not self.streak:
+            self.up_since = now if answer is Answer.UP else float("inf")
+        self.count = self.count + 1 if answer is self.streak else 1
+        self.streak = answer
+        if self.count >= (rise if answer is Answer.UP else fall):
+            self.answer = answer
+
+    def was_down(self, now: float, *, within: float) -> bool:
+        """Whether it is down, or was so not longer ago than this."""
+        return self.answer is Answer.DOWN or now - self.down_until <= within
+
+
+@dataclass(slots=True)
+class Tenure:
+    """A holder as one process has come to know it; `since` None: it was there at the start."""
+
+    attachment_id: str
+    since: float | None
+    answered: bool = False
+    proven: bool = False
+
+
+@dataclass(slots=True)
+class Life:
+    """What one process was told since its start. Times are the world's seconds."""
+
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    attachments: set[str] = field(default_factory=set)
+    enis_heard_at: float | None = None
+    instance_states: dict[str, str] = field(default_factory=dict)
+    absent_since: dict[str, float] = field(default_factory=dict)
+    surely_absent: set[str] = field(default_factory=set)
+    asked_until: float = float("-inf")
+    hooks_due: list[str] = field(default_factory=list)
+    hooks_begun: int = 0
+    hook_runs: bool = False
+    role: str = ""
+    tenure: Tenure | None = None
+    has_looked: bool = False
+
+    def take_attempt(self, attempt: Attempt, policy: Policy, now: float) -> None:
+        """A probe has answered."""
+        probe = next((one for one in policy.probes if one.name == attempt.probe), None)
+        if probe is None:
+            return
+        verdict = self.verdicts.get(probe.name)
+        if verdict is None or verdict.about != attempt.member:
+            verdict = self.verdicts[probe.name] = Verdict(attempt.member)
+        verdict.take(attempt.answer, now, rise=probe.rise, fall=probe.fall)
+        if probe.scope is Scope.HOLDER and self.tenure is not None:
+            self.tenure.answered |= attempt.answered
+            self.tenure.proven |= attempt.answer is verdict.answer is Answer.UP
+
+    def take_enis(self, answer: Mapping[str, Any], lock: str, now: float) -> None:
+        """A describe of the ENIs was answered; `lock` is the first ENI."""
+        self.enis_heard_at = now
+        for eni in answer["NetworkInterfaces"]:
+            if eni["NetworkInterfaceId"] == lock:
+                self._take_lock(eni, now)
+        for eni in answer["NetworkInterfaces"]:
+            if "Attachment" in eni:
+                self.attachments.add(eni["Attachment"]["AttachmentId"])
+
+    def _take_lock(self, eni: Mapping[str, Any], now: float) -> None:
+        attachment = eni.get("Attachment") or {}
+        if not attachment or attachment["Status"] == "detaching":
+            self.tenure = None
+        elif self.tenure is None or self.tenure.attachment_id != attachment["AttachmentId"]:
+            since = now if self.has_looked else None
+            self.tenure = Tenure(attachment_id=attachment["AttachmentId"], since=since)
+        self.has_looked = True
+
+    def take_instances(self, answer: Mapping[str, Any], members: Mapping[str, str], now: float) -> None:
+        """A describe of the instances was answered; `members` are all instance ids, by name."""
+        found = {one["InstanceId"]: one for each in answer["Reservations"] for one in each["Instances"]}
+        self.instance_states = {name: one["State"]["Name"] for name, one in found.items()}
+        for instance_id in members.values():
+            if instance_id in found:
+                self.absent_since.pop(instance_id, None)
+                self.surely_absent.discard(instance_id)
+            elif now - self.absent_since.setdefault(instance_id, now) >= ABSENCE_CONFIRMED_AFTER - 0.5:
+                self.surely_absent.add(instance_id)
+
+    def heard_it_ended(self, instance_id: str) -> bool:
+        """Whether EC2's last word was that this instance does not run."""
+        return self.instance_states.get(instance_id) in ENDED or instance_id in self.surely_absent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """A detach or attach as it was sent: by whom, in which takeover, and what was true at that moment.
+
+    `holder` is whose attachment it names, empty for an attach;
+    `matched_at` is when its cause was first found to hold; `recorded` is the attachment of this ENI that
+    the takeover had on its mind when it began; `stalled_for` is the longest stall of that process of late.
+    """
+
+    flight: Flight
+    by: str
+    at: float
+    wall: float
+    eni_id: str
+    attachment_id: str
+    is_first: bool
+    holder: str
+    holder_instance: str
+    status: str
+    up_for: float
+    free_for: float
+    force: bool
+    intent: Takeover | None
+    policy: Policy
+    life: Life
+    paused: bool
+    first_is_here: bool
+    recorded: str | None
+    matched_at: float
+    stalled_for: float
+
+    @property
+    def trigger(self) -> Trigger | None:
+        """What started the takeover that this call belongs to."""
+        return None if self.intent is None else self.intent.trigger
+
+    @property
+    def committed(self) -> bool:
+        """Whether the point of no return is certainly passed."""
+        return self.intent is not None and self.intent.committed
+
+    @property
+    def from_another(self) -> bool:
+        """Whether it takes from another member."""
+        return self.holder not in {"", self.by}
+
+    def __str__(self) -> str:
+        how = f"{self.trigger}{' committed' if self.committed else ''}{' force' if self.force else ''}"
+        return (
+            f"{self.by} took {self.eni_id} from {self.holder or 'nobody'} ({self.status}) by {how}, "
+            f"sent at {self.at:.3f}, up for {self.up_for:.1f} s"
+        )
+
+
+class Attachments:
+    """Since when EC2 has had each ENI as it is; the world's seconds."""
+
+    def __init__(self) -> None:
+        self._free_since: dict[str, float] = {}
+        self._attached: dict[str, tuple[str, float]] = {}
+        self._ended_at: dict[str, float] = {}
+
+    def changed(self, eni_id: str, attachment: Attachment | None, now: float) -> None:
+        """EC2 has another attachment of this ENI, or another status of it."""
+        before = self._attached.get(eni_id)
+        is_attached = attachment is not None and attachment.status is AttachmentStatus.ATTACHED
+        if before is not None and not (is_attached and attachment and attachment.id == before[0]):
+            self._ended_at[before[0]] = now
+            del self._attached[eni_id]
+        if is_attached and attachment is not None:
+            self._attached.setdefault(eni_id, (attachment.id, now))
+        if attachment is None or attachment.status is AttachmentStatus.DETACHING:
+            self._free_since.setdefault(eni_id, now)
+        else:
+            self._free_since.pop(eni_id, None)
+
+    def free_for(self, eni_id: str, now: float) -> float:
+        """For how long it has been on nobody, or detaching."""
+        return now - self._free_since.get(eni_id, now)
+
+    def attached_for(self, eni_id: str, now: float) -> float:
+        """For how long it has been attached where it is; for ever when that is older than the story."""
+        return now - self._attached.get(eni_id, ("", float("-inf")))[1]
+
+    def ended_for(self, attachment_id: str, now: float) -> float:
+        """For how long this attachment has not been attached any more; not above 0 while it is."""
+        return now - self._ended_at.get(attachment_id, now)
+
+
+@dataclass(slots=True, kw_only=True)
+class Counted:
+    """A takeover by probes or failback that counts towards its member's limit."""
+
+    takeover_id: str
+    ended_at: float | None = None

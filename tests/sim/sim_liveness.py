@@ -1,0 +1,190 @@
+"""After the last fault: everything is mended, time passes, and the group must be whole again.
+
+Owns what "in the end" means: how long it may take, and what must then be so.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from eni_failover.core.policy import FailbackMode
+from eni_failover.core.words import Role
+from tests.sim.sim_host import Service
+from tests.sim.sim_invariants import recovery_seen
+
+if TYPE_CHECKING:
+    from tests.sim.sim_member import Member
+    from tests.sim.sim_world import World
+
+SETTLED_WITHIN = 420.0  # a hung attach twice, a cooldown, a rescue
+BOOTED_WITHIN = 120.0
+STAYS_FOR = 45.0
+SHIFT = 30.0
+
+
+def heal(world: World, *, but: str = "", stuck: bool = False) -> None:
+    """No more faults: everything that can be mended is. Clocks that were set stay set.
+
+    The member `but` is left as it is; with `stuck` a detach that hangs goes on hanging.
+    """
+    world.say("heal", "all but", but) if but else world.say("heal", "everything")
+    world.end_of_faults()
+    world.network.heal_all()
+    lab = world.lab
+    lab.clear_faults()
+    lab.allow()
+    lab.fill()
+    world.api_back()
+    lab.configure(durations=world.plan.durations, lag=world.plan.lag)
+    for eni in world.plan.eni_ids:
+        if not stuck:
+            lab.unstick_detach(eni)
+        lab.unstick_attach(eni)
+        world.release(eni)
+    for name, member in world.members.items():
+        if name != but:
+            _heal_member(world, name, member)
+    world.refresh()
+
+
+def _heal_member(world: World, name: str, member: Member) -> None:
+    host = world.hosts[name]
+    member.spare()
+    member.thaw()
+    host.is_hung = False
+    host.is_deaf = False
+    host.disk.mend()
+    if host.is_on:
+        host.service = Service.UP
+    world.guests.replug(name)
+    member.restore_config()
+    member.start()
+
+
+def settle(world: World, rng: random.Random) -> None:
+    """Give the group its time, and say what is wrong when it is not whole after it.
+
+    Now and then one member's instance stays stopped meanwhile, or detaches go on hanging where the
+    policy says to force them: the others, and force, must do.
+    """
+    but = _left_out(world) if rng.random() < 0.3 else ""
+    forces = world.plan.policy.get("force_detach_after") != "never"
+    stuck = forces and rng.random() < 0.5
+    heal(world, but=but, stuck=stuck)
+    _wait(world, BOOTED_WITHIN, but=but)
+    heal(world, but=but, stuck=stuck)  # what came up meanwhile
+    world.run(_until_seen(world))
+    _wait(world, SETTLED_WITHIN, but=but)
+    if not _is_settled(world, but):
+        # A pause, the takeover limit or an unproven holder may hold everybody back: let it run out.
+        _wait(world, _longest_block(world) + SETTLED_WITHIN, but=but)
+    if not _is_settled(world, but):
+        world.audit.wrong("in_the_end_one_member_holds_everything", _picture(world))
+        return
+    _stays(world, but)
+
+
+def _left_out(world: World) -> str:
+    """The member whose instance stays stopped: one whose takeover was interrupted, or the holder."""
+    present = [name for name in world.present() if not world.is_starting(name)]
+    if len(world.present()) < 2 or not present:
+        return ""
+    dead = [name for name in present if not world.hosts[name].is_on or world.members[name].daemon is None]
+    holder = [name for name in present if name == world.where()[0].partition(":")[0]]
+    name = (dead or holder or present)[0]
+    if world.is_running(name):
+        world.say("fault", name, "stops and stays so")
+        world.lab.stop_instance(name)
+    return name
+
+
+def _until_seen(world: World) -> float:
+    """Until when a daemon may still act on what it saw before everything was mended."""
+    daemons = [member.daemon for member in world.members.values() if member.daemon]
+    return max((recovery_seen(one.reconciler.policy) for one in daemons), default=0.0)
+
+
+def _wait(world: World, seconds: float, *, but: str = "") -> None:
+    """Let time pass until the group is whole; who looks after the machines starts those that stopped."""
+    end = world.now + seconds
+    while world.now < end and not _is_settled(world, but):
+        for name in world.members:
+            if name != but:
+                world.guests.power_on(name)
+        world.run(min(SHIFT, end - world.now), until=lambda: _is_settled(world, but))
+
+
+def _stays(world: World, but: str) -> None:
+    """What is whole stays so, but for a failback that was due."""
+    holder = world.where()[0]
+    if _may_fail_back(world):
+        world.run(STAYS_FOR * 2)
+        _wait(world, SETTLED_WITHIN, but=but)
+    else:
+        world.run(STAYS_FOR)
+        if world.where()[:1] != (holder,):
+            world.audit.wrong("nobody_takes_without_a_cause", f"{holder} held it, now {_picture(world)}")
+            return
+    if not _is_settled(world, but):
+        world.audit.wrong("what_is_whole_stays_whole", _picture(world))
+
+
+def _may_fail_back(world: World) -> bool:
+    """Whether the primary may still be waiting to take back."""
+    primary = next(iter(world.members.values()))
+    daemon = primary.daemon
+    return daemon is not None and daemon.reconciler.policy.failback is FailbackMode.AUTOMATIC
+
+
+def _is_settled(world: World, but: str) -> bool:
+    """One member has every ENI and says so, all others stand by, and nothing is under way.
+
+    The member `but` does not count, and must not be the holder.
+    """
+    where = set(world.where())
+    if len(where) != 1:
+        return False
+    (holder,) = where
+    return (
+        holder in world.members
+        and holder != but
+        and all(
+            _is_well(member, Role.ACTIVE if name == holder else Role.STANDBY)
+            for name, member in world.members.items()
+            if name != but and not world.is_gone(name)
+        )
+    )
+
+
+def _is_well(member: Member, role: Role) -> bool:
+    state = member.state
+    return (
+        state is not None
+        and member.is_responsive
+        and state.role is role
+        and state.role_known
+        and state.durable.takeover is None
+    )
+
+
+def _longest_block(world: World) -> float:
+    """Seconds until every pause, limit and grace has run out."""
+    longest = 0.0
+    for member in world.members.values():
+        if member.daemon is None:
+            continue
+        policy, state = member.daemon.reconciler.policy, member.daemon.reconciler.state
+        longest = max(longest, policy.max_takeovers_window, policy.unproven_grace, policy.cooldown)
+        for record in (state.durable.pause, state.durable.local_pause):
+            if record is not None and record.until is not None:
+                longest = max(longest, record.until - member.wall())
+    return longest
+
+
+def _picture(world: World) -> str:
+    roles = {name: str(one.state.role) if one.state else "no daemon" for name, one in world.members.items()}
+    reasons = {
+        name: str(one.daemon.reconciler._decision.reason) for name, one in world.members.items() if one.daemon
+    }
+    return f"{world.where()} {roles} {reasons}"

@@ -1,0 +1,39 @@
+"""Since when one member could see another serve: what the daemons try to find out, and the audit knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.sim.sim_world import World
+
+ALWAYS = -1e9
+
+
+class Truth:
+    """Worked out anew after everything that is done to the world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._since: dict[tuple[str, str], float] = {}
+        for one in world.hosts:
+            for other in world.hosts:
+                self._since[one, other] = ALWAYS
+
+    def refresh(self) -> None:
+        """Something has been done to hosts or network."""
+        for pair in ((one, other) for one in self._world.hosts for other in self._world.hosts):
+            if not self._is_up(*pair):
+                self._since.pop(pair, None)
+            else:
+                self._since.setdefault(pair, self._world.now)
+
+    def up_for(self, asker: str, asked: str) -> float:
+        """For how long every probe of the asker about the asked has had to find it up; seconds."""
+        since = self._since.get((asker, asked))
+        return 0.0 if since is None else self._world.now - since
+
+    def _is_up(self, asker: str, asked: str) -> bool:
+        world = self._world
+        there = asker == asked or world.network.is_open(asker, asked)
+        return there and world.hosts[asked].serves and not world.hosts[asker].is_deaf
