@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from eni_failover.lab.values import InstanceState
 from tests.sim.sim_disk import Health
 from tests.sim.sim_faults import set_service
 from tests.sim.sim_host import HotPlug, Service
@@ -135,11 +134,6 @@ def _reboot(world: World, names: Names, options: Options) -> None:
     world.lab.reboot_instance(names[0])
     world.guests.power_off(names[0])
     world.guests.boot(names[0])
-
-
-def _state(world: World, names: Names, options: Options) -> None:
-    """`state alpha stopped`: EC2 says so from now on."""
-    world.lab.set_state(names[0], InstanceState(names[1]))
 
 
 def _kill(world: World, names: Names, options: Options) -> None:
@@ -280,7 +274,6 @@ VERBS: Mapping[str, Verb] = {
     "boot": _boot,
     "terminate": _terminate,
     "reboot": _reboot,
-    "state": _state,
     "kill": _kill,
     "start": _start,
     "freeze": _freeze,

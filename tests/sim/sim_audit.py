@@ -121,7 +121,6 @@ class Audit:
             flight=flight,
             by=name,
             at=world.now,
-            wall=member.wall(),
             eni_id=eni_id,
             attachment_id=attachment_id,
             is_first=eni_id == world.plan.eni_ids[0],

@@ -134,7 +134,6 @@ class Taking:
     flight: Flight
     by: str
     at: float
-    wall: float
     eni_id: str
     attachment_id: str
     is_first: bool
