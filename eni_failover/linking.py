@@ -162,13 +162,8 @@ class Linking:
         )
 
     async def _effective(self) -> LinkMode:
-        match self._settings.mode:
-            case NetworkMode.OFF:
-                return LinkMode.OFF
-            case NetworkMode.VERIFY:
-                return LinkMode.VERIFY
-            case NetworkMode.MANAGE:
-                return LinkMode.MANAGE
+        if self._settings.mode is not NetworkMode.AUTO:
+            return LinkMode(self._settings.mode.value)
         macs = await self._facts.own_macs()
         while True:
             try:

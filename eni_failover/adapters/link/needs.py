@@ -70,14 +70,15 @@ def gateways(mirror: Mirror, eni: Eni, link: KernelLink) -> dict[Address, Addres
         if any(known.version == address.version for known in found):
             continue
         network = ipaddress.ip_network(address)
-        routes = [
-            route
+        routers = (
+            route.gateway
             for table in _tables(mirror, network)
             for route in _defaults(mirror, link, network, table)
             if route.gateway is not None
-        ]
-        if routes and routes[0].gateway is not None:
-            found[address] = routes[0].gateway
+        )
+        router = next(routers, None)
+        if router is not None:
+            found[address] = router
     return found
 
 
