@@ -126,7 +126,7 @@ def build(
     peers = PeerWatcher(
         policy.members,
         me=me,
-        url_of=lambda member: status_url(config, member),
+        url_of=config.status_url,
         parse=partial(peer_from_document, group=config.group),
         on_change=bell.ring,
     )
@@ -254,12 +254,6 @@ def make_ec2(config: Config, region: str | None, metrics: Metrics | None = None)
         clock=CLOCK,
         on_request=counted,
     )
-
-
-def status_url(config: Config, member: Member) -> str:
-    """Where another member's /status is."""
-    host, port = config.listen_at(member.address)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/status"
 
 
 class Bell:

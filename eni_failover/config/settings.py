@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from eni_failover.adapters.probes.spec import ProbeSpec
-from eni_failover.config.targets import split_listen
+from eni_failover.adapters.probes.spec import ProbeSpec, Target
+from eni_failover.config.targets import split_listen, status_url
 from eni_failover.core.policy import EniId, FailbackMode, FenceMode, Member, MemberName, Policy, TakeoverMode
 from eni_failover.errors import ConfigError
 
@@ -136,6 +136,10 @@ class Config:
         """The (host, port) on which the member with this address listens; an IPv6 host has no brackets."""
         host, port = split_listen(self.listen)
         return host.replace("{address}", address), port
+
+    def status_url(self, member: Member) -> str:
+        """Where another member's /status is; one that listens on every address is asked at its own."""
+        return Target.of(member).fill(status_url(self.listen))
 
     def policy_for(self, member: MemberName) -> Policy:
         """What the core needs when it decides for this member.

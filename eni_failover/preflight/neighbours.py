@@ -11,9 +11,7 @@ from dataclasses import replace
 
 import aiohttp
 
-from eni_failover.adapters.probes.spec import Target
 from eni_failover.config import Config
-from eni_failover.config.targets import status_url
 from eni_failover.core.model import Peer
 from eni_failover.core.policy import Member
 from eni_failover.status import peer_from_document
@@ -24,11 +22,10 @@ _LARGEST = 256 * 1024
 
 async def ask_peers(config: Config, me: Member | None) -> tuple[Peer, ...]:
     """Every other member; one that gives no answer of use is not reachable."""
-    template = status_url(config.listen)
     others = [one for one in config.members if one != me]
     async with asyncio.TaskGroup() as group:
         asking = [
-            group.create_task(status_at(Target.of(one).fill(template), one.name, group=config.group))
+            group.create_task(status_at(config.status_url(one), one.name, group=config.group))
             for one in others
         ]
     return tuple(task.result()[0] for task in asking)

@@ -1,6 +1,15 @@
 import pytest
 
-from eni_failover.core.policy import EniId, FailbackMode, FenceMode, MemberName, Policy, TakeoverMode
+from eni_failover.core.policy import (
+    EniId,
+    FailbackMode,
+    FenceMode,
+    InstanceId,
+    Member,
+    MemberName,
+    Policy,
+    TakeoverMode,
+)
 from eni_failover.errors import ConfigError
 
 TWO_PROBES = """
@@ -90,3 +99,21 @@ def test_listen_at(config_of, listen, address, expected):
     config = config_of(f'[server]\nlisten = "{listen}"\n')
 
     assert expected == config.listen_at(address)
+
+
+@pytest.mark.parametrize(
+    ("listen", "address", "expected"),
+    [
+        ("{address}:10177", "10.0.1.11", "http://10.0.1.11:10177/status"),
+        ("{address}:10177", "fd00::1", "http://[fd00::1]:10177/status"),
+        ("0.0.0.0:99", "10.0.1.11", "http://10.0.1.11:99/status"),
+        ("[::]:99", "fd00::1", "http://[fd00::1]:99/status"),
+        ("10.9.9.9:99", "10.0.1.11", "http://10.9.9.9:99/status"),
+    ],
+)
+def test_status_url(config_of, listen, address, expected):
+    """A member that listens on every address is asked at its own: the wildcard would be the asker itself."""
+    config = config_of(f'[server]\nlisten = "{listen}"\n')
+    member = Member(name=MemberName("alpha"), instance_id=InstanceId("i-0aaaaaaaaaaaaaaa1"), address=address)
+
+    assert expected == config.status_url(member)

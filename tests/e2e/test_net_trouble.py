@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from e2e_net_harness import (
     CLIENT_SERVICE,
+    NETWORK,
     PROBE,
     floating,
     hooked,
@@ -70,6 +71,17 @@ def test_a_partition_without_a_witness_moves_once():
 
         assert moved == [("detach", "beta"), ("attach", "beta")]
         assert group.mutations() == moved
+
+
+def test_daemons_that_listen_on_every_address_know_each_other():
+    """A member that asked the wildcard for its peer would find itself."""
+    with net_group(network=NETWORK + '[server]\nlisten = "0.0.0.0:10177"\n') as group:
+        group.start()
+
+        for one, other in ((group.alpha, "beta"), (group.beta, "alpha")):
+            status = one.until(lambda status: status["peers"][0]["reachable"], "its peer is known")
+
+            assert [peer["member"] for peer in status["peers"]] == [other]
 
 
 def test_a_standby_without_the_api_says_so_and_moves_when_it_is_back():
