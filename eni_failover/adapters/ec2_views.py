@@ -167,13 +167,9 @@ def _public_addresses(raw: Raw) -> tuple[str, ...]:
 
 def _read_instance(raw: Raw) -> Instance:
     """One instance of an answer."""
-    interfaces = _interfaces(raw)
-    attachments = [one.get("Attachment") or {} for one in interfaces]
-    indexes = {
-        one["DeviceIndex"]
-        for one in attachments
-        if one.get("NetworkCardIndex", 0) == _OUR_CARD and isinstance(one.get("DeviceIndex"), int)
-    }
+    attachments = [one.get("Attachment") or {} for one in _interfaces(raw)]
+    ours = [one for one in attachments if one.get("NetworkCardIndex", 0) == _OUR_CARD]
+    indexes = {one["DeviceIndex"] for one in ours if isinstance(one.get("DeviceIndex"), int)}
     state = (raw.get("State") or {}).get("Name")
     return Instance(
         instance_id=InstanceId(raw["InstanceId"]),
@@ -181,7 +177,7 @@ def _read_instance(raw: Raw) -> Instance:
         zone=(raw.get("Placement") or {}).get("AvailabilityZone") or "",
         instance_type=raw.get("InstanceType") or "",
         used_indexes=tuple(sorted(indexes)),
-        interface_count=len(interfaces),
+        interface_count=len(ours),
     )
 
 

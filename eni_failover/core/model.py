@@ -113,7 +113,8 @@ class Instance:
     """One member's instance in one describe.
 
     `used_indexes` are the device indexes of all its ENIs on network card 0, detaching ones
-    included; `interface_count` counts them on all cards.
+    included; `interface_count` counts them, also one without an index. The other cards have limits of their
+    own (DescribeInstanceTypes, NetworkCards), and nothing is attached there.
     """
 
     instance_id: InstanceId

@@ -176,7 +176,7 @@ def test_delete_on_termination_is_read():
 
 
 def test_an_instance_is_read_whole():
-    """Indexes are those of network card 0, detaching ones too; interfaces are counted on all cards."""
+    """Indexes and interfaces are those of network card 0, whose limit counts; detaching ones too."""
     raw = {
         "InstanceId": "i-0bbbbbbbbbbbbbbb2",
         "State": {"Code": 16, "Name": "running"},
@@ -198,7 +198,7 @@ def test_an_instance_is_read_whole():
         zone="eu-central-1a",
         instance_type="m5.large",
         used_indexes=(0, 2),
-        interface_count=4,
+        interface_count=3,
     )
     assert expected == instance
     assert macs_of(raw) == ("02:00:00:00:00:0a", "02:00:00:00:00:0b", "02:00:00:00:00:0c")
