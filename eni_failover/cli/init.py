@@ -15,17 +15,13 @@ from typing import TypeVar
 
 import typer
 
-from eni_failover.cli.init_text import Draft, DraftMember, DraftProbe, render
+from eni_failover.cli.init_text import Draft, DraftMember, DraftProbe, UnknownError, render
 from eni_failover.cli.terminal import complain
 from eni_failover.config import identity, load, targets
-from eni_failover.errors import ConfigError, EniFailoverError
+from eni_failover.errors import ConfigError
 from eni_failover.exitcodes import ExitCode
 
 _T = TypeVar("_T")
-
-
-class UnknownError(EniFailoverError):
-    """Something that the file needs was neither written nor found."""
 
 
 def wish_of(

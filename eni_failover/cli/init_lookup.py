@@ -14,8 +14,7 @@ from eni_failover.adapters.ec2 import Ec2
 from eni_failover.adapters.ec2_details import EniDetail, find_instance
 from eni_failover.adapters.ec2_inspection import Ec2Inspection
 from eni_failover.adapters.imds import Identity, Imds
-from eni_failover.cli.init import UnknownError
-from eni_failover.cli.init_text import Draft, DraftMember
+from eni_failover.cli.init_text import Draft, DraftMember, UnknownError
 from eni_failover.config.schema import AwsTable, DiscoveryTable
 from eni_failover.core.policy import EniId, InstanceId
 from eni_failover.discovery import members_of

@@ -1,4 +1,4 @@
-"""The text of a first configuration file.
+"""The draft of a first configuration file, and its text.
 
 Owns the comments and the order. Everything that the file says is in the draft, or is a default that is shown
 as a comment. The whole list of keys is in the example that is installed beside the program.
@@ -9,6 +9,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+
+from eni_failover.errors import EniFailoverError
+
+
+class UnknownError(EniFailoverError):
+    """Something that the file needs was neither written nor found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
