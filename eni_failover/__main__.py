@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,16 +19,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from eni_failover.cli.run import main as run  # noqa: PLC0415 - only what this command needs
 
         status = run(words[1:])
-        if arguments is None:
-            # At once: threads that still wait for an answer of EC2 must not hold the stop up.
-            with contextlib.suppress(OSError):  # a full disk or a closed pipe: there is nobody to tell
-                sys.stdout.flush()
-                sys.stderr.flush()
-            os._exit(status)
-        return status
-    from eni_failover.cli.app import main as command  # noqa: PLC0415 - not for the daemon
+    else:
+        from eni_failover.cli.app import main as command  # noqa: PLC0415 - not for the daemon
 
-    return command(words)
+        status = command(words)
+    if arguments is None:
+        _end(status)
+    return status
+
+
+def _end(status: int) -> NoReturn:
+    """At once: threads that still wait for EC2, or for a credential process, must not hold the end up."""
+    with contextlib.suppress(OSError):  # a full disk or a closed pipe: there is nobody to tell
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -287,3 +289,24 @@ def test_check_knows_no_region(run, on_beta, lab_member, monkeypatch):
     assert code == 1
     assert checks["ec2_api"]["result"] == "fail"
     assert "region" in checks["ec2_api"]["detail"]
+
+
+@pytest.mark.slow
+def test_a_credential_process_that_hangs_does_not_hold_the_command_up(member, tmp_path):
+    """The answer comes after the deadline of the credentials, and with it the end of the process."""
+    script = tmp_path / "hangs"
+    script.write_text("#!/bin/sh\nexec sleep 50\n")
+    script.chmod(0o755)
+    (tmp_path / "aws").write_text(f"[default]\ncredential_process = {script}\nregion = eu-central-1\n")
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "AWS_CONFIG_FILE": str(tmp_path / "aws"),
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9",
+    }
+    command = [sys.executable, "-m", "eni_failover", "check", "--config", str(member.config)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=40, check=False)
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "credentials" in done.stdout
