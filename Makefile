@@ -8,6 +8,8 @@ SHELL := /bin/sh
 PYTHON ?=
 VENV := .venv
 RUN := $(VENV)/bin/python -m
+# One worker a core; whoever is done takes tests over from the others.
+SIDE_BY_SIDE := --numprocesses auto --dist worksteal
 
 .PHONY: help demo test test-slow test-all e2e sim explore kill mutants lint wheel lock clean
 
@@ -18,10 +20,10 @@ demo: $(VENV)/.stamp  ## a failover on this machine: no AWS account, no root
 	@$(VENV)/bin/eni-failover demo
 
 test: $(VENV)/.stamp  ## the tests, without the slow ones and those of e2e
-	$(RUN) pytest -m "not slow and not e2e"
+	$(RUN) pytest -m "not slow and not e2e" $(SIDE_BY_SIDE)
 
 test-slow: $(VENV)/.stamp  ## the long rest: browser, Prometheus, real daemons, the kill matrix
-	$(RUN) pytest -m "slow and not e2e"
+	$(RUN) pytest -m "slow and not e2e" $(SIDE_BY_SIDE)
 
 test-all: test test-slow  ## all tests but those of e2e
 

@@ -152,6 +152,7 @@ def test_a_second_mutation_waits_for_the_thread_of_an_abandoned_first(make_ec2, 
     other = asyncio.run(ec2.detach(eni_id="eni-0ffffffffffffff02", attachment_id="eni-attach-2", force=False))
     release.set()
     concurrent.futures.wait([ec2._in_flight[ENI].work], timeout=10)
+    ec2._patience = 10.0  # however slow this machine is, this one is to be answered
     third = detach(ec2)
 
     assert (first.verdict, first.code, first.not_sent) == (Verdict.UNANSWERED, "timeout", False)

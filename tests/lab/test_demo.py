@@ -8,7 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.request
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -38,11 +40,12 @@ AFTER = Sight(identity=IDENTITY, member="beta", attachment_id="eni-attach-2")
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path, monkeypatch) -> Path:
-    """Where the demo makes its directory: empty again after every test."""
-    monkeypatch.setattr(demo.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(demo, "_LONGEST_DIRECTORY", 1000)
-    return tmp_path
+def temporary(monkeypatch) -> Iterator[Path]:
+    """Where the demo makes its directory: empty again after every test; short, for the sockets in it."""
+    with tempfile.TemporaryDirectory(prefix="enif-", dir="/tmp") as directory:
+        monkeypatch.setattr(demo.tempfile, "tempdir", directory)
+        monkeypatch.setattr(demo, "_LONGEST_DIRECTORY", 1000)
+        yield Path(directory)
 
 
 @pytest.fixture
