@@ -72,7 +72,7 @@ def _survey(view: View) -> State:
     return replace(
         view.state,
         sights=sights,
-        moved_at=survey.began_at if moved else view.state.moved_at,
+        moved_at=view.now if moved else view.state.moved_at,
         describe_failures=0,
         surveyed_at=survey.began_at,
     )
@@ -87,7 +87,13 @@ def _sight(view: View, eni: Eni) -> Sight:
     attachment_id = None if attachment is None else attachment.attachment_id
     if known is not None and (known.status, known.attachment_id) == (status, attachment_id):
         return known
-    return Sight(eni_id=eni.eni_id, status=status, attachment_id=attachment_id, since=view.obs.enis.began_at)
+    return Sight(
+        eni_id=eni.eni_id,
+        status=status,
+        attachment_id=attachment_id,
+        since=view.obs.enis.began_at,
+        seen_at=view.now,
+    )
 
 
 def _holder(view: View) -> State:
@@ -196,7 +202,7 @@ def _instances(view: View) -> State:
         return replace(state, unseen=None)
     unseen = state.unseen
     if unseen is None or unseen.instance_id != holder.instance_id:
-        return replace(state, unseen=Unseen(instance_id=holder.instance_id, since=survey.began_at))
+        return replace(state, unseen=Unseen(instance_id=holder.instance_id, since=view.now))
     sure = unseen.sure or survey.began_at - unseen.since >= CONFIRM_AFTER
     return replace(state, unseen=replace(unseen, sure=sure))
 

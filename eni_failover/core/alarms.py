@@ -58,9 +58,9 @@ def _describe_at(view: View) -> float:
         return _next_poll(view)
     times = [survey.began_at + policy.observe_interval]
     times += [
-        sight.since + CONFIRM_AFTER
+        sight.seen_at + CONFIRM_AFTER
         for sight in view.state.sights
-        if sight.status == Presence.MISSING and survey.began_at < sight.since + CONFIRM_AFTER
+        if sight.status == Presence.MISSING and survey.began_at < sight.seen_at + CONFIRM_AFTER
     ]
     if view.is_unowned:
         times.append(survey.began_at + UNOWNED_INTERVAL)

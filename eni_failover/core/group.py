@@ -69,7 +69,7 @@ class View:
         if eni.presence is not Presence.MISSING:
             return eni
         sight = self.sight(eni.eni_id)
-        if sight and self.obs.enis.began_at - sight.since >= CONFIRM_AFTER:
+        if sight and self.obs.enis.began_at - sight.seen_at >= CONFIRM_AFTER:
             return eni
         return Eni(eni_id=eni.eni_id, presence=Presence.UNKNOWN)
 
@@ -152,7 +152,7 @@ class View:
     def moving_until(self) -> float | None:
         """Until when the group counts as moving, None when nothing moves."""
         ends = [
-            sight.since + self.policy.moving_bound
+            sight.seen_at + self.policy.moving_bound
             for eni in self.usable
             if eni.attachment is not None
             and eni.attachment.status in {AttachmentStatus.ATTACHING, AttachmentStatus.DETACHING}
@@ -175,7 +175,7 @@ class View:
         if first.attachment.status is not AttachmentStatus.DETACHING:
             return None
         sight = self.sight(first.eni_id)
-        return None if sight is None else sight.since + force_after
+        return None if sight is None else sight.seen_at + force_after
 
     @property
     def is_unowned(self) -> bool:

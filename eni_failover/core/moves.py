@@ -192,7 +192,7 @@ def _detach(view: View, eni: Eni, attachment: Attachment, move: Move) -> Next:
     detaching = attachment.status is AttachmentStatus.DETACHING
     if detaching and began_at is None:
         sight = view.sight(eni.eni_id)
-        began_at = view.now if sight is None else sight.since
+        began_at = view.now if sight is None else sight.seen_at
         move = replace(move, detach_began_at=began_at)
     force_after = view.policy.force_detach_after
     force = (

@@ -141,12 +141,17 @@ class Durable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """Since when an ENI has been seen as it is: `status` is available | attaching | ... | missing."""
+    """How an ENI has been seen since when: `status` is available | attaching | ... | missing.
+
+    `since` is when the describe began that first showed it so, `seen_at` when its answer was taken, which a
+    stall makes much later: it has certainly been so only since then, and every bound counts from there.
+    """
 
     eni_id: EniId
     status: str
     attachment_id: AttachmentId | None
     since: float
+    seen_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +171,10 @@ class Tenure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unseen:
-    """The holder's instance was absent from an answer that knew this one; `sure` after the second."""
+    """The holder's instance was absent from an answer that knew this one; `sure` after the second.
+
+    `since` is when that answer was taken.
+    """
 
     instance_id: InstanceId
     since: float

@@ -96,12 +96,16 @@ class Bench:
 
     # Passes ----------------------------------------------------------------------------------------
 
-    def look(self, **changes: Any) -> Decision:
-        """One pass after a fresh describe of the ENIs and the instances."""
+    def look(self, *, after: float = LATENCY, **changes: Any) -> Decision:
+        """One pass after a fresh describe of the ENIs and the instances, its answers taken so much later."""
+        self.ask()
+        self.now += after
+        return self.peek(**changes)
+
+    def ask(self) -> None:
+        """Sends the describes; the next pass has their answers."""
         self._describe()
         self._describe_instances()
-        self.now += LATENCY
-        return self.peek(**changes)
 
     def peek(self, **changes: Any) -> Decision:
         """One pass with what is known already."""

@@ -185,6 +185,7 @@ def states(draw, policy: Policy) -> State:
             status=draw(st.sampled_from(("known", "attached", "attaching", "detaching", "missing"))),
             attachment_id=draw(st.none() | ids),
             since=draw(times),
+            seen_at=draw(times),
         )
         for eni_id in policy.eni_ids
         if draw(booleans)

@@ -141,3 +141,49 @@ def test_a_detach_that_left_after_a_stall_unanswered_is_not_forced_early():
     assert soon == ()
     assert forced == (detach(force=True),)
     assert bench.now - began >= 14.5
+
+
+def test_an_answer_that_was_taken_after_a_stall_does_not_begin_the_force_ladder_before_it():
+    """Asked 20 s ago and read now, "detaching" may have begun a moment ago."""
+    bench = Bench(attached("alpha"))
+    bench.says(web="down")
+    bench.act(within=10)
+    bench.see(detaching("alpha"))
+    bench.ask()
+    bench.answered("unanswered", after=20.0)
+    bench.look()
+    soon = bench.decision.calls
+    began = bench.now
+    forced = bench.act(within=17).calls
+
+    assert soon == ()
+    assert forced == (detach(force=True),)
+    assert bench.now - began >= 14.5
+
+
+def test_two_answers_that_a_stall_delivered_together_are_no_two_answers():
+    """An ENI absent from an answer asked 20 s ago, and from the next: EC2 may have been stale for both."""
+    bench = Bench(attached("alpha"), attached("alpha"))
+    bench.see(missing(), attached("alpha"))
+    bench.look(after=20.0)
+    bench.look()
+    soon = bench.view.unknown
+    bench.now += 2.0
+    bench.look()
+
+    assert [eni.eni_id for eni in soon] == [bench.policy.eni_ids[0]]
+    assert bench.view.unknown == ()
+
+
+def test_an_instance_that_a_stall_delivered_twice_unseen_is_not_gone():
+    """Its two answers have to be 2 s apart by the time of their reading."""
+    bench = Bench(attached("alpha"))
+    del bench.machines["alpha"]
+    bench.look(after=20.0)
+    bench.look()
+    soon = bench.state.unseen.sure
+    bench.now += 2.0
+    bench.look()
+
+    assert soon is False
+    assert bench.state.unseen.sure

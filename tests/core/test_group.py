@@ -36,6 +36,7 @@ def view(*shapes, local="beta", members=2, state=None, **changes) -> View:
             status=eni.presence if eni.attachment is None else eni.attachment.status,
             attachment_id=eni.attachment.attachment_id if eni.attachment else None,
             since=NOW - 1.0,
+            seen_at=NOW - 1.0,
         )
         for eni in seen.enis.enis
     )
@@ -45,7 +46,7 @@ def view(*shapes, local="beta", members=2, state=None, **changes) -> View:
 
 def since(one: View, seconds: float) -> View:
     """The same, seen so for so many seconds."""
-    sights = tuple(replace(sight, since=NOW - seconds) for sight in one.state.sights)
+    sights = tuple(replace(sight, since=NOW - seconds, seen_at=NOW - seconds) for sight in one.state.sights)
     return View(replace(one.state, sights=sights), one.obs, one.policy)
 
 

@@ -27,6 +27,8 @@ ENIS = 2
 WITHIN = 30.0
 REACHED_WITHIN = 15.0
 STANDS_FOR = 4.0  # longer than the time-outs of a call (connect and read), a write and a probe
+# Shorter than that too, and longer than a detach takes on a busy machine: a force is a mistake.
+PATIENT = QUICK.replace('force_detach_after = "2s"', 'force_detach_after = "3s"')
 DYING = Path(__file__).with_name("dying_daemon.py")
 AWS = '[aws]\nconnect_timeout = "300ms"\nread_timeout = "500ms"\n'
 MANNERS = ("kill", "stop", "both")
@@ -71,7 +73,7 @@ def play(point: str, manner: str, trace: Path | None = None) -> Played:
 
 
 def _play(group, point, manner, trace):
-    group.configure(PROBE, QUICK + AWS)
+    group.configure(PROBE, PATIENT + AWS)
     number = "SIGSTOP" if manner == "stop" else "SIGKILL"
     if manner == "both":
         group.alpha.start()
