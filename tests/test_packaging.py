@@ -28,6 +28,7 @@ TARGETS = {
     "test",
     "test-all",
     "lint",
+    "docs",
     "wheel",
     "lock",
     "clean",
