@@ -16,6 +16,7 @@ from eni_failover.cli import completion
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = str(Path(sys.executable).parent)
+HOSTILE = '[[member]]\nname = "$(id)"\n[[member]]\nname = "*"\n'
 MEMBERS = '[[member]]\nname = "alpha"\n[[member]]\nname = "beta"\n'
 
 BASH = """
@@ -86,7 +87,7 @@ def test_zsh_offers_at_the_first_press():
 
 def test_groups_are_those_with_a_file(tmp_path, monkeypatch):
     """--group is offered the names of the files below /etc/eni-failover, but not of the default one."""
-    for name in ("config.toml", "orders.toml", "other.toml", "orders.toml.bak", "billing.toml"):
+    for name in ("config.toml", "orders.toml", "other.toml", "orders.toml.bak", "billing.toml", "$(id).toml"):
         (tmp_path / name).touch()
     loading = importlib.import_module("eni_failover.config.load")
     monkeypatch.setattr(loading, "DIRECTORY", tmp_path)
@@ -96,9 +97,11 @@ def test_groups_are_those_with_a_file(tmp_path, monkeypatch):
     assert completion.groups("or") == ["orders"]
 
 
-@pytest.mark.parametrize("text", [None, "member = 3", "member = [1]\n", "[[member]]\nname = 3\n", "not TOML"])
+@pytest.mark.parametrize(
+    "text", [None, "member = 3", "member = [1]\n", "[[member]]\nname = 3\n", "not TOML", HOSTILE]
+)
 def test_a_bad_file_offers_nothing(text, tmp_path):
-    """A file that is missing or wrong offers no member, and says nothing."""
+    """A file that is missing or wrong, or holds no names, offers no member, and says nothing."""
     file = tmp_path / "team.toml"
     if text is not None:
         file.write_text(text)
