@@ -47,7 +47,7 @@ _FORMS: Mapping[Callable[..., Any], str] = {
     http_request.statuses: "list of statuses and ranges, 100 to 599",
     identity.absolute_path: "absolute path",
     identity.address: "IP address or host name",
-    identity.argv: "list of words",
+    identity.argv: "list of words, may have placeholders",
     identity.eni_id: 'list of ENI ids: `"eni-"` and 8 to 17 of 0-9 a-f',
     identity.group_name: "1 to 63 of a-z 0-9 -",
     identity.hook_argv: "list of words; empty, or an absolute path first",
@@ -59,7 +59,6 @@ _FORMS: Mapping[Callable[..., Any], str] = {
     targets.host: "IP address or host name, may have placeholders",
     targets.ipv6_router: "empty, or an IPv6 address without a zone",
     targets.listen: "host:port",
-    targets.template: "list of words, may have placeholders",
     targets.url: "http or https URL, may have placeholders",
 }
 
@@ -147,22 +146,18 @@ def _tables() -> Iterator[str]:
 def _table(name: str, model: type[schema.Table], shown: Mapping[tuple[str, str], example.Shown]) -> str:
     """One section: what the table is for, and a row for each key."""
     header = f"[[{name}]]" if name in schema.REPEATED else f"[{name}]"
-    about = inspect.getdoc(model) or ""
-    about = (
-        _escaped(about.partition(": ")[2].partition(". ")[0].rstrip("."))
-        if name
-        else "Before the first table"
-    )
+    about = (inspect.getdoc(model) or "").partition(": ")[2].partition(". ")[0].rstrip(".")
+    if not name:
+        header, about = "Top of the file", "before the first table"
     reasons = _reasons(model)
-    text = f"\n## {header if name else 'Top of the file'}\n\n{about[0].upper()}{about[1:]}.\n"
-    text += f"{_NOTES.get(name, '')}\n{_COLUMNS}"
+    text = f"\n## {header}\n\n{_escaped(about[0].upper() + about[1:])}.\n{_NOTES.get(name, '')}\n{_COLUMNS}"
     for key, field in model.model_fields.items():
         if not name and key in schema.TABLES:
             continue
         dotted = f"{name}.{key}" if name else key
-        said = shown[name, key]
-        what = f"{said.meaning} {reasons.get(key, '')}".strip()
-        cells = (f"`{key}`", _form(field), _default(dotted, field, said), _escaped(what), _reload(dotted))
+        seen = shown[name, key]
+        what = _escaped(f"{seen.meaning} {reasons.get(key, '')}".strip())
+        cells = (f"`{key}`", _form(field), _default(dotted, field, seen.default), what, _reload(dotted))
         text += f"| {' | '.join(cells)} |\n"
     return text
 
@@ -183,9 +178,9 @@ def _form(field: FieldInfo) -> str:
     for kind in _kinds(field.annotation):
         if isinstance(kind, type) and issubclass(kind, StrEnum):
             return ", ".join(f'`"{word}"`' for word in kind)
-    for function in _validators(field):
-        if function in _FORMS:
-            return _FORMS[function]
+    judge = next(_validators(field), None)
+    if judge is not None:
+        return _FORMS[judge]
     if field.annotation is bool:
         return "`true` or `false`"
     bounds = [
@@ -211,7 +206,8 @@ def _validators(field: FieldInfo) -> Iterator[Callable[..., Any]]:
             yield one.func
 
 
-def _default(dotted: str, field: FieldInfo, said: example.Shown) -> str:
+def _default(dotted: str, field: FieldInfo, written: str | None) -> str:
+    """As a user writes it: the example's, which a test holds against the models."""
     if dotted in _REQUIRED:
         return "required"
     types = [str(kind) for kind, keys in REQUIRED.items() if dotted in {f"probe.{key}" for key in keys}]
@@ -219,8 +215,8 @@ def _default(dotted: str, field: FieldInfo, said: example.Shown) -> str:
         return f"required for {', '.join(types)}"
     if dotted == "probe.fast_interval":
         return "`interval`"
-    if said.default is not None:
-        return f"`{said.default.replace('/orders', '/<group>')}`"
+    if written is not None:
+        return f"`{written.replace('/orders', '/<group>')}`"
     return "none" if field.default is None else f'`"{field.default}"`'
 
 
