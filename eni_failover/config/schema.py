@@ -60,7 +60,7 @@ class DiscoveryTable(Table):
 
 
 class ProbeTable(Table):
-    """[[probe]]: one question, asked again and again. Durations in seconds; the keys of a type: `probe_rules`."""
+    """[[probe]]: one question, asked again and again. Durations in seconds. Keys by type: `probe_rules`."""
 
     name: Annotated[str, AfterValidator(identity.plain_name)] = ""
     type: Annotated[ProbeType | None, PlainValidator(choices.one_of(ProbeType))] = None
