@@ -7,6 +7,7 @@ RUN /opt/build/bin/pip install --no-cache-dir --require-hashes --only-binary :al
     && /opt/eni-failover/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY deploy deploy
+COPY share share
 COPY eni_failover eni_failover
 # The program goes in as a wheel, without an index: what is not in a lock is not in the image. pip compiles
 # the bytecode, which the daemon's user could not write. pip itself is of no use at run time.

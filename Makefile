@@ -11,7 +11,7 @@ RUN := $(VENV)/bin/python -m
 # One worker a core; whoever is done takes tests over from the others.
 SIDE_BY_SIDE := --numprocesses auto --dist worksteal
 
-.PHONY: help demo test test-slow test-all e2e sim explore kill mutants lint wheel lock clean
+.PHONY: help demo test test-slow test-all e2e sim explore kill mutants lint docs wheel lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ lint: $(VENV)/.stamp  ## ruff, mypy, import-linter
 	$(VENV)/bin/ruff format --check
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports
+
+docs: $(VENV)/.stamp  ## write what is generated: docs/configuration.md, the manual page, shell completion
+	$(RUN) docs.generate
 
 wheel: $(VENV)/.stamp  ## the wheel, into dist/
 	$(RUN) pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

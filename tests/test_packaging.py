@@ -28,6 +28,7 @@ TARGETS = {
     "test",
     "test-all",
     "lint",
+    "docs",
     "wheel",
     "lock",
     "clean",
@@ -86,6 +87,20 @@ def test_the_wheel_carries_the_whole_of_deploy(content):
 
     assert "systemd/eni-failover.service" in deployed
     assert installed == deployed
+
+
+def test_the_wheel_carries_the_manual_page_and_shell_completion(content):
+    """What is below share/ is installed where man and the shells look below their prefix."""
+    prefix = f"{PREFIX}.data/data/"
+    shared = {str(path.relative_to(ROOT)) for path in (ROOT / "share").rglob("*") if path.is_file()}
+    installed = {
+        name.removeprefix(prefix)
+        for name in content
+        if name.startswith(f"{prefix}share/") and not name.startswith(f"{prefix}share/eni-failover/")
+    }
+
+    assert "share/man/man1/eni-failover.1" in shared
+    assert installed == shared
 
 
 def test_the_wheel_carries_the_whole_package_and_nothing_else(content):

@@ -15,7 +15,7 @@ from typer.main import get_command
 from eni_failover import __version__
 from eni_failover.cli import group_commands, lab_commands, setup_commands
 from eni_failover.cli.terminal import PROGRAM, complain
-from eni_failover.errors import ConfigError
+from eni_failover.errors import ConfigError, EniFailoverError
 from eni_failover.exitcodes import ExitCode
 
 app = typer.Typer(
@@ -30,8 +30,6 @@ app.add_typer(lab_commands.app)
 
 def main(arguments: Sequence[str]) -> int:
     """Does what the arguments say; the exit status. A user's mistakes are a line each on standard error."""
-    from eni_failover.client import BadOrderError, UnreachableError  # noqa: PLC0415 - not for completion
-
     try:
         return int(get_command(app).main(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
     except typer.TyperException as error:
@@ -41,12 +39,13 @@ def main(arguments: Sequence[str]) -> int:
         for problem in error.problems:
             complain(problem)
         return ExitCode.BAD_CONFIG
-    except BadOrderError as error:
+    except EniFailoverError as error:
+        from eni_failover.client import BadOrderError, UnreachableError  # noqa: PLC0415 - not for completion
+
+        if not isinstance(error, BadOrderError | UnreachableError):
+            raise
         complain(str(error))
-        return ExitCode.BAD_CONFIG
-    except UnreachableError as error:
-        complain(str(error))
-        return ExitCode.UNREACHABLE
+        return ExitCode.BAD_CONFIG if isinstance(error, BadOrderError) else ExitCode.UNREACHABLE
 
 
 def _usage(error: typer.TyperException) -> str:

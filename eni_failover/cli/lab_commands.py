@@ -72,9 +72,7 @@ def _lab(
 def _demo(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")] = False,
-    net: Annotated[
-        bool, typer.Option("--net", help="With real links, as root (in a later version).")
-    ] = False,
+    net: Annotated[bool, typer.Option("--net", help="With real links, as root.")] = False,
 ) -> int:
     """Show a failover on this machine. Two daemons and a fake EC2: no AWS account, no root."""
     from eni_failover.cli import demo  # noqa: PLC0415 - see the module's docstring

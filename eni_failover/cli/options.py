@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from eni_failover.cli.completion import groups, members
+
 ConfigPath = Annotated[
     Path | None,
     typer.Option(
@@ -16,13 +18,17 @@ ConfigPath = Annotated[
     ),
 ]
 GroupName = Annotated[
-    str | None, typer.Option("--group", metavar="NAME", help="The file is /etc/eni-failover/NAME.toml.")
+    str | None,
+    typer.Option(
+        "--group", metavar="NAME", autocompletion=groups, help="The file is /etc/eni-failover/NAME.toml."
+    ),
 ]
 MemberOption = Annotated[
     str | None,
     typer.Option(
         "--member",
         metavar="NAME",
+        autocompletion=members,
         help="This member's name, where there is no instance metadata.  [default: $ENI_FAILOVER_MEMBER]",
     ),
 ]

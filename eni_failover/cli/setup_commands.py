@@ -54,7 +54,7 @@ def _policy(
     "init",
     epilog=examples(
         "eni-failover init --output /etc/eni-failover/config.toml",
-        "eni-failover init --group orders --probe http://{address}:8080/healthz --witness 10.0.1.1",
+        "eni-failover init --group orders --probe http://{address}:8080/healthz --witness 10.0.1.20",
         "eni-failover init --group orders --eni eni-0123456789abcdef0 \\",
         "    --member alpha=i-0aaaaaaaaaaaaaaa1@10.0.1.11 --member beta=i-0bbbbbbbbbbbbbbb2@10.0.1.12",
         statuses="0, 1 something is not known, or the file exists, 2 a wrong option",

@@ -15,14 +15,14 @@ from eni_failover.config.wording import shown
 from eni_failover.core.words import ProbeType, Scope
 
 _COMMON = ("name", "type", "scope", "interval", "fast_interval", "timeout", "fall", "rise")
-_REQUIRED: Mapping[ProbeType, Mapping[str, str]] = {
+REQUIRED: Mapping[ProbeType, Mapping[str, str]] = {
     ProbeType.TCP: {"host": '"{address}"', "port": "5432"},
     ProbeType.HTTP: {"url": '"http://{address}:8080/healthz"'},
     ProbeType.ICMP: {"host": '"{address}"'},
     ProbeType.EXEC: {"command": '["/usr/local/bin/probe", "{address}"]'},
     ProbeType.PEER: {},
 }
-_OPTIONAL: Mapping[ProbeType, tuple[str, ...]] = {
+OPTIONAL: Mapping[ProbeType, tuple[str, ...]] = {
     ProbeType.HTTP: (
         "method",
         "headers",
@@ -72,7 +72,7 @@ def _keys(draft: Draft, position: int, probe: ProbeTable) -> Iterator[Mistake]:
         text = f"missing, every probe has one of {', '.join(shown(one) for one in ProbeType)}"
         yield Mistake(key=("probe", position, "type"), text=text)
         return
-    required, optional = _REQUIRED[probe.type], _OPTIONAL.get(probe.type, ())
+    required, optional = REQUIRED[probe.type], OPTIONAL.get(probe.type, ())
     for name, example in required.items():
         key = ("probe", position, name)
         if name not in probe.model_fields_set and draft.is_intact(*key):

@@ -2,7 +2,8 @@
 
 Owns the defaults: a value that the file does not write comes from here and from nowhere else. What a
 value must look like is in `durations`, `identity`, `targets`, `http_request` and `choices`; what
-must hold between values is in `rules`.
+must hold between values is in `rules`. The line below a key says why one would change it; what the key means
+stands once, in deploy/examples/config.toml. `make docs` puts both into docs/configuration.md.
 
 A key that must be written has an empty default, so that a file with mistakes can still be read to
 its end; `rules` asks pydantic which keys were written. Nothing outside this package sees these types.
@@ -39,10 +40,9 @@ class Table(BaseModel):
 class EniTable(Table):
     """[eni]: what moves."""
 
-    # Required. All move together; the first is the group's lock.
     ids: Annotated[tuple[Annotated[str, AfterValidator(identity.eni_id)], ...], Field(strict=False)] = ()
-    # "auto" is the lowest free one. Write one where the guest names its links by it.
     device_index: Annotated[int | None, PlainValidator(choices.device_index)] = None
+    """Write one where the guest names its links by it."""
 
 
 class MemberTable(Table):
@@ -50,7 +50,6 @@ class MemberTable(Table):
 
     name: Annotated[str, AfterValidator(identity.member_name)] = ""
     instance_id: Annotated[str, AfterValidator(identity.instance_id)] = ""
-    # On its primary ENI, which never moves: where the probes and the other members go.
     address: Annotated[str, AfterValidator(identity.address)] = ""
 
 
@@ -61,37 +60,31 @@ class DiscoveryTable(Table):
 
 
 class ProbeTable(Table):
-    """[[probe]]: one question, asked again and again. Which keys go with which type: `probes`."""
+    """[[probe]]: one question, asked again and again. Durations in seconds. Keys by type: `probe_rules`."""
 
-    # Required, unique: a label.
     name: Annotated[str, AfterValidator(identity.plain_name)] = ""
-    # Required.
     type: Annotated[ProbeType | None, PlainValidator(choices.one_of(ProbeType))] = None
-    # Whom the answer is about.
     scope: Annotated[Scope, PlainValidator(choices.one_of(Scope))] = Scope.HOLDER
-    # Seconds from start to start. Shorter: found sooner, at the price of more requests.
     interval: PositiveDuration = 1.0
-    # Seconds, while the answers change; None is `interval`. Shorter: a slow interval, decided fast.
+    """Shorter: found sooner, at the price of more requests."""
     fast_interval: PositiveDuration | None = None
-    # Seconds for the whole attempt. Longer than the slowest healthy answer.
+    """Shorter: few requests while all is well, and a fast verdict when it is not."""
     timeout: PositiveDuration = 1.0
-    # Consecutive answers. More: fewer false alarms, found later.
+    """Longer than the slowest healthy answer."""
     fall: Count = 3
+    """More: fewer false alarms, found later."""
     rise: Count = 2
-    # tcp, icmp. Required there; a template.
+    """More: a service that comes and goes is trusted later."""
     host: Annotated[str, AfterValidator(targets.host)] = ""
-    # tcp. Required there.
     port: Annotated[int, Field(ge=1, le=65535)] = 0
-    # exec. Required there; each word is a template.
     command: Annotated[
         tuple[Annotated[str, AfterValidator(targets.template)], ...],
         Field(strict=False),
         AfterValidator(identity.argv),
     ] = ()
-    # http. Required there; a template.
     url: Annotated[str, AfterValidator(targets.url)] = ""
-    # http: the rest.
     method: Annotated[str, AfterValidator(http_request.method)] = "GET"
+    """"HEAD" where the body is large and does not matter."""
     headers: Annotated[dict[str, str], AfterValidator(http_request.headers)] = Field(default_factory=dict)
     bearer_token_file: AbsolutePath | None = None
     expect_status: Annotated[tuple[tuple[int, int], ...], PlainValidator(http_request.statuses)] = (
@@ -99,6 +92,7 @@ class ProbeTable(Table):
     )
     expect_body: Annotated[str, AfterValidator(http_request.pattern)] | None = None
     tls_verify: bool = True
+    """`false` where the certificate does not name the member's address."""
     ca_file: AbsolutePath | None = None
     follow_redirects: bool = False
 
@@ -106,75 +100,76 @@ class ProbeTable(Table):
 class PolicyTable(Table):
     """[policy]: when a member acts. Durations in seconds."""
 
-    # Of the holder probes. "any": each of them is vital.
     down_when: Annotated[int | str, PlainValidator(choices.down_when)] = choices.ALL
-    # "observe": to see for a while what would have happened.
+    """"any" where each of them is vital; "all" where a move should need every one of them."""
     takeover: Annotated[TakeoverMode, PlainValidator(choices.one_of(TakeoverMode))] = TakeoverMode.AUTOMATIC
-    # "automatic": the primary is the better place (a larger instance), and one more gap is worth it.
+    """To see for a while what would have happened."""
     failback: Annotated[FailbackMode, PlainValidator(choices.one_of(FailbackMode))] = FailbackMode.MANUAL
-    # Longer: the primary proves itself for longer before it takes back.
+    """Where the primary is the better place (a larger instance), and one more gap is worth it."""
     failback_delay: Duration = 60.0
-    # After an automatic takeover, before this member's next. Longer than the service's start.
+    """Longer: the primary proves itself for longer before it takes back."""
     cooldown: Duration = 60.0
-    # Within the window, then hold and alert: moving has not helped.
+    """Longer than the service's start."""
     max_takeovers: Count = 3
+    """More where a short outage costs more than a move that does not help."""
     max_takeovers_window: PositiveDuration = 3600.0
-    # Between the turns of several standbys. Longer where their clocks or links are slow.
+    """Longer: rare failures count together as well."""
     stagger: Duration = 2.0
-    # For a holder that was never seen up. Longer than the service's slowest start.
+    """Longer where the standbys see a failure at very different times."""
     unproven_grace: Duration = 300.0
-    # None ("never") where a stuck detach should wait for an operator: force has a price for the old host.
+    """Longer than the service's slowest start."""
     force_detach_after: Annotated[float | None, PlainValidator(durations.seconds_or_never)] = 15.0
-    # After this daemon's start. Longer where the services start after it.
+    """Where a stuck detach should wait for an operator: force has a price for the old host."""
     startup_grace: Duration = 0.0
-    # "stop": where two hosts that both think they hold would do harm.
+    """Longer where the services start after the daemon."""
     fence: Annotated[FenceMode, PlainValidator(choices.one_of(FenceMode))] = FenceMode.NONE
+    """"stop" where two hosts that both think they hold would do harm."""
 
 
 class TimingTable(Table):
     """[timing]: the daemon's own rhythm, in seconds."""
 
-    # Longer: fewer EC2 calls, and a holder that EC2 reports as stopped is noticed later.
     observe_interval: PositiveDuration = 10.0
-    # While EC2 moves something. Longer where many groups share the account's request quota.
+    """Longer: fewer EC2 calls, and a holder that EC2 reports as stopped is noticed later."""
     move_interval: PositiveDuration = 0.25
-    # Longer on a host that stalls for that long in health.
+    """Longer where many groups share the account's request quota."""
     max_loop_lag: PositiveDuration = 1.0
+    """Longer on a host that stalls for that long in health."""
 
 
 class AwsTable(Table):
-    """[aws]: limits of one EC2 call, in seconds. Longer where EC2 is reached by a slow way."""
+    """[aws]: limits of one EC2 call, in seconds."""
 
     connect_timeout: PositiveDuration = 1.0
+    """Longer where EC2 is reached by a slow way, such as a proxy."""
     read_timeout: PositiveDuration = 4.0
+    """Longer where EC2 is reached by a slow way, such as a proxy."""
 
 
 class NetworkTable(Table):
     """[network]: what is done about the link of an attached ENI."""
 
     mode: Annotated[NetworkMode, PlainValidator(choices.one_of(NetworkMode))] = NetworkMode.AUTO
-    # Ready only when the subnet's router answers ARP or neighbour discovery by the ENI's link.
     path_check: bool = False
-    # Mode manage: the router's link-local address, for a host that does not listen to advertisements.
     ipv6_router: Annotated[str, AfterValidator(targets.ipv6_router)] = ""
 
 
 class HooksTable(Table):
-    """[hooks]: programs run after a change of role; empty is none."""
+    """[hooks]: programs run after a change of role; an empty list is none."""
 
     on_active: HookArgv = ()
     on_standby: HookArgv = ()
     on_fault: HookArgv = ()
     notify: HookArgv = ()
-    # Seconds for one run. Longer than the slowest of them.
     timeout: PositiveDuration = 30.0
+    """Longer than the slowest of them."""
 
 
 class ServerTable(Table):
     """[server]: the read-only HTTP side."""
 
-    # Another port for each group on one host; another host to be reached by others than the members.
     listen: Annotated[str, AfterValidator(targets.listen)] = "{address}:10177"
+    """Another host to be reached by others than the members."""
 
 
 class ControlTable(Table):
@@ -201,7 +196,6 @@ class Document(Table):
     """The whole file."""
 
     config_version: int = 1
-    # Required: a label on every metric, part of every path.
     group: Annotated[str, AfterValidator(identity.group_name)] = ""
     eni: EniTable = EniTable()
     member: Annotated[tuple[MemberTable, ...], Field(strict=False)] = ()

@@ -1,0 +1,1 @@
+complete --command eni-failover --no-files --arguments "(env _ENI_FAILOVER_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) eni-failover)" --condition "env _ENI_FAILOVER_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) eni-failover"
