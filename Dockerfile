@@ -9,10 +9,10 @@ COPY pyproject.toml README.md LICENSE ./
 COPY deploy deploy
 COPY eni_failover eni_failover
 # The program goes in as a wheel, without an index: what is not in a lock is not in the image. pip compiles
-# the bytecode, which the daemon's user could not write. pip itself is of no use at run time.
+# the bytecode, which the daemon's user could not write. What venv brought to install with is of no use at run time.
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /src/dist . \
     && /opt/eni-failover/bin/pip install --no-index --no-deps /src/dist/*.whl \
-    && /opt/eni-failover/bin/pip uninstall --yes pip \
+    && /opt/eni-failover/bin/pip uninstall --yes pip setuptools \
     && install -m 0755 deploy/container/eni-failover /opt/eni-failover/bin/
 
 

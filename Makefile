@@ -9,7 +9,7 @@ PYTHON ?=
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: help demo test test-slow test-all e2e sim explore kill mutants lint wheel lock clean
+.PHONY: help demo test test-slow test-all e2e image image-test sim explore kill mutants lint wheel lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -17,18 +17,26 @@ help:  ## this list
 demo: $(VENV)/.stamp  ## a failover on this machine: no AWS account, no root
 	@$(VENV)/bin/eni-failover demo
 
-test: $(VENV)/.stamp  ## the tests, without the slow ones and those of e2e
-	$(RUN) pytest -m "not slow and not e2e"
+test: $(VENV)/.stamp  ## the tests, without the slow ones, e2e and the image's
+	$(RUN) pytest -m "not slow and not e2e and not image"
 
 test-slow: $(VENV)/.stamp  ## the long rest: browser, Prometheus, real daemons, the kill matrix
-	$(RUN) pytest -m "slow and not e2e"
+	$(RUN) pytest -m "slow and not e2e and not image"
 
-test-all: test test-slow  ## all tests but those of e2e
+test-all: test test-slow  ## all tests but those of e2e and the image
 
 e2e: $(VENV)/.stamp  ## real links in network namespaces: as root, with iproute2 and nftables
 	@[ "$$(id -u)" = 0 ] || { echo "make e2e: network namespaces need root" >&2; exit 1; }
 	@.ci/need ip:iproute2 nft:nftables
 	$(RUN) pytest -m e2e
+
+image:  ## the container image by buildah, without an engine; as root
+	@.ci/image
+
+image-test: $(VENV)/.stamp  ## builds the image and runs containers of it: as root
+	@[ "$$(id -u)" = 0 ] || { echo "make image-test: an image and its containers need root" >&2; exit 1; }
+	@.ci/need buildah:buildah crun:crun getcap:libcap2-bin ip:iproute2 nft:nftables
+	$(RUN) pytest -m image
 
 SEEDS ?= 1000
 sim: $(VENV)/.stamp  ## seeded faults on whole daemons in virtual time; SEEDS=10000 for more
