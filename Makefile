@@ -36,7 +36,7 @@ image:  ## the container image by buildah, without an engine; as root
 image-test: $(VENV)/.stamp  ## builds the image and runs containers of it: as root
 	@[ "$$(id -u)" = 0 ] || { echo "make image-test: an image and its containers need root" >&2; exit 1; }
 	@.ci/need buildah:buildah crun:crun getcap:libcap2-bin ip:iproute2 nft:nftables
-	$(RUN) pytest -m image
+	$(RUN) pytest -m image tests/image
 
 SEEDS ?= 1000
 sim: $(VENV)/.stamp  ## seeded faults on whole daemons in virtual time; SEEDS=10000 for more

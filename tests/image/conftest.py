@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items):
     """The first test builds the image, and pytest-timeout counts that as the test's own time."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.timeout(600))
+            item.add_marker(pytest.mark.timeout(1000))
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -56,7 +56,7 @@ def image(request):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=900,
         check=False,
     )
     request.config.stash[BUILT] = done.stdout.strip()

@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from e2e_net_harness import NetGroup, NetMember
-from image_container import NET_ADMIN, UID, Container
+from image_container import UID, Container
 
 # Where the image has what a member keeps; a tmpfs or a volume of the operator's.
 VOLUMES = {"etc": "/etc/eni-failover", "run": "/run/eni-failover", "state": "/var/lib/eni-failover"}
@@ -38,7 +38,7 @@ class ContainerMember(NetMember):
             image,
             self.directory,
             *(*image.config["Entrypoint"], *image.config["Cmd"]),
-            capabilities=NET_ADMIN,
+            **self.group.options,
             mounts=[(self.directory / folder, inside) for folder, inside in VOLUMES.items()],
             env=self.net.env(self.name),
         )
@@ -65,6 +65,7 @@ class ContainerMember(NetMember):
         return self.process.wait(15)
 
 
-def group_of(image):
-    """The kind of group whose members are containers of this image."""
-    return type("ContainerGroup", (NetGroup,), {"member_kind": ContainerMember, "image": image})
+def group_of(image, **options):
+    """The kind of group whose members are containers of this image; `options`: those of `Container`."""
+    facts = {"member_kind": ContainerMember, "image": image, "options": options}
+    return type("ContainerGroup", (NetGroup,), facts)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from e2e_net_harness import floating, net_group, wait
-from image_container import UID
+from image_container import NET_ADMIN, UID
 from image_group import group_of
 
 pytestmark = [pytest.mark.root, pytest.mark.image]
@@ -17,7 +17,7 @@ FLOATING = "10.0.1.101"
 @pytest.fixture
 def group(image):
     """Two hosts, each with a container of the image; the first holds the ENI."""
-    with net_group(kind=group_of(image)) as group:
+    with net_group(kind=group_of(image, capabilities=NET_ADMIN)) as group:
         yield group.start()
 
 
@@ -38,6 +38,8 @@ def test_a_container_takes_the_eni_and_sets_its_link_up(group):
     assert status["last_takeover"]["result"] == "success"
     assert floating(group.net).mac in group.beta.links()
     assert group.beta.sources() == {f"{FLOATING}/32"}
+    # A program with a file capability may read less of its own /proc.
+    assert "\nprocess_open_fds " in group.beta.ask("GET", "/metrics")[1]
     assert seen["Uid"] == seen["Gid"] == [str(UID)] * 4
     assert {name: int(sets[0], 16) for name, sets in seen.items() if name.startswith("Cap")} == {
         "CapInh": 0,
@@ -71,11 +73,14 @@ def test_a_container_that_is_stopped_leaves_the_eni(group):
     assert group.mutations() == []
 
 
-def test_commands_in_the_container_speak_to_its_daemon(group):
-    """`docker exec`: the status over the socket, and an operator's takeover, as the image's user."""
-    done = group.beta.container.execute("eni-failover", "takeover", "--yes", "--reason", "drill")
-    active = group.beta.container.execute("eni-failover", "status", "--is-active")
+def test_without_links_to_manage_no_right_is_needed(image):
+    """All dropped, no-new-privileges: an operator's takeover by `docker exec` moves the ENI."""
+    kind = group_of(image, capabilities=(), no_new_privileges=True)
+    with net_group(kind=kind, network='[network]\nmode = "off"\n') as group:
+        group.start()
+        done = group.beta.container.execute("eni-failover", "takeover", "--yes", "--reason", "drill")
+        active = group.beta.container.execute("eni-failover", "status", "--is-active")
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert active.returncode == 0
-    assert group.holder() == "beta"
+        assert (done.returncode, done.stderr) == (0, "")
+        assert active.returncode == 0
+        assert group.holder() == "beta"

@@ -29,6 +29,14 @@ with IPRoute() as kernel:
     except NetlinkError as error:
         print(error)
 """
+PING = """
+import socket
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+    print("open")
+except PermissionError as error:
+    print(error.strerror)
+"""
 CHILD = """
 import subprocess
 print(open("/proc/self/status").read().split("CapPrm:")[1].split()[0])
@@ -125,6 +133,18 @@ def test_a_daemon_that_may_not_manage_says_so(image, tmp_path, options):
     (line,) = done.stderr.splitlines()
     assert "--cap-add NET_ADMIN" in line
     assert "no-new-privileges" in line
+
+
+@pytest.mark.parametrize(("groups", "said"), [("1 0", "Permission denied"), (f"0 {UID}", "open")])
+def test_icmp_probes_need_the_hosts_sysctl(image, tmp_path, link, groups, said):
+    """NET_ADMIN sends no ping: the network's ping_group_range has to have the image's group."""
+    namespace, _ = link
+    write = f"echo {groups} > /proc/sys/net/ipv4/ping_group_range"
+    subprocess.run(["ip", "netns", "exec", namespace.name, "sh", "-c", write], timeout=10, check=True)
+    words = (CAPABLE, "-I", "-c", PING)
+    done = Container(image, tmp_path, *words, capabilities=NET_ADMIN, network=namespace).run()
+
+    assert done.stdout == f"{said}\n"
 
 
 def test_what_the_daemon_starts_inherits_nothing(image, tmp_path):
