@@ -28,6 +28,8 @@ RUN useradd --uid 10177 --user-group --no-create-home --home-dir /var/lib/eni-fa
     && install -d -o eni-failover -g eni-failover -m 0755 /run/eni-failover \
     && install -d -m 0755 /etc/eni-failover
 COPY --from=build /opt/eni-failover /opt/eni-failover
+# The base has the standard library without its bytecode, so that each start and each health check would compile it.
+RUN python3 -m compileall -q -x /site-packages/ "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 # To a user that is not root Docker gives no capability, whatever --cap-add says, so a copy of the interpreter has
 # it, for the daemon's group alone. The attribute is what `setcap cap_net_admin+ep` writes (linux/capability.h,
 # revision 2 with the effective bit): set in this stage, so that no COPY must keep it, and without a package of

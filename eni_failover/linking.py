@@ -57,7 +57,7 @@ def refuse_unprivileged(settings: NetworkSettings) -> None:
     if settings.mode is NetworkMode.MANAGE and not has(Capability.NET_ADMIN):
         raise StartError(
             '[network] mode = "manage" needs CAP_NET_ADMIN: in the unit, AmbientCapabilities=CAP_NET_ADMIN; '
-            "of a container, --cap-add NET_ADMIN without no-new-privileges"
+            "for a container, --cap-add NET_ADMIN without no-new-privileges"
         )
 
 
