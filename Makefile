@@ -10,8 +10,10 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 # One worker a core; whoever is done takes tests over from the others.
 SIDE_BY_SIDE := --numprocesses auto --dist worksteal
+# Tests with a target of their own: they need root and more.
+APART := e2e or image
 
-.PHONY: help demo test test-slow test-all e2e sim explore kill mutants lint docs wheel lock clean
+.PHONY: help demo test test-slow test-all e2e image image-test sim explore kill mutants lint docs wheel lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -19,18 +21,26 @@ help:  ## this list
 demo: $(VENV)/.stamp  ## a failover on this machine: no AWS account, no root
 	@$(VENV)/bin/eni-failover demo
 
-test: $(VENV)/.stamp  ## the tests, without the slow ones and those of e2e
-	$(RUN) pytest -m "not slow and not e2e" $(SIDE_BY_SIDE)
+test: $(VENV)/.stamp  ## the tests, without the slow ones and those for root alone
+	$(RUN) pytest -m "not slow and not ($(APART))" $(SIDE_BY_SIDE)
 
 test-slow: $(VENV)/.stamp  ## the long rest: browser, Prometheus, real daemons, the kill matrix
-	$(RUN) pytest -m "slow and not e2e" $(SIDE_BY_SIDE)
+	$(RUN) pytest -m "slow and not ($(APART))" $(SIDE_BY_SIDE)
 
-test-all: test test-slow  ## all tests but those of e2e
+test-all: test test-slow  ## all tests but those of e2e and the image
 
 e2e: $(VENV)/.stamp  ## real links in network namespaces: as root, with iproute2 and nftables
 	@[ "$$(id -u)" = 0 ] || { echo "make e2e: network namespaces need root" >&2; exit 1; }
 	@.ci/need ip:iproute2 nft:nftables
 	$(RUN) pytest -m e2e
+
+image:  ## the container image by buildah, without an engine; as root
+	@.ci/image
+
+image-test: $(VENV)/.stamp  ## builds the image and runs containers of it: as root
+	@[ "$$(id -u)" = 0 ] || { echo "make image-test: an image and its containers need root" >&2; exit 1; }
+	@.ci/need buildah:buildah crun:crun getcap:libcap2-bin ip:iproute2 nft:nftables
+	$(RUN) pytest -m image tests/image
 
 SEEDS ?= 1000
 sim: $(VENV)/.stamp  ## seeded faults on whole daemons in virtual time; SEEDS=10000 for more

@@ -56,7 +56,8 @@ def refuse_unprivileged(settings: NetworkSettings) -> None:
     """Raises StartError when the file wants links set up and this process may not do that."""
     if settings.mode is NetworkMode.MANAGE and not has(Capability.NET_ADMIN):
         raise StartError(
-            '[network] mode = "manage" needs CAP_NET_ADMIN: in the unit, AmbientCapabilities=CAP_NET_ADMIN'
+            '[network] mode = "manage" needs CAP_NET_ADMIN: in the unit, AmbientCapabilities=CAP_NET_ADMIN; '
+            "for a container, --cap-add NET_ADMIN without no-new-privileges"
         )
 
 

@@ -157,11 +157,13 @@ class NetMember(e2e_harness.Member):
 class NetGroup(e2e_harness.Group):
     """A group of members on a net world."""
 
+    member_kind = NetMember
+
     def __init__(self, directory, net, enis, *, network, probe):
         self.directory, self.net, self.lab, self.enis = directory, net, net.lab, enis
         self.network, self.probe = network, probe
         self.clients = []
-        self.members = [NetMember(self, name) for name in net.members]
+        self.members = [self.member_kind(self, name) for name in net.members]
         self.by_name = {member.name: member for member in self.members}
         for member in self.members:
             member.write(self.text(member))
@@ -281,17 +283,17 @@ needs_root = pytest.mark.skipif(
 
 
 @contextlib.contextmanager
-def net_group(*, enis=1, settings=SETTINGS, network=NETWORK, probe=PROBE, **world):
+def net_group(*, kind=NetGroup, enis=1, settings=SETTINGS, network=NETWORK, probe=PROBE, **world):
     """A net world and a group on it, not started; every process and namespace is gone at the end.
 
-    `world`: options of `NetWorld`.
+    `kind`: the class of the group. `world`: options of `NetWorld`.
     """
     world = NetWorld(enis=enis, settings=settings, **world)
     directory = Path(tempfile.mkdtemp(prefix="enif-e2e-"))
     directory.chmod(0o755)  # the daemons are not root
     try:
         with world as net:
-            yield NetGroup(directory, net, enis, network=network, probe=probe)
+            yield kind(directory, net, enis, network=network, probe=probe)
     finally:
         shutil.rmtree(directory)
 
