@@ -34,6 +34,7 @@ WARNINGS = (
     ("good_odd_targets", 0, "An id of EC2 with a digit too few or too many."),
     ("good_odd_targets", 1, "A holder probe that does not ask the holder."),
     ("good_odd_targets", 5, "A witness that is a member."),
+    ("good_odd_targets", 6, "A written host to listen on that is one member's own, or no member's."),
     ("good_documented", 1, "`<group>` in a path that is written."),
 )
 """All of config/remarks.py: the file, which of its warnings, and what it is about."""

@@ -16,6 +16,12 @@ from eni_failover.core.words import ProbeType, Scope
 def warnings(document: Document) -> Iterator[Mistake]:
     """Each likely mistake."""
     yield from _odd_ids(document)
+    if not has_placeholder(status_url(document.server.listen)):
+        text = (
+            "every member asks its peers at this host, so they do not know each other: "
+            "pauses stay where they are"
+        )
+        yield Mistake(key=("server", "listen"), text=text)
     for position, probe in enumerate(document.probe):
         name, target = _target(probe, document)
         key = ("probe", position, name)
