@@ -12,10 +12,10 @@ class ExitCode(IntEnum):
     """The exit status. Each command's help says which of them it has.
 
     `FAILED` is the plain no: the daemon crashed, a check failed, this member is not active, the
-    demo did not show what it promises. `BAD_CONFIG` is also a mistake on the command line: systemd
-    must not restart either (RestartPreventExitStatus). `UNREACHABLE` means that no daemon answered.
-    `UNDER_WAY` is a takeover that was accepted and has not ended. `INTERRUPTED` is the shell's own
-    word for SIGINT, 128 + 2.
+    demo or a drill did not show what it promises. `BAD_CONFIG` is also a mistake on the command line:
+    systemd must not restart either (RestartPreventExitStatus). `UNREACHABLE` means that no daemon
+    answered. `UNDER_WAY` is a takeover that was accepted and has not ended, or a drill that is not
+    back. `INTERRUPTED` is the shell's own word for SIGINT, 128 + 2.
     """
 
     OK = 0

@@ -302,6 +302,7 @@ def _history_keys(ended: History) -> dict[str, object]:
         "from_member": ended.from_member,
         "to_member": ended.to_member,
         "duration_s": round(ended.ended_wall - ended.started_wall, 3),
+        "detail": ended.detail,
         **phases,
     }
 

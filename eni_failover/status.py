@@ -279,6 +279,7 @@ def _takeover_document(line: TakeoverLine | None) -> dict[str, Any] | None:
         "reason": line.reason,
         "phase": line.phase,
         "since": time_text(line.since_wall),
+        "detail": line.detail,
     }
 
 

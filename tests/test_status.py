@@ -93,6 +93,7 @@ def snapshot(**changes) -> Snapshot:
         paused=True,
         takeover=TakeoverLine(
             takeover_id="20-beta",
+            detail="kernel update on alpha",
             trigger=Trigger.PROBES,
             phase=Phase.DETACH,
             since_wall=WALL - 2,
@@ -159,6 +160,7 @@ def test_document_is_the_contract() -> None:
             "reason": "holder_down",
             "phase": "detach",
             "since": "2026-11-18T11:06:38.250000Z",
+            "detail": "kernel update on alpha",
         },
         "last_takeover": history_document(LAST),
         "peers": [

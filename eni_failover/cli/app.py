@@ -13,7 +13,7 @@ import typer
 from typer.main import get_command
 
 from eni_failover import __version__
-from eni_failover.cli import group_commands, lab_commands, setup_commands
+from eni_failover.cli import drill_commands, group_commands, lab_commands, setup_commands
 from eni_failover.cli.terminal import PROGRAM, complain
 from eni_failover.errors import ConfigError, EniFailoverError
 from eni_failover.exitcodes import ExitCode
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(group_commands.app)
 app.add_typer(setup_commands.app)
+app.add_typer(drill_commands.app)
 app.add_typer(lab_commands.app)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from eni_failover import __version__
 from eni_failover.adapters.ec2 import Ec2
+from eni_failover.adapters.ec2_details import EniDetail
 from eni_failover.adapters.imds import Identity as ImdsIdentity
 from eni_failover.adapters.imds import Imds
 from eni_failover.config import Config
@@ -49,6 +50,18 @@ async def examine(
         host=await host.for_command(config, me, found),
         wall=wall(),
     )
+
+
+async def look_at_enis(config: Config, region: str | None) -> Maybe[tuple[EniDetail, ...]]:
+    """The ENIs of the group as EC2 shows them now, and nothing else."""
+    ec2 = make_ec2(config, region)
+    try:
+        await ec2.warm()
+        return await ec2.inspection().enis(config.eni_ids)
+    except AdapterError as error:
+        return cloud.missed(error)
+    finally:
+        ec2.close()
 
 
 def make_ec2(config: Config, region: str | None) -> Ec2:

@@ -40,12 +40,12 @@ def history(config: Config, *, last: int | None, as_json: bool) -> ExitCode:
 def _show(lines: Sequence[History]) -> None:
     from eni_failover.cli.tables import cells, show, table  # noqa: PLC0415 - rich only where it is shown
 
-    made = table("started", "trigger", "reason", "from", "to", "result", "took", "phases")
+    made = table("started", "trigger", "reason", "from", "to", "result", "took", "phases", "detail")
     for line in lines:
         one = history_document(line)
         took = seconds(line.ended_wall - line.started_wall)
         names = (one[name] for name in ("trigger", "reason", "from", "to", "result"))
-        made.add_row(*cells(moment(one["started_at"]), *names, took, _phases(one["phases"])))
+        made.add_row(*cells(moment(one["started_at"]), *names, took, _phases(one["phases"]), one["detail"]))
     show(made)
 
 

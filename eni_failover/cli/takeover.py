@@ -15,7 +15,7 @@ from typing import Any
 
 import typer
 
-from eni_failover.cli.terminal import complain, plain, say, seconds
+from eni_failover.cli.terminal import complain, is_confirmed, plain, say, seconds
 from eni_failover.client import Client, UnreachableError
 from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN
 from eni_failover.core.words import Answer, CheckResult, Phase, Result, Role, Scope
@@ -80,11 +80,7 @@ def _question(document: Document) -> str:
         return f"not confirmed: {healthy}, give --yes to take over all the same"
     probes = ", ".join(f"{probe.get('name')} {probe.get('state')}" for probe in _holder_probes(document))
     typer.echo(f"{healthy} ({plain(probes or 'there is none')}).", err=True)
-    typer.echo(f"Take {group} over from {holder}? [y/N] ", err=True, nl=False)
-    typed = sys.stdin.readline()
-    if not typed.endswith("\n"):  # Ctrl-D leaves the cursor behind the question
-        typer.echo(err=True)
-    return "" if typed.strip().lower() in {"y", "yes"} else "not confirmed"
+    return "" if is_confirmed(f"Take {group} over from {holder}?") else "not confirmed"
 
 
 def _remedy(client: Client, reason: str) -> str:
@@ -121,7 +117,7 @@ class _Follower:
                 code = self._verdict(now)
                 if code is not None:
                     return code
-                self._show(_stage(now))
+                self._show(stage(now))
             if time.monotonic() >= self.deadline:
                 if gone is not None:
                     raise gone
@@ -134,7 +130,7 @@ class _Follower:
         code = self._verdict(now)
         if code is not None:
             return code
-        say(f"accepted: {_stage(now)}")
+        say(f"accepted: {stage(now)}")
         return ExitCode.UNDER_WAY
 
     def _verdict(self, now: Document) -> ExitCode | None:
@@ -160,7 +156,7 @@ class _Follower:
         if now.get("takeover") is None and now.get("holder") != now.get("member"):
             complain(f"takeover not begun in time: {now.get('decision', {}).get('reason')}")
             return ExitCode.REFUSED
-        complain(f"still under way: {_stage(now)}")
+        complain(f"still under way: {stage(now)}")
         return ExitCode.UNDER_WAY
 
     def _show(self, stage: str) -> None:
@@ -169,7 +165,7 @@ class _Follower:
             say(f"{time.monotonic() - self.began:6.1f} s  {stage}")
 
 
-def _stage(now: Document) -> str:
+def stage(now: Document) -> str:
     """Where the takeover is, in the daemon's words."""
     decision = now.get("decision", {}).get("reason")
     under_way = now.get("takeover")

@@ -7,6 +7,7 @@ control sequence of it reaches a terminal. Tables are `tables`, which costs the 
 from __future__ import annotations
 
 import re
+import sys
 
 import typer
 
@@ -22,6 +23,15 @@ def say(line: str) -> None:
 def complain(line: str) -> None:
     """One line on standard error."""
     typer.echo(f"{PROGRAM}: {plain(line)}", err=True)
+
+
+def is_confirmed(question: str) -> bool:
+    """Asks on standard error and reads the answer from standard input; only a yes is a yes."""
+    typer.echo(f"{plain(question)} [y/N] ", err=True, nl=False)
+    typed = sys.stdin.readline()
+    if not typed.endswith("\n"):  # Ctrl-D leaves the cursor behind the question
+        typer.echo(err=True)
+    return typed.strip().lower() in {"y", "yes"}
 
 
 def plain(value: object) -> str:

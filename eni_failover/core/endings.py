@@ -31,6 +31,7 @@ def end(view: View, takeover: Takeover, result: Result, reason: Reason) -> tuple
         ended_wall=takeover.started_wall + (view.now - takeover.started_at),
         result=result,
         phases=_phases(takeover, view.now),
+        detail=takeover.detail,
     )
     return state, Decision(action=Action.END, reason=reason, ended=ended)
 

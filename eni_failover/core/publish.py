@@ -161,4 +161,5 @@ def _takeover_line(view: View) -> TakeoverLine | None:
         phase=phase(takeover),
         since_wall=takeover.started_wall,
         reason=takeover.reason,
+        detail=takeover.detail,
     )

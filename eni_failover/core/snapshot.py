@@ -68,6 +68,7 @@ class TakeoverLine:
     phase: Phase
     since_wall: float
     reason: Reason = Reason.STARTING
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

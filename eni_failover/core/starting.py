@@ -45,6 +45,7 @@ def begin(view: View, candidate: Candidate) -> Turnout:
         moves=tuple(_intent(view, eni_id) for eni_id in view.policy.eni_ids),
         deadline_at=request.deadline if request and trigger is Trigger.MANUAL else None,
         request_id=request.request_id if request and trigger is Trigger.MANUAL else "",
+        detail=request.reason if request and trigger is Trigger.MANUAL else "",
     )
     return pursue(view, takeover)
 

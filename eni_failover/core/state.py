@@ -57,6 +57,7 @@ class Takeover:
     `committed` is the point of no return, once it is certain. `had_first` is whether EC2 has shown
     the group's first ENI on this member during it. `gone_at` is the first describe that showed it
     gone again (one stale read must not end a takeover). `failing` is a takeover that gives up.
+    `detail` are the words of the operator who asked.
     """
 
     takeover_id: str
@@ -70,6 +71,7 @@ class Takeover:
     moves: tuple[Move, ...]
     deadline_at: float | None = None
     request_id: str = ""
+    detail: str = ""
     fence_instance: InstanceId | None = None
     fence: Sent = Sent.NO
     fence_began_at: float | None = None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 
 import aiohttp
 
@@ -33,19 +32,25 @@ async def ask_peers(config: Config, me: Member | None) -> tuple[Peer, ...]:
 
 async def status_at(url: str, member: str, *, group: str) -> tuple[Peer, str]:
     """The member's /status at this URL, and why there is none."""
-    nobody = peer_from_document(None, member)
+    document, why = await document_at(url)
+    peer = peer_from_document(document, member, group=group)
+    if peer.reachable or why:
+        return peer, why
+    return peer, "not a /status of this member"
+
+
+async def document_at(url: str) -> tuple[object, str]:
+    """What JSON is at this URL, None and why when there is none. Anybody may answer there."""
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False, trust_env=False) as session,
             session.get(url, allow_redirects=False, headers={"Accept-Encoding": "identity"}) as response,
         ):
             if response.status != 200:
-                return nobody, f"HTTP status {response.status}"
+                return None, f"HTTP status {response.status}"
             body = await response.content.read(_LARGEST)
             while not response.content.at_eof() and len(body) < _LARGEST:
                 body += await response.content.read(_LARGEST - len(body))
-            document = json.loads(body)
+            return json.loads(body), ""
     except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
-        return nobody, type(error).__name__
-    peer = peer_from_document(document, member, group=group)
-    return (peer, "") if peer.reachable else (replace(nobody), "not a /status of this member")
+        return None, type(error).__name__

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -56,7 +56,7 @@ directory = "{directory}/state"
 """
 
 
-@dataclass
+@dataclass(eq=False)
 class Desk:
     """A daemon that plays its part: `script` are the views, one for each look at it, the last one stays."""
 
@@ -185,10 +185,21 @@ def desk(standby: Callable[..., Snapshot]) -> Desk:
 
 
 @pytest.fixture
-def daemon(member: Member, desk: Desk) -> Iterator[Desk]:
+def daemon(member: Member, desk: Desk, serve: Callable[..., None]) -> Desk:
     """The control server on the member's socket, with the desk behind it."""
-    with _serving(desk, member.socket):
-        yield desk
+    serve(desk, member.socket)
+    return desk
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., None]]:
+    """Serves a desk on this socket's path, and on TCP at `host` and `port` (0: any free one)."""
+    with ExitStack() as stack:
+
+        def serve_it(desk: Desk, path: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
+            stack.enter_context(_serving(desk, path, host, port))
+
+        yield serve_it
 
 
 @pytest.fixture
@@ -223,13 +234,13 @@ def lab_member(member: Member) -> Member:
 
 
 @contextmanager
-def _serving(desk: Desk, path: Path) -> Iterator[None]:
+def _serving(desk: Desk, path: Path, host: str, port: int) -> Iterator[None]:
     ready, stop = threading.Event(), asyncio.Event()
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
-        servers = Servers(desk=desk, host="127.0.0.1", port=0, socket_path=path, interval=10.0)
+        servers = Servers(desk=desk, host=host, port=port, socket_path=path, interval=10.0)
         await servers.start()
         ready.set()
         await stop.wait()

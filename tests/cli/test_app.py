@@ -24,6 +24,7 @@ COMMANDS = [
     "history",
     "policy",
     "init",
+    "drill",
     "lab",
     "demo",
 ]

@@ -45,7 +45,7 @@ def test_history_without_a_daemon(run, member, lines):
     rows = [line.split() for line in result.out.splitlines()]
 
     assert (result.code, result.err) == (0, "")
-    assert rows[0] == ["started", "trigger", "reason", "from", "to", "result", "took", "phases"]
+    assert rows[0] == ["started", "trigger", "reason", "from", "to", "result", "took", "phases", "detail"]
     assert [row[0] for row in rows[1:]] == [
         "2027-01-15T08:00:01Z",
         "2027-01-15T08:00:02Z",

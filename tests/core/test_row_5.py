@@ -58,6 +58,20 @@ def test_the_takeover_remembers_its_request():
     assert bench.takeover.deadline_at == asked_at + 30.0
 
 
+def test_the_operators_words_are_kept():
+    """Why an operator asked stays with the takeover, to its line in the history."""
+    bench = Bench(attached("alpha"))
+    asked = replace(takeover_request(deadline=bench.now + 30.0), reason="kernel update on alpha")
+    bench.peek(requests=(asked,))
+    bench.act(within=1)
+    words = bench.takeover.detail
+    bench.see(attached("gamma", "att-9"))
+    bench.idle(1)
+
+    assert words == "kernel update on alpha"
+    assert [one.detail for one in bench.ended] == ["kernel update on alpha"]
+
+
 @pytest.mark.parametrize(
     "situation",
     [

@@ -20,6 +20,9 @@ def test_a_manual_takeover_from_a_healthy_holder(pair):
     assert done.returncode == 0, done.stderr
     assert (status["role"], status["last_takeover"]["trigger"]) == ("active", "manual")
     assert pair.holder() == "beta"
+    assert status["last_takeover"]["detail"] == "drill"
+    assert pair.beta.events("takeover.ended")[0]["detail"] == "drill"
+    assert pair.beta.command("history").stdout.splitlines()[1].endswith(" drill")
 
 
 @pytest.mark.slow

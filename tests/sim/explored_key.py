@@ -172,10 +172,11 @@ _KINDS: dict[type, str] = {
     ),
     state.Takeover: (
         "takeover_id:drop trigger:keep reason:keep from_member:drop started_at:drop started_wall:drop "
-        "cause_at:drop matched_at:drop moves:nest deadline_at:left request_id:drop fence_instance:keep "
-        "fence:keep fence_began_at:fence fence_sent_at:fence fence_retry_at:left fence_attempts:few "
-        "fence_refused:keep fenced_at:known committed:keep had_first:keep gone_at:against_enis repaired:keep "
-        "failing:keep detach_at:drop available_at:drop attached_at:drop link_since:long"
+        "cause_at:drop matched_at:drop moves:nest deadline_at:left request_id:drop detail:drop "
+        "fence_instance:keep fence:keep fence_began_at:fence fence_sent_at:fence fence_retry_at:left "
+        "fence_attempts:few fence_refused:keep fenced_at:known committed:keep had_first:keep "
+        "gone_at:against_enis repaired:keep failing:keep detach_at:drop "
+        "available_at:drop attached_at:drop link_since:long"
     ),
     state.Move: (
         "eni_id:drop recorded:keep detach:keep detach_sent_at:sent detach_began_at:short bad_state:keep "
