@@ -77,8 +77,13 @@ def checked(run, lab_member, *more):
 
 
 def wrong(checks) -> dict[str, str]:
-    """The checks that do not pass, with their results."""
-    return {name: one["result"] for name, one in checks.items() if one["result"] != "pass"}
+    """The checks that do not pass, with their results. What a busy machine makes slow is only a warning."""
+    slow = {"ec2_api", "disk"}
+    return {
+        name: one["result"]
+        for name, one in checks.items()
+        if one["result"] != "pass" and not (name in slow and one["result"] == "warn")
+    }
 
 
 @pytest.fixture
