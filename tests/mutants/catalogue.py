@@ -227,7 +227,7 @@ MUTANTS = (
         edits=(
             (
                 CORE + "group.py",
-                "        if sight and self.obs.enis.began_at - sight.since >= CONFIRM_AFTER:\n            return eni",
+                "        if sight and self.obs.enis.began_at - sight.seen_at >= CONFIRM_AFTER:\n            return eni",
                 "        return eni",
             ),
         ),
