@@ -12,7 +12,7 @@ import structlog
 
 from eni_failover.core.policy import Member, MemberName, Policy
 from eni_failover.core.snapshot import History, Snapshot
-from eni_failover.core.state import Decision, State
+from eni_failover.core.state import Decision, State, Takeover
 from eni_failover.core.words import Action, Role, Trigger
 from eni_failover.hooks import HookRunner
 from eni_failover.metrics import Metrics
@@ -65,19 +65,24 @@ class Broadcast:
         self._metrics.credentials_expiry(self._credentials_expiry())
         self._notifier.watchdog()
 
-    def decided(self, decision: Decision) -> None:
+    def decided(self, decision: Decision, state: State) -> None:
         """A decision changed."""
         self._metrics.decision(decision.action, decision.reason)
         if decision.would is not None:
             self._metrics.would_take_over(decision.would)
             self._log.warning("takeover.would", trigger=str(decision.would), reason=str(decision.reason))
-        if decision.action is Action.TAKE_OVER:
-            self._log.warning("takeover.started", reason=str(decision.reason))
+        takeover = state.durable.takeover
+        if decision.action is Action.TAKE_OVER and takeover is not None:
+            self._started(takeover)
 
     def took_over(self, ended: History) -> None:
         """A takeover has ended."""
         self._last_trigger = ended.trigger
         self._metrics.takeover_ended(ended)
+
+    def _started(self, takeover: Takeover) -> None:
+        said = {"detail": takeover.detail} if takeover.detail else {}
+        self._log.warning("takeover.started", reason=str(takeover.reason), **said)
 
     def _aim_probes(self, state: State) -> None:
         tenure = state.tenure

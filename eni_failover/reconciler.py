@@ -60,8 +60,8 @@ class Listener(Protocol):
         """A pass has ended; `good` when everything it asked was answered."""
         ...
 
-    def decided(self, decision: Decision) -> None:
-        """A decision that differs from the one before it."""
+    def decided(self, decision: Decision, state: State) -> None:
+        """A decision that differs from the one before it, and the state that it leaves."""
         ...
 
     def took_over(self, ended: History) -> None:
@@ -261,7 +261,7 @@ class Reconciler:
             self._line = DecisionLine(action=decision.action, reason=decision.reason, at_wall=view.obs.wall)
             self._log.info("decision.changed", action=str(decision.action), reason=str(decision.reason))
         if changed or decision.would is not None:
-            self._listener.decided(decision)
+            self._listener.decided(decision, self.state)
         self._decision = decision
         enis_at = self._clock() if self._inbox.requests else decision.describe_at
         self._surveys.ask(enis_at=enis_at, instances_at=decision.instances_at)
@@ -302,8 +302,8 @@ def _history_keys(ended: History) -> dict[str, object]:
         "from_member": ended.from_member,
         "to_member": ended.to_member,
         "duration_s": round(ended.ended_wall - ended.started_wall, 3),
-        "detail": ended.detail,
         **phases,
+        **({"detail": ended.detail} if ended.detail else {}),
     }
 
 

@@ -210,7 +210,7 @@ class Scene:
     def pass_ended(self, seconds, wall, *, good):
         pass
 
-    def decided(self, decision):
+    def decided(self, decision, state):
         pass
 
     def took_over(self, ended):

@@ -61,7 +61,8 @@ def _lines(document: Document) -> Iterator[tuple[str, object]]:
     takeover = _inner(document, "takeover")
     if takeover:
         since = moment(takeover.get("since"))
-        yield "takeover", f"{takeover.get('trigger')}: {takeover.get('phase')}, since {since}"
+        said = f", {takeover['detail']}" if takeover.get("detail") else ""
+        yield "takeover", f"{takeover.get('trigger')}: {takeover.get('phase')}, since {since}{said}"
     paused = _inner(document, "paused")
     if paused:
         yield "paused", pause_line(paused)

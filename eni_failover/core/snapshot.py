@@ -61,7 +61,7 @@ class DecisionLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeoverLine:
-    """A takeover of this member's under way."""
+    """A takeover of this member's under way; `detail` is what the operator said of it."""
 
     takeover_id: str
     trigger: Trigger

@@ -25,6 +25,20 @@ def test_a_manual_takeover_from_a_healthy_holder(pair):
     assert pair.beta.command("history").stdout.splitlines()[1].endswith(" drill")
 
 
+def test_what_an_operator_says_of_a_takeover_is_told_everywhere(pair):
+    """The text of --reason is in the log, while it is under way in the status, and in the history."""
+    pair.beta.command("takeover", "--yes", "--no-wait", "--reason", "kernel update on alpha")
+    under_way = pair.beta.until(lambda one: one["takeover"], "taking")["takeover"]
+    pair.beta.until(lambda one: one["last_takeover"] and not one["takeover"], "ended")
+
+    logged = [line["detail"] for line in pair.beta.logs() if line["event"].startswith("takeover.")]
+    history = pair.beta.command("history").stdout
+    assert under_way["detail"] == "kernel update on alpha"
+    assert logged == ["kernel update on alpha", "kernel update on alpha"]
+    assert "kernel update on alpha" in history
+    assert pair.beta.status()["last_takeover"]["detail"] == "kernel update on alpha"
+
+
 @pytest.mark.slow
 def test_a_takeover_of_what_is_held_already_moves_nothing(pair):
     """Asked of the holder itself: held, exit 0, no call."""
