@@ -44,6 +44,7 @@ class Broadcast:
         self._credentials_expiry = credentials_expiry
         self._role: Role | None = None
         self._last_trigger: Trigger | None = None
+        self._takeover_id = ""
         self._links_lost: tuple[float, ...] = ()
         self._status = ""
         self._log = structlog.get_logger()
@@ -81,6 +82,10 @@ class Broadcast:
         self._metrics.takeover_ended(ended)
 
     def _started(self, takeover: Takeover) -> None:
+        """Told once for each takeover, however often its first call is refused."""
+        if takeover.takeover_id == self._takeover_id:
+            return
+        self._takeover_id = takeover.takeover_id
         said = {"detail": takeover.detail} if takeover.detail else {}
         self._log.warning("takeover.started", reason=str(takeover.reason), **said)
 
