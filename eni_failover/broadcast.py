@@ -43,6 +43,8 @@ class Broadcast:
         self._notifier = notifier
         self._credentials_expiry = credentials_expiry
         self._role: Role | None = None
+        self._written: tuple[RoleFile, Role] | None = None
+        self._role_problem = ""
         self._last_trigger: Trigger | None = None
         self._takeover_id = ""
         self._links_lost: tuple[float, ...] = ()
@@ -53,8 +55,8 @@ class Broadcast:
         """A pass has decided: show it."""
         self._aim_probes(state)
         self._metrics.publish(view)
-        if state.role_known and state.role is not self._role:
-            self._role_changed(view, state.role)
+        if state.role_known:
+            self._show_role(view, state.role)
         status = f"{view.role}: {view.holder} holds {view.group}; {view.decision.reason}"
         if status != self._status:
             self._status = status
@@ -98,14 +100,29 @@ class Broadcast:
     def _member(self, name: MemberName) -> Member | None:
         return next((one for one in self.policy.members if one.name == name), None)
 
-    def _role_changed(self, view: Snapshot, role: Role) -> None:
-        self._log.info(
-            "role.changed", to=str(role), was=str(self._role or "none"), reason=str(view.decision.reason)
-        )
+    def _show_role(self, view: Snapshot, role: Role) -> None:
+        changed, was = role is not self._role, self._role or "none"
         self._role = role
+        if changed:
+            self._log.info("role.changed", to=str(role), was=str(was), reason=str(view.decision.reason))
+        self._write_role(role)
+        if changed:
+            self._enqueue_hooks(view, role)
+
+    def _write_role(self, role: Role) -> None:
+        """Until the file has it: a full disk gets room again, and a reload may name another file."""
+        if self._written == (self.role_file, role):
+            return
         problem = self.role_file.write(role)
-        if problem:
+        if not problem:
+            self._written = (self.role_file, role)
+        if problem and problem != self._role_problem:
             self._log.error("role_file.failed", error=problem)
+        elif self._role_problem and not problem:
+            self._log.info("role_file.works_again")
+        self._role_problem = problem
+
+    def _enqueue_hooks(self, view: Snapshot, role: Role) -> None:
         trigger = view.takeover.trigger if view.takeover else self._last_trigger
         self.hooks.enqueue(
             role=role,

@@ -122,7 +122,8 @@ class Reloader:
             await self._replace_ec2(new, parts)
         configure_log(new, self._env, member=parts.me.name)
         parts.hooks.commands = new.hooks
-        parts.broadcast.role_file = RoleFile(new.role_file)
+        if new.role_file != old.role_file:
+            parts.broadcast.role_file = RoleFile(new.role_file)
         parts.links.set_network(new.network)
         parts.servers.interval = new.observe_interval
         policy = new.policy_for(parts.me.name)

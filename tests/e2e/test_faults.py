@@ -331,3 +331,19 @@ def test_a_partitioned_standby_moves_nothing(pair):
     pair.beta.until(lambda one: one["role"] == "active", "active when it is back")
 
     assert pair.holder() == "beta"
+
+
+@pytest.mark.slow
+def test_a_role_file_that_could_not_be_written_is_written_later(idle_pair):
+    """Told once; as soon as there is a place for it the file has the role, with no change of role."""
+    run = idle_pair.beta.directory / "run"
+    text = idle_pair.beta.config.read_text()
+    idle_pair.beta.write(text.replace(str(idle_pair.beta.role_file), str(run / "role")))
+    idle_pair.start()
+    wait(lambda: idle_pair.beta.events("role_file.failed"), "failed", member=idle_pair.beta)
+    run.mkdir()
+    wait((run / "role").exists, "the role file", member=idle_pair.beta)
+
+    assert (run / "role").read_text() == "standby\n"
+    assert len(idle_pair.beta.events("role_file.failed")) == 1
+    wait(lambda: idle_pair.beta.events("role_file.works_again"), "told", member=idle_pair.beta)
