@@ -1,6 +1,7 @@
 """The program's entry: `eni-failover` and `python -m eni_failover`.
 
-Owns one choice: `run` is answered without importing typer and rich, everything else by `cli.app`.
+Owns one choice, `run` is answered without importing typer and rich, everything else by `cli.app`; and
+that the three standard streams are there, whoever starts the program.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import NoReturn
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments (default: the process's own) say; the exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    _open_closed_streams()
     if words[:1] == ["run"]:
         from eni_failover.cli.run import main as run  # noqa: PLC0415 - only what this command needs
 
@@ -26,6 +28,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         _end(status)
     return status
+
+
+def _open_closed_streams() -> None:
+    """A stream that is closed at the start goes nowhere, and its number to no socket of ours."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for the whole process
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for the whole process
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - for the whole process
 
 
 def _end(status: int) -> NoReturn:

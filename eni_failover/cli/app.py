@@ -6,6 +6,7 @@ an exit status.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -17,6 +18,9 @@ from eni_failover.cli import drill_commands, group_commands, lab_commands, setup
 from eni_failover.cli.terminal import PROGRAM, complain
 from eni_failover.errors import ConfigError, EniFailoverError
 from eni_failover.exitcodes import ExitCode
+
+# What writing to a file on a full or broken disk raises.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 app = typer.Typer(
     rich_markup_mode=None,  # plain text: it can be searched, and costs no import
@@ -47,6 +51,11 @@ def main(arguments: Sequence[str]) -> int:
             raise
         complain(str(error))
         return ExitCode.BAD_CONFIG if isinstance(error, BadOrderError) else ExitCode.UNREACHABLE
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        complain(f"standard output: {error.strerror}")
+        return ExitCode.FAILED
 
 
 def _usage(error: typer.TyperException) -> str:

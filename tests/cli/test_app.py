@@ -168,6 +168,30 @@ def test_a_closed_pipe_is_no_traceback(member):
     assert done.stderr == ""
 
 
+def test_a_full_disk_is_one_line(member):
+    """Standard output that cannot be written: the reason on standard error, and 1."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [_program(), "check", "--offline", "--config", str(member.config)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.stderr == "eni-failover: standard output: No space left on device\n"
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("command", ["check --offline", "status"])
+def test_a_closed_standard_output_changes_nothing_else(daemon, member, command):
+    """Started with standard output closed, as by a cron job: no traceback, the same exit status."""
+    line = f'"{_program()}" {command} --config "{member.config}" >&- <&-'
+    done = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(("no_color", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_no_color_is_honoured(daemon, member, no_color, coloured):
     """A terminal gets colours, and none with NO_COLOR."""
