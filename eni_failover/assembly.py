@@ -28,7 +28,7 @@ from eni_failover.core.model import Attempt
 from eni_failover.core.policy import Member, Policy
 from eni_failover.core.state import State
 from eni_failover.desk import LoopDesk
-from eni_failover.errors import AdapterError
+from eni_failover.errors import AdapterError, StartError, TerminalError
 from eni_failover.history import Journal, Moment
 from eni_failover.hooks import HookRunner, priority_of
 from eni_failover.identity import Self
@@ -66,16 +66,23 @@ class Parts:
     servers: Servers
     checks: RepeatedChecks
 
-    async def warm(self) -> None:
-        """Builds the EC2 client and loads the credentials, so that no takeover has to."""
-        try:
-            await self.ec2.warm()
-        except AdapterError as error:
-            structlog.get_logger().warning("ec2.not_warm", error=str(error), code=error.code)
-
     def use_ec2(self, ec2: Ec2) -> None:
-        """From the next call on this client is asked; calls under way end on the old one."""
+        """From the next call on this client, warm already, is asked; calls under way end on the old one."""
         self.ec2 = self.surveys.ec2 = self.actor.ec2 = ec2
+
+
+async def warm(ec2: Ec2) -> None:
+    """Builds the EC2 client and loads the credentials, so that no takeover has to.
+
+    Raises StartError when there is no client: the region, the profile or the endpoint is to be mended.
+    Without credentials there is one, and it works as soon as there are some.
+    """
+    try:
+        await ec2.warm()
+    except TerminalError as error:
+        raise StartError(str(error)) from error
+    except AdapterError as error:
+        structlog.get_logger().warning("ec2.not_warm", error=str(error), code=error.code)
 
 
 def configure_log(config: Config, env: Mapping[str, str], *, member: str = "") -> None:

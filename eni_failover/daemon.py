@@ -18,7 +18,7 @@ import structlog
 
 from eni_failover import __version__
 from eni_failover.adapters.imds import Imds
-from eni_failover.assembly import Parts, build, configure_log, make_ec2
+from eni_failover.assembly import Parts, build, configure_log, make_ec2, warm
 from eni_failover.config import Config, DiscoverySettings, load
 from eni_failover.core.policy import InstanceId, MemberName
 from eni_failover.discovery import Discovery, first_members
@@ -157,7 +157,7 @@ class Daemon:
         )
         reloader.connect(parts)
         try:
-            await parts.warm()
+            await warm(parts.ec2)
             await parts.servers.start()
             self._notifier.ready()
             self._log.info(

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import structlog
 
-from eni_failover.assembly import WALL, Parts, configure_log, make_ec2
+from eni_failover.assembly import WALL, Parts, configure_log, make_ec2, warm
 from eni_failover.config import Config, load
 from eni_failover.core.policy import Member, Policy
 from eni_failover.errors import ConfigError, StartError
@@ -137,9 +137,14 @@ class Reloader:
         self._config = new
 
     async def _replace_ec2(self, new: Config, parts: Parts) -> None:
-        """A client's time-outs are fixed at its birth."""
-        parts.use_ec2(make_ec2(new, self._identified.region, parts.metrics))
-        await parts.warm()
+        """A client's time-outs are fixed at its birth. Until the new one is warm the old one is asked."""
+        ec2 = make_ec2(new, self._identified.region, parts.metrics)
+        try:
+            await warm(ec2)
+        except StartError as error:
+            ec2.close()
+            raise ConfigError(f"{new.path}: aws: {error}") from error
+        parts.use_ec2(ec2)
 
 
 def _apply_policy(parts: Parts, policy: Policy) -> None:

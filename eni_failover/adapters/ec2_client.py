@@ -143,12 +143,16 @@ class Ec2Client:
     async def warm(self) -> None:
         """Build the client and load the credentials, so that no call has to; the first call connects.
 
-        Raises TerminalError when boto3 rejects the settings (no region, a bad endpoint or profile), and
-        TransientError when there are no credentials yet: calls work as soon as there are.
+        Raises TerminalError when there is no client: boto3 rejects the settings (no region, a bad endpoint
+        or profile), or takes half a minute. Raises TransientError when there are no credentials yet, and
+        UnansweredError when the chain hangs: calls work as soon as there are.
         """
         if self._client is None:
             exempt_imds_from_proxies(os.environ)
-            self._client, self._keeper = await self._in_thread(self._build, patience=_BUILD_TIMEOUT)
+            try:
+                self._client, self._keeper = await self._in_thread(self._build, patience=_BUILD_TIMEOUT)
+            except UnansweredError as error:
+                raise TerminalError(f"boto3 makes no EC2 client: {error}") from error
         await self.refresh_credentials()
 
     async def refresh_credentials(self) -> None:

@@ -62,6 +62,16 @@ def test_a_named_member_needs_no_imds(idle_pair):
     assert idle_pair.beta.until(lambda one: one["ready"], "ready")["member"] == "beta"
 
 
+def test_an_aws_setting_that_boto3_rejects_is_one_clear_line(idle_pair):
+    """There is no client to go on without: exit 1, the reason, and no traceback."""
+    idle_pair.beta.environment["AWS_PROFILE"] = "absent"
+    status = idle_pair.beta.start().ended()
+
+    why = "The config profile (absent) could not be found"
+    assert status == 1
+    assert idle_pair.beta.log.read_text() == f"eni-failover: boto3 cannot make an EC2 client: {why}\n"
+
+
 def test_a_bad_file_exits_2_with_every_mistake(idle_pair):
     """All errors at once, one line each, on standard error."""
     idle_pair.beta.write(

@@ -178,6 +178,22 @@ def test_a_good_file_is_taken_and_a_bad_one_refused(pair):
     assert pair.beta.metric("eni_failover_config_last_reload_successful") == 0
 
 
+def test_a_reload_of_the_api_time_outs_does_not_disturb_a_takeover(pair):
+    """The old client is asked until the new one can be: whatever the moment, no call finds it half made."""
+    pair.lab.world.set_durations(detach=1.5)
+    text = pair.beta.config.read_text()
+    pair.alpha.service.shut()
+    pair.beta.until(lambda one: one["takeover"], "taking")
+    answers = []
+    for seconds in (3, 5, 6):
+        pair.beta.write(f'{text}[aws]\nread_timeout = "{seconds}s"\n')
+        answers.append(pair.beta.ask("POST", "/reload")[0])
+    pair.beta.until(lambda one: one["role"] == "active", "active")
+
+    assert answers == [200, 200, 200]
+    assert pair.mutations() == [("detach", "beta"), ("attach", "beta")]
+
+
 @pytest.mark.slow
 def test_sighup_reloads(pair):
     """The signal does what the command does."""
