@@ -93,7 +93,7 @@ class Reloader:
     def _check(self, new: Config, parts: Parts) -> None:
         old, problems = self._config, []
         fixed = (
-            ("discovery", old.discovery, new.discovery),
+            ("discovery", _members_by(old), _members_by(new)),
             ("group", old.group, new.group),
             ("server.listen", old.listen, new.listen),
             ("control.socket", old.socket, new.socket),
@@ -145,6 +145,10 @@ class Reloader:
             ec2.close()
             raise ConfigError(f"{new.path}: aws: {error}") from error
         parts.use_ec2(ec2)
+
+
+def _members_by(config: Config) -> str:
+    return "[[member]]" if config.discovery is None else f"the tag {config.discovery.tag}"
 
 
 def _apply_policy(parts: Parts, policy: Policy) -> None:

@@ -88,8 +88,7 @@ def document(config: Config) -> dict[str, Any]:
 def _show(config: Config) -> None:
     from eni_failover.cli.tables import cells, show, table  # noqa: PLC0415 - rich only where it is shown
 
-    counts = f"{len(config.members)} members, {len(config.eni_ids)} ENI"
-    say(f"group {config.group}: {counts}, configuration {config.config_hash}")
+    say(f"group {config.group}: {config.extent}, configuration {config.config_hash}")
     if not config.probes:
         return
     shown = table("probe", "type", "scope", "worst case to detection")

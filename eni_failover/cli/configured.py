@@ -53,4 +53,6 @@ def _socket_in(path: Path) -> Path | None:
 
 def _count(error: ConfigError) -> str:
     more = len(error.problems) - 1
-    return f"and {more} more mistakes in the file" if more else "a mistake in the file"
+    return (
+        f"and {more} more mistake{'s' if more > 1 else ''} in the file" if more else "a mistake in the file"
+    )

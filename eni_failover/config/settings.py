@@ -132,6 +132,14 @@ class Config:
     file_hash: str
     warnings: tuple[str, ...]
 
+    @property
+    def extent(self) -> str:
+        """How many members and ENIs, in words; members that EC2 is still to tell are named by their tag."""
+        members = f"members by the tag {self.discovery.tag}" if self.discovery else "no members"
+        if self.members:
+            members = _count(len(self.members), "member")
+        return f"{members}, {_count(len(self.eni_ids), 'ENI')}"
+
     def listen_at(self, address: str) -> tuple[str, int]:
         """The (host, port) on which the member with this address listens; an IPv6 host has no brackets."""
         host, port = split_listen(self.listen)
@@ -175,3 +183,7 @@ class Config:
             call_timeout=self.aws.connect_timeout + self.aws.read_timeout,
             config_hash=self.config_hash,
         )
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 _LONGEST_SHOWN = 60
-_LARGEST_SHOWN = 10**12
+_DIGITS_SHOWN = 20
 _KINDS = (
     (bool, "true or false"),  # before int, of which Python's bool is one
     (int, "a whole number"),
@@ -27,12 +27,14 @@ def shown(value: str) -> str:
 
 
 def found(value: object) -> str:
-    """A text or a number of usual size as it is, anything else by its kind."""
+    """A text or a whole number as it is when it is not too long, anything else by its kind."""
     if isinstance(value, str):
         return shown(value)
     # Python refuses to print integers of thousands of digits, which TOML can write in hexadecimal.
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_SHOWN:
-        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) < 10**_DIGITS_SHOWN:
+            return str(value)
+        return f"one of more than {_DIGITS_SHOWN} digits"
     return kind_of(value)
 
 

@@ -24,8 +24,7 @@ def file(facts: Facts) -> Check:
     if config.warnings:
         more = f" (and {len(config.warnings) - 1} more)" if len(config.warnings) > 1 else ""
         return warned("file", config.warnings[0] + more, "see 'eni-failover check --offline'")
-    members, enis = len(config.members), len(config.eni_ids)
-    return passed("file", f"{members} members, {enis} ENI, configuration {config.config_hash}")
+    return passed("file", f"{config.extent}, configuration {config.config_hash}")
 
 
 def identity(facts: Facts) -> Check:

@@ -25,7 +25,7 @@ def test_several_mistakes_are_counted(run, daemon, member):
 
     assert result.code == 0
     assert result.err.count("\n") == 1
-    assert "(and 1 more mistakes in the file" in result.err
+    assert "(and 1 more mistake in the file" in result.err
 
 
 def test_the_default_socket_of_a_file_with_mistakes(run, member):

@@ -30,3 +30,18 @@ def test_unforeseen_type_of_error():
 
     assert mistake.key == ("group",)
     assert mistake.text == "is not accepted: Odd {thing}"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(10**12, "1000000000000"), (10**5000, "one of more than 20 digits")],
+    ids=["shown", "long"],
+)
+def test_number_that_is_too_large(value, shown):
+    """It is shown, or said to be long where Python refuses to print it: never "not a whole number"."""
+    ctx = {"le": 1000}
+    mistake = explain(
+        {"type": "less_than_equal", "loc": ("policy", "max_takeovers"), "ctx": ctx, "input": value}
+    )
+
+    assert mistake.text == f"must be 1000 or less, not {shown}"

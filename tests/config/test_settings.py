@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from eni_failover.core.policy import (
@@ -82,6 +84,17 @@ def test_down_needed(config_of, written, expected):
 
     assert expected == config.down_needed
     assert [probe.policy for probe in config.probes] == list(config.policy_for(MemberName("alpha")).probes)
+
+
+def test_extent(config_of):
+    """Members and ENIs are counted; members that only EC2 can tell are not called none."""
+    discovered = config_of(members='[discovery]\ntag = "team"\n')
+    two = replace(config_of(), eni_ids=(EniId("eni-1"), EniId("eni-2")))
+
+    assert config_of().extent == "2 members, 1 ENI"
+    assert two.extent == "2 members, 2 ENIs"
+    assert discovered.extent == "members by the tag team, 1 ENI"
+    assert replace(discovered, members=two.members[:1]).extent == "1 member, 1 ENI"
 
 
 @pytest.mark.parametrize(
