@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from eni_failover.core.model import PauseRecord
 from eni_failover.core.policy import Member, MemberName, Policy
 from eni_failover.core.snapshot import History, Snapshot
 from eni_failover.core.state import Decision, State, Takeover
@@ -19,6 +20,7 @@ from eni_failover.metrics import Metrics
 from eni_failover.prober import Prober
 from eni_failover.rolefile import RoleFile
 from eni_failover.sdnotify import Notifier
+from eni_failover.status import time_text
 
 
 class Broadcast:
@@ -47,6 +49,7 @@ class Broadcast:
         self._role_problem = ""
         self._last_trigger: Trigger | None = None
         self._takeover_id = ""
+        self._pauses: tuple[PauseRecord | None, ...] = (None, None)
         self._links_lost: tuple[float, ...] = ()
         self._status = ""
         self._log = structlog.get_logger()
@@ -55,6 +58,7 @@ class Broadcast:
         """A pass has decided: show it."""
         self._aim_probes(state)
         self._metrics.publish(view)
+        self._tell_pauses(view)
         if state.role_known:
             self._show_role(view, state.role)
         status = f"{view.role}: {view.holder} holds {view.group}; {view.decision.reason}"
@@ -82,6 +86,18 @@ class Broadcast:
         """A takeover has ended."""
         self._last_trigger = ended.trigger
         self._metrics.takeover_ended(ended)
+
+    def _tell_pauses(self, view: Snapshot) -> None:
+        """A pause or resume of the group or of this member's own is in the log with its author and words."""
+        pauses = (view.pause, view.local_pause)
+        for record, before in zip(pauses, self._pauses, strict=True):
+            if record is not None and record != before:
+                until = {} if record.until is None else {"until": time_text(record.until)}
+                said = {"detail": record.reason} if record.reason else {}
+                self._log.info(
+                    "pause.changed", kind=str(record.kind), by=record.by, local=record.local, **until, **said
+                )
+        self._pauses = pauses
 
     def _started(self, takeover: Takeover) -> None:
         """Told once for each takeover, however often its first call is refused."""

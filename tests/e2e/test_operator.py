@@ -106,6 +106,9 @@ def test_pause_holds_the_whole_group_and_resume_lets_go(pair):
     assert "beta" in done.stdout
     assert status["holder"] == "alpha"
     assert pair.beta.metric("eni_failover_paused") == 1
+    for member in pair.members:
+        told = [(line["kind"], line["by"], line["detail"]) for line in member.events("pause.changed")]
+        assert told == [("pause", status["paused"]["by"], "work")]
 
     assert pair.beta.command("resume").returncode == 0
     pair.beta.until(lambda one: one["role"] == "active", "active")
