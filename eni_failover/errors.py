@@ -57,8 +57,14 @@ class LostError(AdapterError):
     """EC2 says that another instance has what the call wanted."""
 
 
+NO_CLIENT = "no_client"
+
+
 class TerminalError(AdapterError):
-    """The same call will fail again until an operator changes something."""
+    """The same call will fail again until an operator changes something.
+
+    Its code is NO_CLIENT when not even the client can be made.
+    """
 
 
 class DeniedError(TerminalError):

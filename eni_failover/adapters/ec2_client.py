@@ -35,7 +35,14 @@ from eni_failover.adapters.credentials import CredentialKeeper, exempt_imds_from
 from eni_failover.adapters.ec2_errors import CALL_ERRORS, CONNECTION, TIMEOUT, is_about_credentials, translate
 from eni_failover.adapters.ec2_model import Operation, trim_model
 from eni_failover.adapters.ec2_shapes import refuse_misread
-from eni_failover.errors import AdapterError, InvariantError, TerminalError, TransientError, UnansweredError
+from eni_failover.errors import (
+    NO_CLIENT,
+    AdapterError,
+    InvariantError,
+    TerminalError,
+    TransientError,
+    UnansweredError,
+)
 
 if TYPE_CHECKING:
     from types_boto3_ec2.client import EC2Client
@@ -152,7 +159,7 @@ class Ec2Client:
             try:
                 self._client, self._keeper = await self._in_thread(self._build, patience=_BUILD_TIMEOUT)
             except UnansweredError as error:
-                raise TerminalError(f"boto3 makes no EC2 client: {error}") from error
+                raise TerminalError(f"boto3 makes no EC2 client: {error}", code=NO_CLIENT) from error
         await self.refresh_credentials()
 
     async def refresh_credentials(self) -> None:
@@ -246,9 +253,11 @@ class Ec2Client:
                 "ec2", config=self._config, endpoint_url=self._endpoint_url
             )
         except BotoCoreError as error:
-            raise TerminalError(f"boto3 cannot make an EC2 client: {error}") from error
+            raise TerminalError(f"boto3 cannot make an EC2 client: {error}", code=NO_CLIENT) from error
         except ValueError as error:  # its words hold the endpoint's URL, which may hold a password
-            raise TerminalError("boto3 cannot make an EC2 client: is AWS_ENDPOINT_URL a URL?") from error
+            raise TerminalError(
+                "boto3 cannot make an EC2 client: is AWS_ENDPOINT_URL a URL?", code=NO_CLIENT
+            ) from error
         client.meta.events.register("before-parse.ec2", refuse_misread)
         return client, keeper
 

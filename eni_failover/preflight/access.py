@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from eni_failover.core.snapshot import Check
+from eni_failover.errors import NO_CLIENT
 from eni_failover.preflight.facts import Facts, Missed
 from eni_failover.preflight.verdicts import failed, passed, unknown, warned
 
@@ -15,6 +16,7 @@ RENEWAL_DUE = 1800.0
 CLOCK_NOTICED = 5.0
 CLOCK_REFUSED = 300.0  # EC2 refuses what is signed by a clock further off (errors-overview)
 HOPS_FOR_CONTAINERS = 2
+_MEND_SETTINGS = "mend AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL or the files of boto3"
 _BY_PRIMARY = "route it by the primary ENI: its default route must have the best metric"
 
 
@@ -73,7 +75,7 @@ def credentials(facts: Facts) -> Check:
     until = facts.cloud.credentials_until
     if isinstance(until, Missed):
         remedy = "give the instance a profile with the policy of 'eni-failover policy'"
-        return failed("credentials", until.why, remedy)
+        return failed("credentials", until.why, _MEND_SETTINGS if until.code == NO_CLIENT else remedy)
     if until is None:
         return passed("credentials", "they do not expire")
     left = until - facts.wall
@@ -89,7 +91,8 @@ def ec2_api(facts: Facts) -> Check:
     """EC2 answers, and soon."""
     api = facts.cloud.api
     if isinstance(api, Missed):
-        return failed("ec2_api", api.why, "reach the EC2 API by the primary ENI: NAT, gateway, VPC endpoint")
+        remedy = "reach the EC2 API by the primary ENI: NAT, gateway, VPC endpoint"
+        return failed("ec2_api", api.why, _MEND_SETTINGS if api.code == NO_CLIENT else remedy)
     if api.latency is None:
         return passed("ec2_api", f"{api.asked} answers")
     said = f"{api.asked} answers in {1000 * api.latency:.0f} ms"

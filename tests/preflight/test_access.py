@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from eni_failover.errors import NO_CLIENT
 from eni_failover.preflight import access
 from eni_failover.preflight.facts import Api, Identity, Missed
 from tests.preflight.builders import (
@@ -105,6 +106,15 @@ def test_an_api_out_of_reach_fails():
 
     assert said(check) == ("fail", "EC2 did not answer")
     assert "primary ENI" in check.remedy
+
+
+def test_settings_that_make_no_client_are_what_to_mend():
+    """Neither a profile of the instance nor a route to EC2 helps without a region."""
+    why = Missed(why="boto3 cannot make an EC2 client: You must specify a region.", code=NO_CLIENT)
+    world = facts(of_cloud={"api": why, "credentials_until": why})
+    remedies = {access.credentials(world).remedy, access.ec2_api(world).remedy}
+
+    assert remedies == {"mend AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL or the files of boto3"}
 
 
 def api(**changes) -> Api:
