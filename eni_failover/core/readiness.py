@@ -11,6 +11,7 @@ from eni_failover.core import fitness
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.links import not_ready
+from eni_failover.core.model import PauseKind
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import Answer, CheckResult, Reason, Scope
 
@@ -113,4 +114,15 @@ def _local(view: View) -> Iterator[Check]:
         "subnets", unplanned, "allow ec2:DescribeSubnets to this role, or let another program set up links"
     )
     paused = [Reason.PAUSED.value] if view.is_paused else []
-    yield _check("paused", paused, "eni-failover resume", CheckResult.WARN)
+    yield _check("paused", paused, _resume(view), CheckResult.WARN)
+
+
+def _resume(view: View) -> str:
+    """What ends the pause in force: the group's resume leaves this member's own."""
+    group = view.state.durable.pause
+    is_of_group = (
+        group is not None
+        and group.kind is PauseKind.PAUSE
+        and (group.until is None or group.until > view.obs.wall)
+    )
+    return "eni-failover resume" if is_of_group else "eni-failover resume --local"

@@ -196,6 +196,27 @@ def test_a_pause_is_a_warning():
     assert bench.snapshot().ready is True
 
 
+@pytest.mark.parametrize(
+    ("pauses", "remedy"),
+    [
+        ([{}], "eni-failover resume"),
+        ([{"local": True}], "eni-failover resume --local"),
+        ([{"local": True}, {}], "eni-failover resume"),
+        ([{"local": True}, {"duration": 1.0}], "eni-failover resume --local"),
+    ],
+    ids=["group", "own", "both", "own, and the group's has ended"],
+)
+def test_the_remedy_for_a_pause_ends_it(pauses, remedy):
+    """A pause of this member's own is not ended by the group's resume."""
+    bench = Bench(attached("alpha"))
+    for pause in pauses:
+        bench.peek(requests=(PauseRequest(kind=PauseKind.PAUSE, **pause),))
+    bench.idle(2.0)
+    check = next(one for one in bench.snapshot().checks if one.name == "paused")
+
+    assert (check.result, check.remedy) == (CheckResult.WARN, remedy)
+
+
 def test_before_the_first_pass_of_a_probe_there_is_nothing_to_say():
     """A reload adds a probe: its line comes with the next pass."""
     bench = Bench(attached("alpha"))
