@@ -66,6 +66,9 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
     raw, lines = _parse(path, text)
     draft, mistakes = read(raw)
     mistakes += contradictions(draft)
+    if draft.document.control.role_file == path.absolute():
+        text = "must not be this file: the daemon would write the role over it"
+        mistakes = [*mistakes, Mistake(key=("control", "role_file"), text=text)]
     problems = _rendered(path, lines, mistakes)
     level, level_problems = _level(env)
     if problems or level_problems:

@@ -124,6 +124,9 @@ def _control(draft: Draft) -> Iterator[Mistake]:
     control = draft.document.control
     if control.socket == control.role_file:
         yield Mistake(key=("control", "role_file"), text="must be another path than control.socket")
+    for name in ("socket", "role_file"):
+        if getattr(control, name) == draft.document.state.directory:
+            yield Mistake(key=("control", name), text="must be another path than state.directory")
 
 
 def _are_scopes_certain(draft: Draft) -> bool:

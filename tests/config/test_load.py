@@ -264,3 +264,12 @@ def test_imports_stay_light():
     )
 
     assert done.stdout == "[]\n"
+
+
+def test_the_role_file_is_not_the_file_itself(config_of, file):
+    """At its first change of role the daemon would write over its own configuration."""
+    with pytest.raises(ConfigError) as caught:
+        config_of(f'[control]\nrole_file = "{file}"\n')
+
+    text = "must not be this file: the daemon would write the role over it"
+    assert caught.value.problems == (f"{file}:14: control.role_file: {text}",)
