@@ -98,7 +98,6 @@ def snapshot(**changes) -> Snapshot:
             phase=Phase.DETACH,
             since_wall=WALL - 2,
             reason=Reason.HOLDER_DOWN,
-            detail="said by an operator",
         ),
         last_takeover=LAST,
         peers=(

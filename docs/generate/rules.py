@@ -27,6 +27,7 @@ RULES = (
     ("down_when_without_holder_probes", "Without holder probes there is nothing to count."),
     ("failback_without_self_probe", "An automatic failback needs a self probe."),
     ("socket_is_role_file", "The socket and the role file are two files."),
+    ("paths_are_the_state_directory", "Neither is where the state is kept."),
 )
 """All of config/rules.py and config/probe_rules.py."""
 
