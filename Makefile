@@ -13,7 +13,7 @@ SIDE_BY_SIDE := --numprocesses auto --dist worksteal
 # Tests with a target of their own: they need root and more.
 APART := e2e or image
 
-.PHONY: help demo test test-slow test-all e2e image image-test sim explore kill mutants lint docs wheel lock clean
+.PHONY: help demo test test-slow test-all e2e image image-test sim explore kill mutants mutate lint docs wheel lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,10 @@ kill: $(VENV)/.stamp  ## real daemons ended at every point of a takeover
 
 mutants: $(VENV)/.stamp  ## planted mistakes, and which checks notice each
 	$(RUN) tests.mutants.run
+
+MODULE ?=
+mutate: $(VENV)/.stamp  ## every small change of the core against its tests, an hour; MODULE="moves fences" for less
+	$(RUN) tests.mutants.mutate $(MODULE)
 
 lint: $(VENV)/.stamp  ## ruff, mypy, import-linter
 	$(VENV)/bin/ruff check

@@ -27,6 +27,7 @@ TARGETS = {
     "image-test",
     "kill",
     "mutants",
+    "mutate",
     "test",
     "test-all",
     "lint",

@@ -2,8 +2,9 @@
 
     python -m tests.mutants.run [NAME ...] [--check CHECK ...]
 
-Prints a table: for each mutant and each check, the first test that fails, or "-". Exit 1 when a mutant is
-noticed by none. The program is changed in a copy; the checkout stays as it is.
+Prints a table: for each mutant and each check, the first test that fails, or "-"; of the simulation the first
+seed that is wrong, and how. Exit 1 when a mutant is noticed by none. The program is changed in a copy; the
+checkout stays as it is.
 """
 
 from __future__ import annotations
@@ -15,20 +16,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mutants.catalogue import MUTANTS, Mutant
 
 ROOT = Path(__file__).parent.parent.parent
 WITHIN = 300
+SEEDS = 100
+PYTEST = ("pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow")
 CHECKS = {
-    "exploration": ["tests/sim/test_explore.py"],
-    "simulation": ["tests/sim/test_simulation.py"],
-    "scenarios": ["tests/sim/test_scenarios.py"],
-    "core tests": ["tests/core"],
-    "loop tests": ["tests/test_reconciler.py"],
+    "exploration": (*PYTEST, "tests/sim/test_explore.py"),
+    "simulation": ("tests.sim.simulation", "--seeds", str(SEEDS)),
+    "scenarios": (*PYTEST, "tests/sim/test_scenarios.py"),
+    "core tests": (*PYTEST, "tests/core"),
+    "loop tests": (*PYTEST, "tests/test_reconciler.py"),
 }
+NOTICED = re.compile(r"^(?:FAILED|ERROR) (\S+)|^(seed \d+:\n  \w+)", re.MULTILINE)
 
 
 def plant(mutant: Mutant, into: Path) -> None:
@@ -48,10 +51,10 @@ def plant(mutant: Mutant, into: Path) -> None:
         path.write_text(text.replace(old, new))
 
 
-def ask(tree: Path, tests: Sequence[str]) -> str:
-    """The first test that fails in that tree, "" when none does."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests]
+def ask(tree: Path, check: str) -> str:
+    """The first test that fails in that tree, or the first seed that is wrong; "" when there is none."""
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", *CHECKS[check]]
     try:
         done = subprocess.run(
             command, cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=WITHIN
@@ -60,12 +63,12 @@ def ask(tree: Path, tests: Sequence[str]) -> str:
         return f"no end within {WITHIN} s"
     if done.returncode == 0:
         return ""
-    found = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    found = NOTICED.search(done.stdout)
     if done.returncode != 1 or found is None:
         raise RuntimeError(
-            f"pytest ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-1000:]}"
+            f"{check} ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-1000:]}"
         )
-    return found[1]
+    return " ".join((found[1] or found[2]).split())
 
 
 def main() -> int:
@@ -79,7 +82,7 @@ def main() -> int:
     for mutant in chosen:
         with tempfile.TemporaryDirectory() as name:
             plant(mutant, Path(name))
-            noticed = {check: ask(Path(name), CHECKS[check]) for check in asked.check or CHECKS}
+            noticed = {check: ask(Path(name), check) for check in asked.check or CHECKS}
         if not any(noticed.values()):
             missed.append(mutant.name)
         print(f"{mutant.name}: {mutant.says}", flush=True)
