@@ -50,7 +50,7 @@ def advance(health: Health, attempt: Attempt, policy: ProbePolicy) -> Health:
             return replace(health, unknowns=unknowns, detail=attempt.detail)
         blank = fresh(health.probe, health.member, attempt.ended_at)
         since = attempt.ended_at if health.undecided_since is None else health.undecided_since
-        return replace(blank, unknowns=unknowns, undecided_since=since, detail=attempt.detail)
+        return replace(blank, undecided_since=since, detail=attempt.detail)
     same = attempt.answer is health.streak
     consecutive = health.consecutive + 1 if same else 1
     needed = policy.rise if attempt.answer is Answer.UP else policy.fall
