@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from functools import partial
+from unittest.mock import ANY
 
 import pytest
 
+from eni_failover.core.fences import Fenced, fence
 from eni_failover.core.policy import FailbackMode, FenceMode
 from eni_failover.core.state import Durable
 from eni_failover.core.words import Reason, Trigger
@@ -17,6 +19,8 @@ from tests.core.builders import (
     detach,
     detaching,
     free,
+    instance,
+    instances,
     peer,
     stop,
     takeover_request,
@@ -171,6 +175,24 @@ def test_without_a_fence_nothing_is_stopped():
     bench.says(web="down")
 
     assert bench.act(within=10).calls == (detach(),)
+
+
+def stopped(*, looked_at: float, sent_at: float | None) -> Fenced:
+    """The fence of a holder once seen stopped, after this last look and this last detach."""
+    bench = fencing()
+    moves = tuple(replace(one, detach_sent_at=sent_at) for one in bench.takeover.moves)
+    seen = instances(instance("alpha", "stopped"), instance("beta"), at=looked_at)
+    view = replace(bench.view, obs=bench.obs(instances=seen))
+    return fence(view, replace(bench.takeover, fenced_at=900.0, moves=moves))
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "sent_at", "waits"),
+    [(1000.0, None, False), (1000.0, 999.0, False), (1000.0, 1000.0, True), (1000.0, 1001.0, True)],
+)
+def test_a_detach_that_moved_nothing_wants_one_more_look_at_the_instance(looked_at, sent_at, waits):
+    """It may have been started since; before the first detach the look that saw it stopped is enough."""
+    assert stopped(looked_at=looked_at, sent_at=sent_at) == Fenced(takeover=ANY, waits=waits)
 
 
 # Who does not fence --------------------------------------------------------------------------------

@@ -119,9 +119,11 @@ def test_the_detail_is_that_of_the_last_answer():
     """Operators see what the newest attempt said, also when it was unknown."""
     answered = after("up", "down")
     unknown = after("up", "unknown")
+    stale = after("up", "up", "unknown", "unknown", "unknown")
 
     assert answered.detail == "down"
     assert unknown.detail == "unknown"
+    assert stale.detail == "unknown"
 
 
 def spanned(start: float, end: float, answer: str = "down") -> Attempt:
@@ -132,9 +134,11 @@ def spanned(start: float, end: float, answer: str = "down") -> Attempt:
     ("started_at", "ended_at", "answer", "spoilt"),
     [
         (8.0, 9.0, "down", False),
+        (9.0, 10.0, "down", True),
         (9.5, 10.5, "down", True),
         (10.5, 11.5, "down", True),
         (11.9, 12.9, "down", True),
+        (12.0, 12.9, "down", True),
         (12.1, 12.9, "down", False),
         (8.0, 14.0, "down", True),
         (10.5, 11.5, "unknown", True),
@@ -171,6 +175,19 @@ def test_after_a_stall_what_failed_must_fail_afresh(answers, verdict, consecutiv
     assert verdict == health.verdict
     assert consecutive == health.consecutive
     assert health.down_since is None
+
+
+def test_after_a_stall_a_run_of_downs_is_dated_afresh():
+    """The detect phase begins with the first attempt after the stall, whatever failed before it."""
+    health = forget_failures(after("up", "up", "down"), 20.0)
+    health = advance(health, attempt(answer="down", at=21.0), POLICY)
+
+    assert health.down_since == pytest.approx(20.99)
+
+
+def test_a_forgotten_verdict_was_about_the_same_member():
+    """Only the count starts over."""
+    assert forget_failures(after("down", "down", "down"), 20.0).member == "alpha"
 
 
 def test_a_forgotten_verdict_is_undecided_from_then_on():

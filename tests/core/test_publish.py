@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from eni_failover.core.endings import end
 from eni_failover.core.model import PauseKind, PauseRequest
-from eni_failover.core.snapshot import EniLine, ProbeLine
-from eni_failover.core.words import Answer, CheckResult, Phase, Reason, Scope, Trigger
+from eni_failover.core.publish import snapshot
+from eni_failover.core.snapshot import DecisionLine, EniLine, ProbeLine
+from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Result, Scope, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     EPOCH,
@@ -18,6 +20,7 @@ from tests.core.builders import (
     foreign,
     free,
     missing,
+    peer,
     takeover_request,
     unknown,
 )
@@ -38,6 +41,7 @@ from tests.core.builders import (
         ([attached("alpha"), unknown()], "alpha"),
         ([unknown(), attached("alpha")], "unknown"),
         ([free(), unknown()], "none"),
+        ([foreign(), free()], "none"),
     ],
 )
 def test_the_holder_is_whoever_has_the_first_eni(shapes, holder):
@@ -55,6 +59,7 @@ def test_the_holder_is_whoever_has_the_first_eni(shapes, holder):
         (attaching("beta"), "attaching", "beta"),
         (detaching("alpha"), "detaching", "none"),
         (foreign(), "attached", "foreign"),
+        (free(), "available", "none"),
     ],
 )
 def test_an_eni_line_shows_ec2s_word_and_who_has_it(shape, status, member):
@@ -63,7 +68,8 @@ def test_an_eni_line_shows_ec2s_word_and_who_has_it(shape, status, member):
     bench.look()
     line = bench.snapshot().enis[0]
 
-    assert (line.status, line.member, line.attachment_id) == (status, member, "att-1")
+    assert (line.status, line.member) == (status, member)
+    assert line.attachment_id == ("att-1" if shape.attachment else None)
 
 
 def test_an_eni_on_nobody_is_dated():
@@ -196,6 +202,30 @@ def test_a_pause_is_shown_with_its_record():
     assert shown.paused is True
     assert shown.pause is None
     assert shown.local_pause == bench.state.durable.local_pause
+
+
+def test_the_groups_pause_is_shown_for_the_peers_to_adopt():
+    """In force or not: a resume travels the same way."""
+    bench = Bench(attached("alpha"))
+    bench.peek(requests=(PauseRequest(kind=PauseKind.RESUME),))
+    shown = bench.snapshot()
+
+    assert shown.paused is False
+    assert shown.pause == bench.state.durable.pause
+    assert shown.pause is not None
+
+
+def test_the_peers_and_the_last_takeover_are_shown():
+    """What the loop and the peers' /status have said."""
+    bench = Bench(attached("alpha"))
+    bench.peers = (peer("alpha"),)
+    bench.peek()
+    over = taking().view
+    ended = end(over, over.takeover, Result.LOST, Reason.LOST_TO_ANOTHER)[1].ended
+    line = DecisionLine(action=Action.WAIT, reason=Reason.HOLDER_UP, at_wall=0.0)
+
+    assert bench.snapshot().peers == (peer("alpha"),)
+    assert snapshot(bench.view, version="1", last=line, last_takeover=ended).last_takeover is ended
 
 
 def test_a_request_alone_shows_no_takeover():

@@ -94,6 +94,13 @@ def test_each_trouble_is_reported_on_its_own_line(bench, name, detail):
     assert {name: detail} == troubles(bench())
 
 
+def test_all_troubles_of_one_check_stand_on_its_line():
+    """What is not known first, then what is foreign or missing."""
+    bench = Bench(attached("alpha"), missing(), foreign(), unknown())
+
+    assert troubles(bench) == {"enis": "eni_unknown eni-4 foreign_holder eni-3 eni_missing eni-2"}
+
+
 def test_an_api_outage_is_not_ready_after_three_intervals():
     """It cannot take over now: no describe answers. /livez is another matter."""
     bench = Bench(attached("alpha"))
@@ -112,8 +119,12 @@ def test_a_holder_probe_without_a_verdict_for_three_intervals_is_not_ready():
     bench = Bench(attached("alpha"), settle=False)
     bench.says(web="unknown")
     bench.idle(2)
+    since = bench.state.health[0].undecided_since
+    bench.now = since + 2.9
+    bench.peek()
     early = troubles(bench)
-    bench.idle(3)
+    bench.now = since + 3.0
+    bench.peek()
 
     assert early == {}
     assert troubles(bench) == {"holder_probes": "probe_unknown web"}
@@ -172,7 +183,8 @@ def test_a_stall_is_not_ready_for_a_second():
     bench = Bench(attached("alpha"))
     bench.peek(stalls=(Stall(from_at=bench.now - 2, to_at=bench.now),))
     stalled = troubles(bench)
-    bench.idle(1.5)
+    bench.now += 1.0
+    bench.peek()
 
     assert stalled == {"loop_lag": "loop_lag"}
     assert troubles(bench) == {}

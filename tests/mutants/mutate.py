@@ -49,14 +49,15 @@ def laid_open(source: str, numbers: dict[str, str]) -> str:
     tree = ast.parse(source)
     bodies = [one for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for one in node.body]
     used = {
-        (node.lineno, node.col_offset, node.id)
+        (node.lineno, node.col_offset, node.end_col_offset or 0, numbers[name])
         for body in bodies
         for node in ast.walk(body)
-        if isinstance(node, ast.Name) and node.id in numbers
+        if isinstance(node, ast.Name | ast.Attribute)
+        and (name := node.id if isinstance(node, ast.Name) else node.attr) in numbers
     }
-    for row, column, name in sorted(used, reverse=True):
+    for row, start, end, number in sorted(used, reverse=True):
         line = lines[row - 1]
-        lines[row - 1] = line[:column] + numbers[name] + line[column + len(name) :]
+        lines[row - 1] = line[:start] + number + line[end:]
     properties = [
         node
         for node in ast.walk(tree)
