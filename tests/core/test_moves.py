@@ -1,12 +1,26 @@
 """Carrying a takeover on: which call each ENI needs next, and when it may be made again."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
+from eni_failover.core.moves import carry_on
+from eni_failover.core.state import Move, Sent
 from eni_failover.core.words import Reason, Result
 from tests.core.bench import Bench, outcome
-from tests.core.builders import attach, attached, attaching, detach, detaching, free, missing, unknown
+from tests.core.builders import (
+    attach,
+    attached,
+    attaching,
+    detach,
+    detaching,
+    foreign,
+    free,
+    missing,
+    obs,
+    unknown,
+)
 
 
 def detaching_bench(*shapes, **changes) -> Bench:
@@ -61,6 +75,16 @@ def test_the_others_wait_for_an_unanswered_lock():
     assert bench.act(within=1).calls == (detach(2),)
 
 
+def test_the_lock_is_the_first_that_exists_and_is_not_foreign():
+    """The first in the file was detached, and is on a stranger now: the second goes before the third."""
+    bench = detaching_bench(*[attached("alpha")] * 3)
+    one, *others = bench.takeover.moves
+    takeover = replace(bench.takeover, moves=(replace(one, detach=Sent.ACCEPTED), *others))
+    view = replace(bench.view, obs=obs(foreign(), attached("alpha"), attached("alpha"), now=bench.now))
+
+    assert carry_on(view, takeover).calls == (detach(2),)
+
+
 def test_nothing_is_attached_before_the_lock():
     """The second ENI is available first; it waits for the first one's attach to be accepted."""
     bench = detaching_bench(*[attached("alpha")] * 2)
@@ -105,6 +129,34 @@ def test_an_eni_on_a_third_member_is_taken_once_the_lock_is_here():
     assert recorded.calls == (detach(2),)
     assert lock.calls == (attach(1),)
     assert bench.act(within=1).calls == (detach(2, "att-8"),)
+
+
+def test_what_was_tried_on_another_attachment_counts_no_more():
+    """The move of the one just observed begins afresh; only indexes that EC2 refused stay refused."""
+    bench = attaching_bench(enis=2)
+    old = Move(
+        eni_id="eni-2",
+        recorded="att-2",
+        detach=Sent.ACCEPTED,
+        detach_sent_at=1.0,
+        detach_began_at=1.0,
+        bad_state=True,
+        attach=Sent.ACCEPTED,
+        attach_sent_at=1.0,
+        refused_indexes=(1,),
+    )
+    view = replace(bench.view, obs=obs(attached("beta", "att-9"), attached("alpha", "att-8"), now=bench.now))
+    after = carry_on(view, bench.takeover.with_move(old))
+
+    assert after.calls == (detach(2, "att-8"),)
+    assert after.takeover.move("eni-2") == Move(
+        eni_id="eni-2",
+        recorded="att-8",
+        detach=Sent.UNANSWERED,
+        detach_sent_at=bench.now,
+        detach_began_at=bench.now,
+        refused_indexes=(1,),
+    )
 
 
 def test_an_eni_on_a_third_member_is_not_taken_before_the_lock_is_here():
@@ -206,6 +258,15 @@ def test_the_delays_of_a_refused_detach_do_not_delay_the_attach():
     bench.accepted()
 
     assert bench.act(within=0.5).calls == (attach(),)
+
+
+def test_an_attach_says_whether_it_was_answered():
+    """Until a describe shows its effect."""
+    pending = attaching_bench().answered("unanswered", after=1.0)
+    accepted = attaching_bench().accepted()
+
+    assert (pending.calls, pending.reason) == ((), Reason.ANSWER_PENDING)
+    assert (accepted.calls, accepted.reason) == ((), Reason.ATTACHING)
 
 
 def test_an_unanswered_attach_is_settled_by_a_describe_after_the_call_timeout():

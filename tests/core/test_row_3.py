@@ -80,6 +80,22 @@ def test_only_the_enis_whose_links_are_not_ready_are_made_again():
     assert bench.act(within=70).calls == (detach(2, "att-22"),)
 
 
+def test_all_that_are_not_ready_are_made_again_together():
+    """One call each, in one pass."""
+    assert arrived(enis=2).act(within=70).calls == (detach(1, "att-21"), detach(2, "att-22"))
+
+
+def test_what_this_member_undoes_itself_is_no_loss():
+    """The next describe shows it on nobody already: it is attached again."""
+    bench = arrived()
+    bench.act(within=70)
+    bench.see(free())
+    bench.accepted()
+
+    assert bench.act(within=5).calls == (attach(),)
+    assert ending(bench) == []
+
+
 def made_again() -> Bench:
     bench = arrived()
     bench.act(within=70)
