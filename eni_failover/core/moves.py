@@ -115,7 +115,7 @@ def _noted(view: View, takeover: Takeover, eni: Eni, call: Call | None) -> Takeo
         takeover = replace(takeover, detach_at=view.now)
     if view.first is not None and eni.eni_id == view.first.eni_id and view.is_mine(eni):
         # Undoing an attach of our own is no loss.
-        takeover = replace(takeover, had_first=False, gone_at=None)
+        takeover = replace(takeover, had_first=False)
     return takeover
 
 
