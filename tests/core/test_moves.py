@@ -53,8 +53,10 @@ def test_the_first_detach_goes_alone():
 def test_the_others_are_detached_when_the_locks_detach_was_accepted():
     """All at once, in one pass, one call each."""
     bench = detaching_bench(*[attached("alpha")] * 3)
+    others = bench.accepted()
 
-    assert bench.accepted().calls == (detach(2), detach(3))
+    assert others.calls == (detach(2), detach(3))
+    assert others.reason is Reason.DETACHING
 
 
 @pytest.mark.parametrize("verdict", ["busy", "denied", "refused", "gone", "bad_state"])
@@ -210,6 +212,17 @@ def test_an_accepted_detach_without_effect_is_sent_again_after_the_call_timeout(
 
     assert quiet.reason is Reason.DETACHING
     assert again.calls == (detach(),)
+
+
+def test_a_detach_that_somebody_else_began_counts_from_when_it_was_first_seen():
+    """The force ladder has its beginning, also without a call of this member's."""
+    bench = detaching_bench(attached("alpha"), attached("alpha"))
+    (lock,) = bench.decision.calls
+    bench.see(detaching("alpha"), detaching("alpha"))
+    bench.look(outcomes=(outcome(lock, "accepted", sent_at=bench.now, ended_at=bench.now),))
+
+    assert bench.decision.calls == ()
+    assert bench.takeover.moves[1].detach_began_at == bench.view.sight("eni-2").since
 
 
 def test_a_detach_that_shows_its_effect_is_not_sent_again():

@@ -3,7 +3,7 @@
 import pytest
 
 from eni_failover.core.words import Action, Reason, Role
-from tests.core.bench import Bench
+from tests.core.bench import Bench, outcome
 from tests.core.builders import attach, attached, attaching, detach, detaching, foreign, free, keep, missing
 
 
@@ -78,6 +78,7 @@ def test_only_the_enis_whose_links_are_not_ready_are_made_again():
     bench.link(1, present=True)
 
     assert bench.act(within=70).calls == (detach(2, "att-22"),)
+    assert bench.takeover.had_first
 
 
 def test_all_that_are_not_ready_are_made_again_together():
@@ -88,11 +89,11 @@ def test_all_that_are_not_ready_are_made_again_together():
 def test_what_this_member_undoes_itself_is_no_loss():
     """The next describe shows it on nobody already: it is attached again."""
     bench = arrived()
-    bench.act(within=70)
+    (undo,) = bench.act(within=70).calls
     bench.see(free())
-    bench.accepted()
+    bench.look(outcomes=(outcome(undo, "accepted", sent_at=bench.now, ended_at=bench.now),))
 
-    assert bench.act(within=5).calls == (attach(),)
+    assert bench.decision.calls == (attach(),)
     assert ending(bench) == []
 
 
