@@ -94,6 +94,7 @@ def test_what_holds_a_takeover_by_probes_back_ends_with_its_time(before, there, 
     """And not a moment later."""
     assert candidates.probes(before).block is reason
     assert candidates.probes(there).block is None
+    assert candidates.probes(there).attachment_id == "att-1"
 
 
 def test_the_failback_delay_ends_with_its_time():
@@ -113,6 +114,7 @@ def test_the_failback_delay_ends_with_its_time():
 
     assert candidates.failback(before).block is Reason.FAILBACK_DELAY
     assert candidates.failback(there).block is None
+    assert candidates.failback(there).attachment_id == "att-1"
 
 
 def test_a_split_is_mended_two_seconds_after_the_last_move():
@@ -124,6 +126,7 @@ def test_a_split_is_mended_two_seconds_after_the_last_move():
 
     assert candidates.split(before).block is Reason.MOVING
     assert candidates.split(there).block is None
+    assert candidates.split(there).attachment_id == "att-1"
 
 
 def test_a_member_rests_from_row_6_until_its_time():

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from eni_failover.core import group
-from tests.mutants.mutate import constants, laid_open
+from tests.mutants.equivalent import EQUIVALENT
+from tests.mutants.mutate import constants, laid_open, why
 
 SOURCE = '''"""Words."""
 LIMIT = 2.5
@@ -58,3 +61,24 @@ def test_every_term_of_the_table_can_be_laid_open():
     compile(opened, "group.py", "exec")
 
     assert source.count("property\n    def ") == opened.count("_value(self)") > 20
+
+
+def test_only_the_change_that_is_meant_is_explained():
+    """The same function, what goes, and what comes instead or that nothing does."""
+    record = "eni_failover.core.moves.x__record__mutmut_9"
+    gone = "--- a\n+++ a\n@@ -1 +1 @@\n-        detach_sent_at=None,\n"
+
+    assert why(record, gone) is not None
+    assert why(record, gone + '+        detach_sent_at="",\n') is None
+    assert why(record, gone.replace("sent", "began")) is None
+    assert why(record.replace("_record", "_detach"), gone) is None
+
+
+@pytest.mark.parametrize("one", EQUIVALENT, ids=lambda one: f"{one.function}: {one.old}")
+def test_what_is_explained_is_still_there(one):
+    """A change of the program that touches one is noticed here."""
+    module, name = one.function.split(".", 1)
+    source = Path(group.__file__).with_name(f"{module}.py").read_text()
+
+    assert f"def {name.rpartition('.')[2].removesuffix('_value')}(" in source
+    assert one.old in laid_open(source, constants([source]))

@@ -1,0 +1,48 @@
+"""Changes of the core that no test can notice, or should: each by its function and its diff.
+
+`python -m tests.mutants.mutate` tells these from changes for which a test is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equivalent:
+    """One such change: a part of the line that goes and one of the line that comes, if one does."""
+
+    function: str
+    old: str
+    new: str = ""
+    because: str
+
+
+NEVER_SO = "what the types allow here is never so"
+READ_LATER = "set again before it is read"
+
+EQUIVALENT = (
+    Equivalent(
+        function="moves._lock_released",
+        old="if takeover.moves else None",
+        new="(takeover.moves) or True",
+        because=f"{NEVER_SO}: a takeover has a move for each ENI of the file",
+    ),
+    Equivalent(
+        function="moves._record",
+        old="detach_sent_at=None",
+        because=f"{READ_LATER}: `detach` says that none was sent",
+    ),
+    Equivalent(
+        function="moves._settled_at",
+        old="sent_at = 0.0 if",
+        new="sent_at = 1.0 if",
+        because=f"{NEVER_SO}: a detach that was sent has its time",
+    ),
+    Equivalent(
+        function="moves._attach",
+        old="retry_at=None",
+        new="attach_index=index, )",
+        because=f"{READ_LATER}: the old time brings one needless pass",
+    ),
+)
