@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from eni_failover.core import candidates, fitness
+from eni_failover.core.decide import starters_8_to_11, unowned_6
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import Eni, PauseKind, PauseRecord, PauseRequest
@@ -147,6 +148,23 @@ def test_whoever_runs_acts_at_the_sixtieth_second():
 
     assert at(bench, NOW - 1).decision.reason is Reason.PAUSED
     assert at(bench, NOW).decision.action is Action.CONFIRM
+
+
+def test_a_turn_comes_at_its_moment():
+    """Row 6 and row 10: the second in line after its time, and not before."""
+    rescue = View(
+        State(started_at=0.0, last_answer_at=NOW, turn_unowned=NOW - 2), obs(free(), now=NOW), policy()
+    )
+    early = replace(rescue, state=replace(rescue.state, turn_unowned=NOW - 1))
+    asked = policy("gamma", members=3)
+    probes = replace(
+        judged(turn_probes=NOW - 2), policy=asked, obs=obs(attached("alpha"), now=NOW, members=3)
+    )
+    soon = replace(probes, state=replace(probes.state, turn_probes=NOW - 1))
+
+    assert (unowned_6(early), starters_8_to_11(soon)) == (None, None)
+    assert unowned_6(rescue) is not None
+    assert starters_8_to_11(probes) is not None
 
 
 def test_a_move_counts_up_to_its_bound_and_a_stuck_one_after_it():

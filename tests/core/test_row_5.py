@@ -44,6 +44,8 @@ def test_a_request_starts_a_takeover_from_a_healthy_holder():
     assert first == (Action.CONFIRM, Reason.OPERATOR, [])
     assert bench.decision.calls == (detach(),)
     assert bench.takeover.trigger is Trigger.MANUAL
+    bench.accepted()
+
     assert bench.replies == [answer("started", "operator")]
 
 

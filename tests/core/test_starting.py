@@ -1,0 +1,107 @@
+"""The start of a takeover: what is confirmed, and all that the intent says."""
+
+import pytest
+
+from eni_failover.core.candidates import Candidate
+from eni_failover.core.policy import TakeoverMode
+from eni_failover.core.starting import begin
+from eni_failover.core.state import Confirm, Move, Sent, Takeover
+from eni_failover.core.words import Action, Reason, Trigger
+from tests.core.bench import Bench
+from tests.core.builders import EPOCH, attached, detach, free, takeover_request
+
+ASKED = {"requests": (takeover_request("r-7", deadline=1100.0),)}
+
+
+def test_an_intent_says_who_from_whom_why_since_when_and_what():
+    """Each ENI of the file with the attachment that it may be detached by; one on nobody has none."""
+    bench = Bench(attached("alpha", "att-7"), free(), attached("beta"))
+    bench.says(web="down")
+    bench.act(within=10)
+    since = bench.state.health[0].down_since
+    wall = EPOCH + bench.now
+
+    assert bench.takeover == Takeover(
+        takeover_id=f"{int(wall * 1000):x}-beta",
+        trigger=Trigger.PROBES,
+        reason=Reason.HOLDER_DOWN,
+        from_member="alpha",
+        started_at=bench.now,
+        started_wall=wall,
+        cause_at=since,
+        matched_at=bench.takeover.matched_at,
+        moves=(
+            Move(
+                eni_id="eni-1",
+                recorded="att-7",
+                detach=Sent.UNANSWERED,
+                detach_sent_at=bench.now,
+                detach_began_at=bench.now,
+            ),
+            Move(eni_id="eni-2", recorded=None),
+            Move(eni_id="eni-3", recorded=None),
+        ),
+        detach_at=bench.now,
+    )
+    assert since < bench.takeover.matched_at < bench.now
+
+
+def test_an_operators_intent_has_its_request():
+    """And its deadline; it was matched when it was asked for."""
+    bench = Bench(attached("alpha"))
+    bench.look(**ASKED)
+    asked_at, confirm = bench.now, bench.state.confirm
+    bench.look()
+
+    assert confirm == Confirm(trigger=Trigger.MANUAL, attachment_id="att-1", since=asked_at)
+    assert (bench.takeover.trigger, bench.takeover.reason) == (Trigger.MANUAL, Reason.OPERATOR)
+    assert (bench.takeover.request_id, bench.takeover.deadline_at) == ("r-7", 1100.0)
+    assert bench.takeover.cause_at == bench.takeover.matched_at == asked_at
+    assert bench.state.request is None
+    assert bench.state.confirm is None
+
+
+def test_another_takeover_does_not_take_up_an_operators_deadline():
+    """The request is still waiting, and what begins is no takeover of its own."""
+    bench = Bench(free(), settle=False)
+    bench.act(within=10)
+
+    assert (bench.takeover.request_id, bench.takeover.deadline_at) == ("", None)
+    assert bench.takeover.from_member == "none"
+
+
+@pytest.mark.parametrize("again", ["att-2", "att-1"])
+def test_what_is_confirmed_is_about_one_attachment(again):
+    """The holder got the ENI anew in between: that is another cause, to be confirmed for itself."""
+    bench = Bench(attached("alpha"))
+    bench.look(**ASKED)
+    bench.see(attached("alpha", again))
+    bench.look()
+
+    assert bench.decision.action is (Action.TAKE_OVER if again == "att-1" else Action.CONFIRM)
+    assert bench.decision.calls == ((detach(),) if again == "att-1" else ())
+
+
+def test_what_is_confirmed_is_about_one_trigger():
+    """An operator's word and the probes' are two causes."""
+    bench = Bench(attached("alpha"))
+    bench.look(**ASKED)
+    probes = Candidate(
+        trigger=Trigger.PROBES, reason=Reason.HOLDER_DOWN, cause_at=bench.now, attachment_id="att-1"
+    )
+    state, decision = begin(bench.view, probes)
+
+    assert decision.action is Action.CONFIRM
+    assert state.confirm == Confirm(trigger=Trigger.PROBES, attachment_id="att-1", since=bench.now)
+
+
+def test_observe_says_what_it_would_do_once_for_each_cause():
+    """And remembers which it has told."""
+    bench = Bench(attached("alpha"), takeover=TakeoverMode.OBSERVE)
+    bench.says(web="down")
+    bench.idle(10)
+
+    assert bench.decision.action is Action.WOULD_TAKE_OVER
+    assert bench.decision.reason is Reason.HOLDER_DOWN
+    assert bench.would == [Trigger.PROBES]
+    assert bench.state.reported_cause == "probes:att-1:holder_down"
