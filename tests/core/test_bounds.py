@@ -153,9 +153,9 @@ def test_whoever_runs_acts_at_the_sixtieth_second():
 def test_a_turn_comes_at_its_moment():
     """Row 6 and row 10: the second in line after its time, and not before."""
     rescue = View(
-        State(started_at=0.0, last_answer_at=NOW, turn_unowned=NOW - 2), obs(free(), now=NOW), policy()
+        State(started_at=0.0, last_answer_at=NOW, turn_unowned=NOW - 4), obs(free(), now=NOW), policy()
     )
-    early = replace(rescue, state=replace(rescue.state, turn_unowned=NOW - 1))
+    early = replace(rescue, state=replace(rescue.state, turn_unowned=NOW - 3))
     asked = policy("gamma", members=3)
     probes = replace(
         judged(turn_probes=NOW - 2), policy=asked, obs=obs(attached("alpha"), now=NOW, members=3)
