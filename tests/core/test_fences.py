@@ -7,8 +7,9 @@ from unittest.mock import ANY
 import pytest
 
 from eni_failover.core.fences import Fenced, fence
+from eni_failover.core.group import View
 from eni_failover.core.policy import FailbackMode, FenceMode
-from eni_failover.core.state import Durable
+from eni_failover.core.state import Durable, Sent, State, Takeover
 from eni_failover.core.words import Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -21,7 +22,9 @@ from tests.core.builders import (
     free,
     instance,
     instances,
+    obs,
     peer,
+    policy,
     stop,
     takeover_request,
 )
@@ -193,6 +196,61 @@ def stopped(*, looked_at: float, sent_at: float | None) -> Fenced:
 def test_a_detach_that_moved_nothing_wants_one_more_look_at_the_instance(looked_at, sent_at, waits):
     """It may have been started since; before the first detach the look that saw it stopped is enough."""
     assert stopped(looked_at=looked_at, sent_at=sent_at) == Fenced(takeover=ANY, waits=waits)
+
+
+NOW = 2000.0
+INTENT = Takeover(
+    takeover_id="t-1",
+    trigger=Trigger.PROBES,
+    reason=Reason.HOLDER_DOWN,
+    from_member="alpha",
+    started_at=NOW - 40,
+    started_wall=0.0,
+    cause_at=NOW - 44,
+    matched_at=NOW - 42,
+    moves=(),
+)
+BEGUN = replace(INTENT, fence_began_at=NOW - 10, fence_instance="i-alpha", fence_sent_at=NOW - 10)
+PENDING = replace(BEGUN, fence=Sent.UNANSWERED)
+OVER = replace(PENDING, fence=Sent.ACCEPTED, fenced_at=NOW - 8)
+
+
+@pytest.mark.parametrize(
+    ("before", "alpha", "looked_at", "after", "does"),
+    [
+        (INTENT, "running", NOW, {"fence_began_at": NOW}, "asks"),
+        (PENDING, "stopped", NOW - 10.5, {}, "waits"),
+        (PENDING, "stopped", NOW - 10, {"fenced_at": NOW}, "goes on"),
+        (PENDING, "terminated", NOW, {"fenced_at": NOW}, "goes on"),
+        (PENDING, "stopping", NOW, {}, "waits"),
+        (PENDING, "shutting-down", NOW, {}, "waits"),
+        (PENDING, "running", NOW - 5.5, {}, "waits"),
+        (PENDING, "running", NOW - 5, {}, "asks"),
+        (replace(BEGUN, fence=Sent.NO), "running", NOW - 9, {}, "asks"),
+        (replace(BEGUN, fence=Sent.NO, fence_retry_at=NOW), "running", NOW - 9, {}, "asks"),
+        (replace(BEGUN, fence=Sent.NO, fence_retry_at=NOW + 1), "running", NOW - 9, {}, "waits"),
+        (replace(BEGUN, fence_refused=True), "running", NOW, {}, "waits"),
+        (OVER, "running", NOW - 8, {}, "goes on"),
+        (OVER, "stopped", NOW, {}, "goes on"),
+        (OVER, "running", NOW - 7, {"fence_began_at": NOW, "fenced_at": None}, "asks"),
+        (OVER, "pending", NOW - 7, {"fence_began_at": NOW, "fenced_at": None}, "asks"),
+    ],
+)
+def test_each_look_at_the_fence(before, alpha, looked_at, after, does):
+    """What is asked, what is waited for, and what is remembered of it."""
+    found = instances(instance("alpha", alpha), instance("beta"), at=looked_at)
+    view = View(
+        State(started_at=0.0),
+        obs(attached("alpha"), now=NOW, instances=found),
+        policy(fence=FenceMode.STOP),
+    )
+    asked = {"fence": Sent.UNANSWERED, "fence_sent_at": NOW, "fence_retry_at": None} if does == "asks" else {}
+
+    assert fence(view, before) == Fenced(
+        takeover=replace(before, **{"fence_instance": "i-alpha", **after, **asked}),
+        waits=does != "goes on",
+        calls=(stop("alpha"),) if does == "asks" else (),
+    )
 
 
 # Who does not fence --------------------------------------------------------------------------------

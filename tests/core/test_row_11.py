@@ -256,3 +256,13 @@ def test_a_row_10_cause_comes_first():
     bench.act(within=10)
 
     assert bench.takeover.trigger is Trigger.PROBES
+
+
+def test_when_both_are_due_in_one_pass_it_is_row_10():
+    """A cooldown has held both back."""
+    just_taken = replace(LOST, past=(Past(trigger=Trigger.PROBES, ended_at=990.0),))
+    bench = recovering(durable=just_taken, failback_delay=1.0)
+    bench.says(web="down")
+    bench.act(within=60)
+
+    assert bench.takeover.trigger is Trigger.PROBES
