@@ -305,6 +305,18 @@ def test_lost_to_a_stranger_when_every_eni_is_foreign():
     assert ending(bench) == [("lost", "foreign_holder")]
 
 
+def test_a_deleted_eni_beside_others_ends_nothing():
+    """The others are brought all the same."""
+    bench = started(attached("alpha"), attached("alpha"))
+    bench.see(detaching("alpha"), missing())
+    bench.accepted()
+    bench.idle(5)
+
+    assert bench.view.missing
+    assert ending(bench) == []
+    assert bench.takeover is not None
+
+
 def test_a_deleted_eni_ends_the_takeover_as_failed():
     """Two answers two seconds apart do not have it: nobody can hold it."""
     bench = started()

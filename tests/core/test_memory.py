@@ -1,0 +1,228 @@
+"""What one more observation changes of the memory, and that it changes nothing else."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from eni_failover.core.absorb import absorb
+from eni_failover.core.model import Eni, Stall
+from eni_failover.core.policy import Policy
+from eni_failover.core.state import Confirm, Durable, Past, Sight, State, Tenure, Unseen
+from eni_failover.core.words import Trigger
+from tests.core.builders import (
+    attached,
+    attaching,
+    detaching,
+    free,
+    instance,
+    instances,
+    missing,
+    obs,
+    policy,
+    silence,
+    survey,
+    unknown,
+)
+
+THEN, NOW = 1990.0, 2000.0
+BETA = policy(probes=())
+
+
+def steady(*shapes: Eni, asked: Policy = BETA, **state: Any) -> State:
+    """What is known at THEN of a world that has been so for a while."""
+    known = State(started_at=0.0, **state)
+    for moment in (THEN - 10, THEN):
+        known = absorb(known, obs(*shapes, now=moment, enis=survey(*shapes, at=moment)), asked)
+    return known
+
+
+def later(
+    known: State, *shapes: Eni, asked: Policy = BETA, at: float = NOW, **changes: Any
+) -> dict[str, Any]:
+    """The fields that one more look, ten seconds later, has changed."""
+    seen = {"enis": survey(*shapes, at=at), **changes}
+    after = absorb(known, obs(*shapes, now=NOW, **seen), asked)
+    return {
+        name: getattr(after, name)
+        for name in State.__dataclass_fields__
+        if getattr(after, name) != getattr(known, name)
+    }
+
+
+LOOKED = {"surveyed_at": NOW, "last_answer_at": NOW, "instances": obs(now=NOW).instances}
+
+
+def sight(status: str, attachment_id: str | None = None, since: float = NOW) -> Sight:
+    return Sight(eni_id="eni-1", status=status, attachment_id=attachment_id, since=since)
+
+
+def test_a_look_at_the_same_world_renews_what_is_known():
+    """Nothing has moved."""
+    assert later(steady(attached("alpha")), attached("alpha")) == LOOKED
+
+
+def test_the_same_look_again_tells_nothing():
+    """A pass between two describes."""
+    known = steady(attached("alpha"))
+
+    assert later(known, attached("alpha"), at=THEN, instances=known.instances) == {}
+
+
+def test_a_look_that_failed_is_counted():
+    """What was known stays known."""
+    known = steady(attached("alpha"))
+    failed = later(known, enis=silence(1, at=NOW), instances=instances(at=NOW, answered=False))
+
+    assert failed == {"surveyed_at": NOW, "describe_failures": 1}
+
+
+def test_an_answer_ends_the_count_of_failures():
+    """However many there were."""
+    known = replace(steady(attached("alpha")), describe_failures=4)
+
+    assert later(known, attached("alpha")) == {**LOOKED, "describe_failures": 0}
+
+
+def test_a_partial_answer_moves_no_holder():
+    """It was an answer all the same."""
+    known = steady(attached("alpha"))
+
+    assert later(known, unknown()) == LOOKED
+
+
+def test_an_eni_on_nobody_has_moved():
+    """The tenure ends; who had it last is remembered."""
+    known = steady(attached("alpha"))
+
+    assert later(known, free()) == {
+        **LOOKED,
+        "sights": (sight("known"),),
+        "moved_at": NOW,
+        "tenure": None,
+        "unowned_since": NOW,
+    }
+
+
+@pytest.mark.parametrize(
+    ("shape", "seen"),
+    [
+        (detaching("alpha"), sight("detaching", "att-1")),
+        (missing(), sight("missing")),
+    ],
+)
+def test_each_change_of_an_eni_is_dated(shape, seen):
+    """By the describe that showed it first."""
+    changed = later(steady(attached("alpha")), shape)
+
+    assert changed["sights"] == (seen,)
+    assert changed["moved_at"] == NOW
+
+
+def test_another_holder_is_new_in_office():
+    """Since this pass, and unproven."""
+    asked = policy(probes=(), members=3)
+    known = steady(attached("alpha"), asked=asked)
+    found = later(known, attaching("gamma", "att-9"), asked=asked)
+
+    assert found["tenure"] == Tenure(member="gamma", attachment_id="att-9", since=NOW)
+    assert found["holder_changed_at"] == NOW
+    assert found["durable"] == Durable(last_had="gamma")
+
+
+def test_the_same_holder_with_another_attachment_is_new_in_office_too():
+    """But the holder has not changed."""
+    found = later(steady(attached("alpha")), attached("alpha", "att-9"))
+
+    assert found["tenure"] == Tenure(member="alpha", attachment_id="att-9", since=NOW)
+    assert {"holder_changed_at", "durable"} & found.keys() == set()
+
+
+def test_what_comes_here_is_here_and_not_ready():
+    """Its link has not been looked for."""
+    known = steady(attached("alpha"), durable=Durable(lost_at=5.0, excused=True, lost_unseen=True))
+    found = later(known, attached("beta", "att-9"))
+
+    assert found["here"] == ("eni-1",)
+    assert found["not_ready_since"] == NOW
+    assert found["durable"] == Durable(last_had="beta")
+
+
+def test_what_another_takes_from_here_is_lost():
+    """Seen by this daemon, which was fit."""
+    found = later(steady(attached("beta")), attached("alpha", "att-9"))
+
+    assert found["here"] == ()
+    assert found["not_ready_since"] is None
+    assert found["durable"] == Durable(last_had="alpha", lost_at=NOW)
+
+
+def test_the_waits_for_what_is_so_are_dated_once():
+    """On nobody, or not ready: since the first pass that found it so."""
+    bare = steady(free())
+    waiting = steady(attached("beta"))
+
+    assert bare.unowned_since == THEN - 10
+    assert later(bare, free()) == LOOKED
+    assert waiting.not_ready_since == THEN - 10
+    assert later(waiting, attached("beta")) == LOOKED
+
+
+def test_a_member_is_fit_since_the_pass_that_found_it_so():
+    """A break starts it over."""
+    known = steady(attached("alpha"))
+    full = instances(instance("alpha"), instance("beta", interface_count=15), at=NOW)
+
+    assert known.fit_since == THEN - 10
+    assert later(known, attached("alpha"), instances=full) == {**LOOKED, "instances": full, "fit_since": None}
+
+
+def test_a_holder_that_an_answer_does_not_know_is_doubted_and_then_gone():
+    """Two seconds apart; an answer that does not know this member either proves nothing."""
+    known = steady(attached("alpha"))
+    alone = instances(instance("beta"), at=NOW)
+    doubted = replace(known, unseen=Unseen(instance_id="i-alpha", since=NOW - 2))
+    early = replace(known, unseen=Unseen(instance_id="i-alpha", since=NOW - 1))
+    nobody = instances(instance("gamma"), at=NOW)
+
+    assert later(known, attached("alpha"), instances=alone)["unseen"] == Unseen(
+        instance_id="i-alpha", since=NOW
+    )
+    assert later(doubted, attached("alpha"), instances=alone)["unseen"] == Unseen(
+        instance_id="i-alpha", since=NOW - 2, sure=True
+    )
+    assert "unseen" not in later(early, attached("alpha"), instances=alone)
+    assert later(doubted, attached("alpha"))["unseen"] is None
+    assert "unseen" not in later(doubted, attached("alpha"), instances=nobody)
+    assert later(doubted, attached("beta", "att-9"))["unseen"] is None
+
+
+def test_a_long_stall_makes_everything_start_over():
+    """What waited, what was to be confirmed, and whose turn it was."""
+    known = replace(
+        steady(attached("beta")),
+        turn_unowned=1.0,
+        turn_ec2=2.0,
+        turn_probes=3.0,
+        confirm=Confirm(trigger=Trigger.PROBES, attachment_id="att-1", since=4.0),
+    )
+    long = Stall(from_at=NOW - 3, to_at=NOW - 1.9)
+    short = Stall(from_at=NOW - 1.5, to_at=NOW - 0.5)
+    began = {"turn_unowned": None, "turn_ec2": None, "turn_probes": None, "confirm": None}
+
+    assert later(known, attached("beta"), stalls=(short,)) == LOOKED
+    assert later(known, attached("beta"), stalls=(long, short)) == {
+        **LOOKED,
+        **began,
+        "stalled_at": NOW - 1.9,
+        "not_ready_since": NOW,
+    }
+
+
+def test_takeovers_are_remembered_for_the_longer_of_window_and_cooldown():
+    """And not a moment longer."""
+    asked = policy(probes=(), max_takeovers_window=100.0, cooldown=200.0)
+    old, last = (Past(trigger=Trigger.PROBES, ended_at=NOW - age) for age in (200.5, 200.0))
+    known = replace(steady(attached("alpha")), durable=Durable(last_had="alpha", past=(old, last)))
+
+    assert later(known, attached("alpha"), asked=asked)["durable"].past == (last,)
