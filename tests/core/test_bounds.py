@@ -245,6 +245,17 @@ def test_delete_on_termination_is_asked_again_at_its_time():
     assert bench.state.keep_retry_at == NOW + 60
 
 
+def test_a_request_ends_with_its_deadline():
+    """EC2 is silent: it could not even be refused."""
+    bench = Bench(attached("alpha"))
+    bench.ec2_answers = False
+    bench.look(requests=(takeover_request(deadline=NOW),))
+
+    assert at(bench, NOW - 1).replies == []
+    assert [one.reason for one in at(bench, NOW).replies] == [Reason.REQUEST_EXPIRED]
+    assert bench.state.request is None
+
+
 def test_an_operators_intent_ends_with_its_deadline():
     """Its detach was refused: nothing has moved."""
     bench = Bench(attached("alpha"))

@@ -96,12 +96,17 @@ def test_what_is_confirmed_is_about_one_trigger():
 
 
 def test_observe_says_what_it_would_do_once_for_each_cause():
-    """And remembers which it has told."""
+    """And remembers which it has told, until it is gone."""
     bench = Bench(attached("alpha"), takeover=TakeoverMode.OBSERVE)
     bench.says(web="down")
     bench.idle(10)
 
-    assert bench.decision.action is Action.WOULD_TAKE_OVER
-    assert bench.decision.reason is Reason.HOLDER_DOWN
+    told = bench.state.reported_cause
+    decided = (bench.decision.action, bench.decision.reason)
+    bench.says(web="up")
+    bench.idle(5)
+
+    assert decided == (Action.WOULD_TAKE_OVER, Reason.HOLDER_DOWN)
     assert bench.would == [Trigger.PROBES]
-    assert bench.state.reported_cause == "probes:att-1:holder_down"
+    assert told == "probes:att-1:holder_down"
+    assert bench.state.reported_cause == ""
