@@ -98,6 +98,17 @@ def test_what_holds_a_takeover_by_probes_back_ends_with_its_time(before, there, 
     assert candidates.probes(there).attachment_id == "att-1"
 
 
+def test_a_new_holder_that_answers_has_no_grace_beyond_the_cooldown():
+    """Without a cooldown it is judged at once; one that gave no answer has its grace."""
+    silent = replace(judged(since=NOW), policy=policy(cooldown=0.0))
+    tenure = replace(silent.state.tenure, answered=True)
+    refusing = replace(silent, state=replace(silent.state, tenure=tenure))
+
+    assert candidates.unproven_until(silent) == NOW + 300
+    assert candidates.unproven_until(refusing) == NOW
+    assert candidates.probes(refusing).block is None
+
+
 def test_the_failback_delay_ends_with_its_time():
     """Counted from the later of becoming fit and the last change of holder."""
     home = replace(policy("alpha", probes=(SELF,)), failback=FailbackMode.AUTOMATIC)

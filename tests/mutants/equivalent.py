@@ -20,8 +20,15 @@ class Equivalent:
 
 NEVER_SO = "what the types allow here is never so"
 READ_LATER = "set again before it is read"
+LONG_OVER = "stands for a moment that is over: no clock of a running host shows one second"
+SAME_NUMBER = "float() reads both alike"
 
 EQUIVALENT = (
+    Equivalent(function="candidates.unproven_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
+    Equivalent(function="candidates.cooldown_until", old="else 0.0", new="else 1.0", because=LONG_OVER),
+    Equivalent(function="candidates.limit_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
+    Equivalent(function="candidates.turn_at", old='float("inf")', new='float("INF")', because=SAME_NUMBER),
+    Equivalent(function="links._here_since", old='float("-inf")', new='float("-INF")', because=SAME_NUMBER),
     Equivalent(
         function="moves._lock_released",
         old="if takeover.moves else None",
