@@ -56,7 +56,7 @@ mutants: $(VENV)/.stamp  ## planted mistakes, and which checks notice each
 	$(RUN) tests.mutants.run
 
 MODULE ?=
-mutate: $(VENV)/.stamp  ## every small change of the core against its tests, an hour; MODULE="moves fences" for less
+mutate: $(VENV)/.stamp  ## every small change of the core against its tests; MODULE="moves fences" for less
 	$(RUN) tests.mutants.mutate $(MODULE)
 
 lint: $(VENV)/.stamp  ## ruff, mypy, import-linter

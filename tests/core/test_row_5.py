@@ -121,6 +121,16 @@ def test_an_eni_on_nobody_is_attached_at_once():
     assert ask(bench).act(within=1).calls == (attach(),)
 
 
+def test_a_request_goes_before_a_rescue_that_is_due():
+    """Both would attach it: the operator's is what is told, and what ends with its timeout."""
+    bench = Bench(free(), settle=False)
+    bench.look()
+    bench.state = replace(bench.state, turn_unowned=bench.now - 60)
+    ask(bench)
+
+    assert (bench.decision.action, bench.decision.reason) == (Action.CONFIRM, Reason.OPERATOR)
+
+
 def test_what_is_partly_here_is_completed():
     """The lock is here, the second ENI is not."""
     bench = Bench(attached("beta"), attached("alpha"), settle=False)
