@@ -148,6 +148,14 @@ def test_an_answer_to_an_attach(before, outcome, after):
     assert result == replace(BASE, moves=(after,), committed=outcome.verdict is Verdict.ACCEPTED)
 
 
+def test_an_accepted_attach_commits_while_the_describes_fail():
+    """The answer alone is the point of no return."""
+    seen = obs(now=NOW, enis=silence(1, at=NOW), outcomes=(answer("attach", "accepted"),))
+    result = learn(View(State(started_at=0.0), seen, policy()), replace(BASE, moves=(ASKED,)))
+
+    assert result.committed is True
+
+
 FENCING = replace(BASE, fence=Sent.UNANSWERED, fence_attempts=1, fence_retry_at=NOW - 5, moves=(ASKED,))
 
 
