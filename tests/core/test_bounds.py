@@ -180,7 +180,7 @@ def test_a_turn_comes_at_its_moment():
 
 def test_a_move_counts_up_to_its_bound_and_a_stuck_one_after_it():
     """`force_detach_after`: at that moment both are still, and no longer, so."""
-    sight = Sight(eni_id="eni-1", status="detaching", attachment_id="att-1", since=NOW - 15)
+    sight = Sight(eni_id="eni-1", status="detaching", attachment_id="att-1", since=NOW - 99, seen_at=NOW - 15)
     seen = obs(detaching("alpha"), now=NOW)
     there = View(State(started_at=0.0, sights=(sight,)), seen, policy())
     after = View(there.state, replace(seen, now=NOW + 1), policy())
@@ -202,8 +202,8 @@ def test_a_pause_and_the_start_up_grace_end_with_their_time():
 
 
 def test_an_absence_is_believed_two_seconds_after_the_first():
-    """By the describes' own times."""
-    sight = Sight(eni_id="eni-1", status="missing", attachment_id=None, since=NOW - 2)
+    """Since the first was taken, and to when the second was asked for."""
+    sight = Sight(eni_id="eni-1", status="missing", attachment_id=None, since=NOW - 99, seen_at=NOW - 2)
     there = obs(now=NOW, enis=survey(missing(), at=NOW))
     before = obs(now=NOW, enis=survey(missing(), at=NOW - 1))
     state = State(started_at=0.0, sights=(sight,))

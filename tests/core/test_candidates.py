@@ -38,7 +38,7 @@ def test_an_eni_on_nobody(since, cause_at):
 
 def test_an_eni_whose_detach_is_stuck():
     """With the attachment that does not go."""
-    sight = Sight(eni_id="eni-1", status="detaching", attachment_id="att-1", since=NOW - 20)
+    sight = Sight(eni_id="eni-1", status="detaching", attachment_id="att-1", since=NOW - 99, seen_at=NOW - 20)
     found = candidates.unowned(view(seen(detaching("alpha")), sights=(sight,), unowned_since=NOW - 5))
 
     assert found == Candidate(

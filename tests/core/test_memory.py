@@ -54,7 +54,7 @@ LOOKED = {"surveyed_at": NOW, "last_answer_at": NOW, "instances": obs(now=NOW).i
 
 
 def sight(status: str, attachment_id: str | None = None, since: float = NOW) -> Sight:
-    return Sight(eni_id="eni-1", status=status, attachment_id=attachment_id, since=since)
+    return Sight(eni_id="eni-1", status=status, attachment_id=attachment_id, since=since, seen_at=NOW)
 
 
 def test_a_look_at_the_same_world_renews_what_is_known():
@@ -102,6 +102,14 @@ def test_an_eni_on_nobody_has_moved():
         "tenure": None,
         "unowned_since": NOW,
     }
+
+
+def test_a_late_answer_dates_the_move_from_when_it_was_taken():
+    """A stall lay between the question and the answer: bounds count from the answer."""
+    changed = later(steady(attached("alpha")), free(), at=NOW - 5)
+
+    assert changed["sights"] == (sight("known", since=NOW - 5),)
+    assert changed["moved_at"] == NOW
 
 
 @pytest.mark.parametrize(
