@@ -12,12 +12,16 @@ from eni_failover.core.model import Observation, PauseKind, PauseRecord, PauseRe
 from eni_failover.core.state import Durable
 
 _TICK = 0.001
+_DIGITS = 6
 
 
 def stamp(request: PauseRequest, newest: PauseRecord | None, wall: float) -> PauseRecord:
-    """The record that this request becomes."""
-    at = wall if newest is None else max(wall, newest.at + _TICK)
-    until = None if request.duration is None else wall + request.duration
+    """The record that this request becomes.
+
+    Its times have no more digits than /status: else its own echo from a peer may look newer than it.
+    """
+    at = round(wall if newest is None else max(wall, newest.at + _TICK), _DIGITS)
+    until = None if request.duration is None else round(wall + request.duration, _DIGITS)
     return PauseRecord(
         kind=request.kind,
         at=at,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest
+from eni_failover.core.pause import stamp
 from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import Answer, Reason, Trigger
 from tests.core.bench import Bench
@@ -261,3 +262,10 @@ def test_a_paused_group_does_not_stop_row_6_for_ever():
 
     assert waited is Reason.PAUSED
     assert bench.now - began < 62
+
+
+def test_a_pause_is_not_newer_than_itself():
+    """What a peer tells of it has microseconds: the record has no more, or it would be adopted anew."""
+    record = stamp(PauseRequest(kind=PauseKind.PAUSE, duration=1.0), None, 1_800_000_000.1234567)
+
+    assert (record.at, record.until) == (1_800_000_000.123457, 1_800_000_001.123457)
