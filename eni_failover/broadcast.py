@@ -1,6 +1,6 @@
 """What a pass found, told to everything outside the loop.
 
-Owns the order: the probes learn their target and verdicts, metrics and systemd follow, and a change
+Owns the order: the probes learn their target and verdicts, metrics, log and systemd follow, and a change
 of role goes to the role file and the hooks. Nothing here can stop a pass.
 """
 
@@ -10,17 +10,16 @@ from collections.abc import Callable
 
 import structlog
 
-from eni_failover.core.model import PauseRecord
 from eni_failover.core.policy import Member, MemberName, Policy
 from eni_failover.core.snapshot import History, Snapshot
-from eni_failover.core.state import Decision, State, Takeover
+from eni_failover.core.state import Decision, State
 from eni_failover.core.words import Action, Role, Trigger
 from eni_failover.hooks import HookRunner
 from eni_failover.metrics import Metrics
+from eni_failover.narration import Narration
 from eni_failover.prober import Prober
 from eni_failover.rolefile import RoleFile
 from eni_failover.sdnotify import Notifier
-from eni_failover.status import time_text
 
 
 class Broadcast:
@@ -48,9 +47,7 @@ class Broadcast:
         self._written: tuple[RoleFile, Role] | None = None
         self._role_problem = ""
         self._last_trigger: Trigger | None = None
-        self._takeover_id = ""
-        self._pauses: tuple[PauseRecord | None, ...] = (None, None)
-        self._links_lost: tuple[float, ...] = ()
+        self._narration = Narration()
         self._status = ""
         self._log = structlog.get_logger()
 
@@ -58,7 +55,7 @@ class Broadcast:
         """A pass has decided: show it."""
         self._aim_probes(state)
         self._metrics.publish(view)
-        self._tell_pauses(view)
+        self._narration.published(view, state)
         if state.role_known:
             self._show_role(view, state.role)
         status = f"{view.role}: {view.holder} holds {view.group}; {view.decision.reason}"
@@ -80,32 +77,12 @@ class Broadcast:
             self._log.warning("takeover.would", trigger=str(decision.would), reason=str(decision.reason))
         takeover = state.durable.takeover
         if decision.action is Action.TAKE_OVER and takeover is not None:
-            self._started(takeover)
+            self._narration.started(takeover)
 
     def took_over(self, ended: History) -> None:
         """A takeover has ended."""
         self._last_trigger = ended.trigger
         self._metrics.takeover_ended(ended)
-
-    def _tell_pauses(self, view: Snapshot) -> None:
-        """A pause or resume of the group or of this member's own is in the log with its author and words."""
-        pauses = (view.pause, view.local_pause)
-        for record, before in zip(pauses, self._pauses, strict=True):
-            if record is not None and record != before:
-                until = {} if record.until is None else {"until": time_text(record.until)}
-                said = {"detail": record.reason} if record.reason else {}
-                self._log.info(
-                    "pause.changed", kind=str(record.kind), by=record.by, local=record.local, **until, **said
-                )
-        self._pauses = pauses
-
-    def _started(self, takeover: Takeover) -> None:
-        """Told once for each takeover, however often its first call is refused."""
-        if takeover.takeover_id == self._takeover_id:
-            return
-        self._takeover_id = takeover.takeover_id
-        said = {"detail": takeover.detail} if takeover.detail else {}
-        self._log.warning("takeover.started", reason=str(takeover.reason), **said)
 
     def _aim_probes(self, state: State) -> None:
         tenure = state.tenure
