@@ -24,7 +24,7 @@ from eni_failover.core.candidates import Candidate
 from eni_failover.core.fitness import why_not_able
 from eni_failover.core.group import View
 from eni_failover.core.links import READY_BOUND, not_ready
-from eni_failover.core.model import Eni, Observation
+from eni_failover.core.model import Eni, Observation, TakeoverRequest
 from eni_failover.core.policy import Policy, TakeoverMode
 from eni_failover.core.starting import Turnout, begin, cause_of, pursue
 from eni_failover.core.state import (
@@ -171,8 +171,17 @@ def committed_4(view: View) -> Turnout | None:
 
 
 def unknown_1(view: View) -> Turnout | None:
-    """An ENI's state is unknown: nothing may start, and nothing already intended may go on."""
-    return _wait(view, Reason.ENI_UNKNOWN) if view.unknown else None
+    """An ENI's state is unknown: nothing may start, and nothing already intended may go on.
+
+    An operator waits for the next answer, but not where none has come for so long that this member is
+    not able.
+    """
+    if not view.unknown:
+        return None
+    obstacle = why_not_able(view)
+    if obstacle is not None and view.state.request is not None and view.takeover is None:
+        return _refuse(view, view.state.request, obstacle)
+    return _wait(view, Reason.ENI_UNKNOWN)
 
 
 def intended_4(view: View) -> Turnout | None:
@@ -230,9 +239,7 @@ def operator_5(view: View) -> Turnout | None:
         return None
     refusal = _why_rest_refused(view)
     if refusal is not None:
-        answer = RequestAnswer(request_id=request.request_id, fate=RequestFate.REFUSED, reason=refusal)
-        state = replace(view.state, request=None)
-        return state, Decision(action=Action.REFUSE, reason=refusal, answers=(answer,))
+        return _refuse(view, request, refusal)
     attachment = view.holder_attachment
     candidate = Candidate(
         trigger=Trigger.MANUAL,
@@ -245,6 +252,12 @@ def operator_5(view: View) -> Turnout | None:
         return state, decision
     answer = RequestAnswer(request_id=request.request_id, fate=RequestFate.STARTED, reason=Reason.OPERATOR)
     return replace(state, request=None), replace(decision, answers=(answer,))
+
+
+def _refuse(view: View, request: TakeoverRequest, reason: Reason) -> Turnout:
+    answer = RequestAnswer(request_id=request.request_id, fate=RequestFate.REFUSED, reason=reason)
+    decision = Decision(action=Action.REFUSE, reason=reason, answers=(answer,))
+    return replace(view.state, request=None), decision
 
 
 def _why_rest_refused(view: View) -> Reason | None:

@@ -353,3 +353,27 @@ def test_it_never_lives_over_a_restart():
     after = Bench(attached("alpha"), durable=bench.state.durable)
 
     assert after.idle(30).reason is Reason.HOLDER_UP
+
+
+def test_an_operator_is_refused_at_once_when_ec2_has_been_silent_for_long():
+    """Three observe intervals without an answer: not able, also where the ENI's state is unknown by now."""
+    bench = Bench(attached("alpha"))
+    bench.ec2_answers = False
+    bench.idle(40)
+    bench.peek(requests=(takeover_request(deadline=bench.now + 120.0),))
+
+    assert bench.view.unknown
+    assert [(one.fate, one.reason) for one in bench.replies] == [(RequestFate.REFUSED, Reason.EC2_SILENT)]
+
+
+def test_an_operator_is_heard_when_one_answer_of_ec2_is_missing():
+    """The next one may come in time: the request waits for it."""
+    bench = Bench(attached("alpha"))
+    bench.ec2_answers = False
+    bench.look(requests=(takeover_request(deadline=bench.now + 120.0),))
+    waiting = list(bench.replies)
+    bench.ec2_answers = True
+    bench.act(within=5)
+
+    assert waiting == []
+    assert [one.fate for one in bench.replies] == [RequestFate.STARTED]
