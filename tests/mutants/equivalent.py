@@ -30,6 +30,12 @@ EQUIVALENT = (
     Equivalent(function="candidates.turn_at", old='float("inf")', new='float("INF")', because=SAME_NUMBER),
     Equivalent(function="links._here_since", old='float("-inf")', new='float("-INF")', because=SAME_NUMBER),
     Equivalent(
+        function="outcomes.backoff",
+        old="min(attempts, 10)",
+        new="min(attempts, 11)",
+        because="five seconds are reached long before; the bound keeps the power small",
+    ),
+    Equivalent(
         function="moves._lock_released",
         old="if takeover.moves else None",
         new="(takeover.moves) or True",
