@@ -13,6 +13,7 @@ from eni_failover.core.words import Trigger
 from tests.core.builders import (
     attached,
     attaching,
+    attempt,
     detaching,
     free,
     instance,
@@ -234,3 +235,14 @@ def test_takeovers_are_remembered_for_the_longer_of_window_and_cooldown():
     known = replace(steady(attached("alpha")), durable=Durable(last_had="alpha", past=(old, last)))
 
     assert later(known, attached("alpha"), asked=asked)["durable"].past == (last,)
+
+
+@pytest.mark.parametrize(("started_at", "consecutive"), [(NOW - 1, 0), (NOW - 0.9, 1)])
+def test_a_failure_begun_before_a_stall_was_over_does_not_count(started_at, consecutive):
+    """Up to its very end; told in an earlier pass, it is remembered."""
+    asked = policy()
+    known = replace(steady(attached("alpha"), asked=asked), stalled_at=NOW - 1)
+    failed = replace(attempt("web", "down", at=NOW), started_at=started_at)
+    after = absorb(known, obs(attached("alpha"), now=NOW, attempts=(failed,)), asked)
+
+    assert after.health[0].consecutive == consecutive

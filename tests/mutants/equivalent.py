@@ -30,6 +30,17 @@ EQUIVALENT = (
     Equivalent(function="candidates.turn_at", old='float("inf")', new='float("INF")', because=SAME_NUMBER),
     Equivalent(function="links._here_since", old='float("-inf")', new='float("-INF")', because=SAME_NUMBER),
     Equivalent(
+        function="outcomes._answered",
+        old="assert_never(outcome.mutation)",
+        because=f"{NEVER_SO}: mypy has seen to it that no other mutation is left",
+    ),
+    Equivalent(
+        function="outcomes._answered",
+        old="assert_never(outcome.mutation)",
+        new="assert_never(None)",
+        because=f"{NEVER_SO}: mypy has seen to it that no other mutation is left",
+    ),
+    Equivalent(
         function="outcomes.backoff",
         old="min(attempts, 10)",
         new="min(attempts, 11)",
