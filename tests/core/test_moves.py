@@ -212,6 +212,7 @@ def test_an_accepted_detach_without_effect_is_sent_again_after_the_call_timeout(
 
     assert quiet.reason is Reason.DETACHING
     assert again.calls == (detach(),)
+    assert again.reason is Reason.DETACHING
 
 
 def test_a_detach_that_somebody_else_began_counts_from_when_it_was_first_seen():
