@@ -166,6 +166,15 @@ def test_what_another_takes_from_here_is_lost():
     assert found["durable"] == Durable(last_had="alpha", lost_at=NOW)
 
 
+@pytest.mark.parametrize(("ago", "blocked"), [(3600.0, True), (3601.0, False)])
+def test_a_loss_within_the_window_after_a_failback_blocks_the_next(ago, blocked):
+    """To its last second."""
+    known = steady(attached("beta"))
+    known = replace(known, durable=replace(known.durable, failback_at=NOW - ago))
+
+    assert later(known, attached("alpha", "att-9"))["durable"].failback_blocked is blocked
+
+
 def test_the_waits_for_what_is_so_are_dated_once():
     """On nobody, or not ready: since the first pass that found it so."""
     bare = steady(free())
