@@ -9,8 +9,9 @@ from eni_failover.core.absorb import absorb
 from eni_failover.core.model import Eni, Stall
 from eni_failover.core.policy import Policy
 from eni_failover.core.state import Confirm, Durable, Past, Sight, State, Tenure, Unseen
-from eni_failover.core.words import Trigger
+from eni_failover.core.words import Answer, Trigger
 from tests.core.builders import (
+    SELF,
     attached,
     attaching,
     attempt,
@@ -164,6 +165,18 @@ def test_what_another_takes_from_here_is_lost():
     assert found["here"] == ()
     assert found["not_ready_since"] is None
     assert found["durable"] == Durable(last_had="alpha", lost_at=NOW)
+
+
+def test_a_member_that_recovers_in_the_pass_that_shows_its_loss_was_unfit_when_it_lost():
+    """The loss is older than the answer that it is up."""
+    asked = policy(probes=(replace(SELF, rise=1),))
+    known = steady(attached("beta"), asked=asked)
+    known = replace(known, health=(replace(known.health[0], verdict=Answer.DOWN),))
+    up = attempt("disk", "up", about="beta", at=NOW)
+    found = later(known, attached("alpha", "att-9"), asked=asked, attempts=(up,))
+
+    assert found["health"][0].verdict is Answer.UP
+    assert found["durable"].excused is True
 
 
 @pytest.mark.parametrize(("ago", "blocked"), [(3600.0, True), (3601.0, False)])
