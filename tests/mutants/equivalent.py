@@ -24,6 +24,18 @@ LONG_OVER = "stands for a moment that is over: no clock of a running host shows 
 SAME_NUMBER = "float() reads both alike"
 
 EQUIVALENT = (
+    Equivalent(
+        function="absorb._operators",
+        old="healths.fresh(one.probe, one.member, view.now)",
+        new="healths.fresh(one.probe, None, view.now)",
+        because=f"{READ_LATER}: the same pass gives each probe its member, with nothing seen of it",
+    ),
+    Equivalent(
+        function="absorb._operators",
+        old="turn_unowned=None",
+        new="replace(state, health=fresh, turn_ec2=None, turn_probes=None)",
+        because="a pause has held that clock at none, but for a rescue, which has no turn",
+    ),
     Equivalent(function="candidates.unproven_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
     Equivalent(function="candidates.cooldown_until", old="else 0.0", new="else 1.0", because=LONG_OVER),
     Equivalent(function="candidates.limit_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
