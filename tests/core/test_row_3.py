@@ -1,7 +1,10 @@
 """Row 3: all ENIs are attached here. Ready, or not ready, or made again once."""
 
+from dataclasses import replace
+
 import pytest
 
+from eni_failover.core.model import Stall
 from eni_failover.core.words import Action, Reason, Role
 from tests.core.bench import Bench, outcome
 from tests.core.builders import attach, attached, attaching, detach, detaching, foreign, free, keep, missing
@@ -70,6 +73,16 @@ def test_a_link_that_is_never_ready_is_detached_after_a_minute():
     assert bench.decision.reason is Reason.LINK_NOT_READY
     assert bench.role is Role.FAULT
     assert 58 < bench.now - began <= 61
+
+
+def test_a_stall_of_our_own_gives_the_link_its_minute_anew():
+    """What the kernel has told meanwhile is not read yet; the takeover goes on."""
+    bench = arrived()
+    before = bench.takeover
+    bench.now += 5
+    bench.peek(stalls=(Stall(from_at=bench.now - 5, to_at=bench.now),))
+
+    assert bench.takeover == replace(before, link_since=bench.now)
 
 
 def test_only_the_enis_whose_links_are_not_ready_are_made_again():

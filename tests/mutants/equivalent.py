@@ -26,6 +26,12 @@ SAME_NUMBER = "float() reads both alike"
 EQUIVALENT = (
     Equivalent(
         function="absorb._operators",
+        old="turn_probes=None",
+        new="replace(state, health=fresh, turn_unowned=None, turn_ec2=None, )",
+        because=f"{READ_LATER}: without a verdict of the probes their clock stops in the same pass",
+    ),
+    Equivalent(
+        function="absorb._operators",
         old="healths.fresh(one.probe, one.member, view.now)",
         new="healths.fresh(one.probe, None, view.now)",
         because=f"{READ_LATER}: the same pass gives each probe its member, with nothing seen of it",
