@@ -37,6 +37,12 @@ EQUIVALENT = (
         because=f"{READ_LATER}: the same pass gives each probe its member, with nothing seen of it",
     ),
     Equivalent(
+        function="absorb._stalls",
+        old="link_since=view.now",
+        new="link_since=None",
+        because=f"{READ_LATER}: the first pass that sees all ENIs here dates what has no date",
+    ),
+    Equivalent(
         function="absorb._operators",
         old="turn_unowned=None",
         new="replace(state, health=fresh, turn_ec2=None, turn_probes=None)",
