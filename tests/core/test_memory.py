@@ -268,3 +268,14 @@ def test_a_failure_begun_before_a_stall_was_over_does_not_count(started_at, cons
     after = absorb(known, obs(attached("alpha"), now=NOW, attempts=(failed,)), asked)
 
     assert after.health[0].consecutive == consecutive
+
+
+def test_an_answer_after_a_spoilt_one_counts_in_the_same_pass():
+    """Only what was begun before the stall was over is left out."""
+    asked = policy()
+    known = replace(steady(attached("alpha"), asked=asked), stalled_at=NOW - 1)
+    spoilt = replace(attempt("web", "down", at=NOW - 0.9), started_at=NOW - 2)
+    good = attempt("web", "down", at=NOW)
+    after = absorb(known, obs(attached("alpha"), now=NOW, attempts=(spoilt, good)), asked)
+
+    assert after.health[0].consecutive == 1
