@@ -114,6 +114,15 @@ def test_a_late_answer_dates_the_move_from_when_it_was_taken():
     assert changed["moved_at"] == NOW
 
 
+def test_the_first_eni_is_on_nobody_whatever_is_known_of_the_others():
+    """And nothing is said of it while it is unknown itself."""
+    two = policy(probes=(), enis=2)
+    known = steady(attached("alpha"), attached("alpha"), asked=two)
+
+    assert later(known, free(), unknown(), asked=two)["unowned_since"] == NOW
+    assert "unowned_since" not in later(known, unknown(), free(), asked=two)
+
+
 @pytest.mark.parametrize(
     ("shape", "seen"),
     [
