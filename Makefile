@@ -11,9 +11,10 @@ RUN := $(VENV)/bin/python -m
 # One worker a core; whoever is done takes tests over from the others.
 SIDE_BY_SIDE := --numprocesses auto --dist worksteal
 # Tests with a target of their own: they need root and more.
-APART := e2e or image
+APART := e2e or image or hosts
 
-.PHONY: help demo test test-slow test-all e2e image image-test sim explore kill mutants mutate lint docs wheel lock clean
+.PHONY: help demo test test-slow test-all e2e image image-test hosts sim explore kill mutants mutate \
+    lint docs wheel lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,7 +28,7 @@ test: $(VENV)/.stamp  ## the tests, without the slow ones and those for root alo
 test-slow: $(VENV)/.stamp  ## the long rest: browser, Prometheus, real daemons, the kill matrix
 	$(RUN) pytest -m "slow and not ($(APART))" $(SIDE_BY_SIDE)
 
-test-all: test test-slow  ## all tests but those of e2e and the image
+test-all: test test-slow  ## all tests but those of e2e, the image and the hosts
 
 e2e: $(VENV)/.stamp  ## real links in network namespaces: as root, with iproute2 and nftables
 	@[ "$$(id -u)" = 0 ] || { echo "make e2e: network namespaces need root" >&2; exit 1; }
@@ -41,6 +42,11 @@ image-test: $(VENV)/.stamp  ## builds the image and runs containers of it: as ro
 	@[ "$$(id -u)" = 0 ] || { echo "make image-test: an image and its containers need root" >&2; exit 1; }
 	@.ci/need buildah:buildah crun:crun getcap:libcap2-bin ip:iproute2 nft:nftables
 	$(RUN) pytest -m image tests/image
+
+hosts: $(VENV)/.stamp  ## the units under systemd, on two hosts made of Debian: as root
+	@[ "$$(id -u)" = 0 ] || { echo "make hosts: hosts need root" >&2; exit 1; }
+	@.ci/need systemd-nspawn:systemd-container debootstrap:debootstrap ip:iproute2 nft:nftables
+	$(RUN) pytest -m hosts tests/hosts
 
 SEEDS ?= 1000
 sim: $(VENV)/.stamp  ## seeded faults on whole daemons in virtual time; SEEDS=10000 for more

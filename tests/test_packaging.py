@@ -21,6 +21,7 @@ TARGETS = {
     "test-slow",
     "demo",
     "e2e",
+    "hosts",
     "sim",
     "explore",
     "image",
@@ -168,7 +169,8 @@ def test_a_second_make_installs_nothing(tmp_path):
     second = run("make", "--no-print-directory", "--dry-run", "test", cwd=tmp_path)
 
     assert "pip install" in fresh.stdout
-    assert second.stdout.startswith('.venv/bin/python -m pytest -m "not slow and not (e2e or image)" ')
+    others = "(e2e or image or hosts)"
+    assert second.stdout.startswith(f'.venv/bin/python -m pytest -m "not slow and not {others}" ')
     assert second.stdout.count("\n") == 1
 
 
@@ -211,13 +213,13 @@ def test_the_newest_python_is_taken_or_the_missing_package_named(pythons, expect
 @pytest.mark.parametrize("user", [0, 1000])
 @pytest.mark.parametrize("failing", ["none", "test", "test-slow", "lint"])
 def test_ci_fails_when_any_part_fails(failing, user, tmp_path):
-    """.ci/run runs all tests, as root also links and the image, and the linters; one failure is the end."""
+    """.ci/run runs all tests, as root also links, image and hosts, and the linters; one failure ends it."""
     script(tmp_path / "id", f"echo {user}")
     script(tmp_path / "apt-get", "exit 0")  # it must install nothing here
     script(tmp_path / "make", f'echo "said by make $1"; [ "$1" != {failing} ]')
     done = run(".ci/run", PATH=f"{tmp_path}:{os.environ['PATH']}")
     said = [line for line in done.stdout.splitlines() if line.startswith("said by make")]
-    parts = ["test", "test-slow", *(["e2e", "image-test"] if user == 0 else []), "lint"]
+    parts = ["test", "test-slow", *(["e2e", "image-test", "hosts"] if user == 0 else []), "lint"]
     ran = parts if failing == "none" else parts[: parts.index(failing) + 1]
 
     assert said == [f"said by make {part}" for part in ran]
