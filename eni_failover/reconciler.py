@@ -199,7 +199,7 @@ class Reconciler:
             self.state = with_role(view)
             if self.state.durable != before.durable:
                 await self._journal.remember(self.state.durable, self._moment())
-            await self._publish(View(self.state, obs, self.policy), decision)
+            await self._publish(view.with_state(self.state), decision)
             self._inbox.outcomes += await self._actor.act(decision, decided_at=obs.now)
             self.pass_ended_at = self._clock()
             seconds = self.pass_ended_at - began_at

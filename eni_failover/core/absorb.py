@@ -14,20 +14,21 @@ from eni_failover.core.group import CONFIRM_AFTER, View
 from eni_failover.core.links import not_ready
 from eni_failover.core.model import Attempt, Eni, Observation, Presence, TakeoverRequest
 from eni_failover.core.policy import MemberName, Policy
-from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen
+from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen, changed
 from eni_failover.core.words import Answer, Scope, Trigger
 
 
 def absorb(state: State, obs: Observation, policy: Policy) -> State:
     """The state with everything this observation says, before any rule is asked."""
+    view = View(state, obs, policy)
     for take in _TAKES:
-        state = take(View(state, obs, policy))
-    return state
+        view = view.with_state(take(view))
+    return view.state
 
 
 def _operators(view: View) -> State:
-    state = replace(view.state, durable=pause.adopt(view.state.durable, view.obs))
-    paused = View(state, view.obs, view.policy).is_paused
+    state = changed(view.state, durable=pause.adopt(view.state.durable, view.obs))
+    paused = view.with_state(state).is_paused
     if state.was_paused and not paused:
         # When a pause ends, probes and turns start afresh: nothing seen meanwhile may act.
         fresh = tuple(healths.fresh(one.probe, one.member, view.now) for one in state.health)
@@ -35,7 +36,7 @@ def _operators(view: View) -> State:
     request = next((one for one in view.obs.requests if isinstance(one, TakeoverRequest)), None)
     if request is not None and state.request is None:
         state = replace(state, request=request)
-    return replace(state, was_paused=paused)
+    return changed(state, was_paused=paused)
 
 
 def _stalls(view: View) -> State:
@@ -100,24 +101,24 @@ def _holder(view: View) -> State:
     state, survey = view.state, view.obs.enis
     if not survey.answered or view.unknown:
         if survey.answered:
-            state = replace(state, last_answer_at=survey.began_at)
+            state = changed(state, last_answer_at=survey.began_at)
         return state
     at_start = state.known_at is None
     known_at = survey.began_at if state.known_at is None else state.known_at
-    state = replace(state, last_answer_at=survey.began_at, known_at=known_at)
-    state = replace(state, here=tuple(eni.eni_id for eni in view.usable if view.is_attached_here(eni)))
+    here = tuple(eni.eni_id for eni in view.usable if view.is_attached_here(eni))
+    state = changed(state, last_answer_at=survey.began_at, known_at=known_at, here=here)
     attachment = view.holder_attachment
     if view.holder is None or attachment is None:
-        return replace(state, tenure=None)
+        return changed(state, tenure=None)
     tenure = state.tenure
     if tenure is None or tenure.attachment_id != attachment.attachment_id:
         since = None if at_start else view.now
         tenure = Tenure(member=view.holder.name, attachment_id=attachment.attachment_id, since=since)
-    changed = state.durable.last_had != view.holder.name
-    return replace(
+    is_another = state.durable.last_had != view.holder.name
+    return changed(
         state,
         tenure=tenure,
-        holder_changed_at=view.now if changed else state.holder_changed_at,
+        holder_changed_at=view.now if is_another else state.holder_changed_at,
         durable=_had(view, view.holder.name, at_start=at_start),
     )
 
@@ -125,9 +126,9 @@ def _holder(view: View) -> State:
 def _had(view: View, holder: MemberName, *, at_start: bool) -> Durable:
     durable, local = view.state.durable, view.policy.local
     if holder == local:
-        return replace(durable, last_had=holder, lost_at=None, excused=False, lost_unseen=False)
+        return changed(durable, last_had=holder, lost_at=None, excused=False, lost_unseen=False)
     if durable.last_had != local:
-        return replace(durable, last_had=holder)
+        return changed(durable, last_had=holder)
     soon = (
         durable.failback_at is not None
         and view.now - durable.failback_at <= view.policy.max_takeovers_window
@@ -176,7 +177,7 @@ def _probes(view: View) -> State:
             if probe.scope is Scope.HOLDER and attempt.answer is health.verdict is Answer.UP and tenure:
                 tenure = replace(tenure, proven=True)
         standing.append(health)
-    return replace(state, health=tuple(standing), tenure=tenure)
+    return changed(state, health=tuple(standing), tenure=tenure)
 
 
 def _is_refusal(attempt: Attempt) -> bool:
@@ -193,13 +194,13 @@ def _is_spoilt(view: View, attempt: Attempt) -> bool:
 
 def _instances(view: View) -> State:
     survey, holder = view.obs.instances, view.holder
-    state = replace(view.state, instances=survey) if survey.answered else view.state
+    state = changed(view.state, instances=survey) if survey.answered else view.state
     if holder is None or view.i_hold:
-        return replace(state, unseen=None)
+        return changed(state, unseen=None)
     if not survey.answered or survey.find(view.policy.me.instance_id) is None:
         return state
     if survey.find(holder.instance_id) is not None:
-        return replace(state, unseen=None)
+        return changed(state, unseen=None)
     unseen = state.unseen
     if unseen is None or unseen.instance_id != holder.instance_id:
         return replace(state, unseen=Unseen(instance_id=holder.instance_id, since=view.now))
@@ -211,25 +212,26 @@ def _unowned(view: View) -> State:
     if view.first is None and view.unknown:
         return view.state
     since = (view.state.unowned_since or view.now) if view.is_unowned else None
-    return replace(view.state, unowned_since=since)
+    return changed(view.state, unowned_since=since)
 
 
 def _links(view: View) -> State:
     if view.unknown:
         return view.state
     waiting = view.all_here and not_ready(view)
-    return replace(view.state, not_ready_since=(view.state.not_ready_since or view.now) if waiting else None)
+    return changed(view.state, not_ready_since=(view.state.not_ready_since or view.now) if waiting else None)
 
 
 def _calls(view: View) -> State:
     state = view.state
     answered = [outcome.ended_at for outcome in view.obs.outcomes]
     if answered:
-        state = replace(state, polled_from_at=max(answered))
+        state = changed(state, polled_from_at=max(answered))
     takeover = state.durable.takeover
     if takeover is None:
         return state
-    return replace(state, durable=replace(state.durable, takeover=outcomes.learn(view, takeover)))
+    learned = outcomes.learn(view, takeover)
+    return changed(state, durable=changed(state.durable, takeover=learned))
 
 
 def _is_without(view: View) -> bool:
@@ -247,7 +249,7 @@ def _fitness(view: View) -> State:
     horizon = view.now - max(view.policy.max_takeovers_window, view.policy.cooldown)
     if any(one.ended_at < horizon for one in durable.past):
         durable = replace(durable, past=tuple(one for one in durable.past if one.ended_at >= horizon))
-    return replace(state, fit_since=fit_since, durable=durable)
+    return changed(state, fit_since=fit_since, durable=durable)
 
 
 _TAKES = (_operators, _stalls, _survey, _holder, _probes, _instances, _unowned, _links, _calls, _fitness)

@@ -8,14 +8,14 @@ come; the same candidates, asked again, carry a takeover to its point of no retu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from eni_failover.core.absorb import is_operators
 from eni_failover.core.fitness import me, why_not_able, why_not_fit
 from eni_failover.core.group import RESCUE_AFTER, View
 from eni_failover.core.model import AttachmentStatus, InstanceState
 from eni_failover.core.policy import AttachmentId, FailbackMode
-from eni_failover.core.state import State
+from eni_failover.core.state import State, changed
 from eni_failover.core.words import Answer, Reason, Scope, Trigger
 
 SPLIT_AFTER = 2.0
@@ -258,8 +258,8 @@ def turns(view: View) -> State:
 
     state = view.state
     if view.unknown:
-        return replace(state, turn_unowned=None, turn_ec2=None, turn_probes=None)
-    return replace(
+        return changed(state, turn_unowned=None, turn_ec2=None, turn_probes=None)
+    return changed(
         state,
         turn_unowned=held(unowned(view), state.turn_unowned),
         turn_ec2=held(ec2(view), state.turn_ec2),

@@ -35,6 +35,7 @@ from eni_failover.core.state import (
     RequestFate,
     State,
     Takeover,
+    changed,
 )
 from eni_failover.core.words import Action, Answer, Reason, Result, Scope, Trigger
 
@@ -50,15 +51,15 @@ def step(state: State, obs: Observation, policy: Policy) -> Turnout:
     decision's calls is made.
     """
     view = View(absorb(state, obs, policy), obs, policy)
-    view = View(candidates.turns(view), obs, policy)
+    view = view.with_state(candidates.turns(view))
     view, answers = _answer_early(view)
     state, decision = next(turnout for rule in RULES if (turnout := rule(view)) is not None)
     if decision.action is not Action.CONFIRM:
-        state = replace(state, confirm=None)
+        state = changed(state, confirm=None)
     if state.reported_cause and not view.unknown and state.reported_cause not in _causes(view):
         state = replace(state, reported_cause="")
-    decision = replace(decision, answers=(*answers, *decision.answers))
-    return state, schedule(View(state, obs, policy), decision)
+    decision = changed(decision, answers=(*answers, *decision.answers))
+    return state, schedule(view.with_state(state), decision)
 
 
 def _answer_early(view: View) -> tuple[View, tuple[RequestAnswer, ...]]:
@@ -73,7 +74,7 @@ def _answer_early(view: View) -> tuple[View, tuple[RequestAnswer, ...]]:
     else:
         return view, ()
     answer = RequestAnswer(request_id=request.request_id, fate=fate, reason=reason)
-    return View(replace(view.state, request=None), view.obs, view.policy), (answer,)
+    return view.with_state(replace(view.state, request=None)), (answer,)
 
 
 def _wait(view: View, reason: Reason, action: Action = Action.WAIT) -> Turnout:
@@ -92,12 +93,12 @@ def held_3(view: View) -> Turnout | None:
     if state.request is not None and not not_ready(view):
         answer = RequestAnswer(request_id=state.request.request_id, fate=RequestFate.HELD, reason=Reason.HELD)
         answers, state = (answer,), replace(state, request=None)
-        view = View(state, view.obs, view.policy)
+        view = view.with_state(state)
     state, decision = _settle_3(view)
     keep = _keep(view, decision.calls)
     if keep:
         state = replace(state, keep_retry_at=view.now + KEEP_RETRY_AFTER)
-    return state, replace(decision, answers=answers, calls=(*decision.calls, *keep))
+    return state, changed(decision, answers=answers, calls=(*decision.calls, *keep))
 
 
 def _settle_3(view: View) -> Turnout:

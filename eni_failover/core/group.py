@@ -39,10 +39,14 @@ class View:
         """This member's takeover under way."""
         return self.state.durable.takeover
 
+    def with_state(self, state: State) -> View:
+        """The same pass with this state; the same view, with all it has worked out, when it is no other."""
+        return self if state is self.state else View(state, self.obs, self.policy)
+
     def with_takeover(self, takeover: Takeover | None) -> View:
         """The same pass, with this takeover in the state."""
         durable = replace(self.state.durable, takeover=takeover)
-        return View(replace(self.state, durable=durable), self.obs, self.policy)
+        return self.with_state(replace(self.state, durable=durable))
 
     @property
     def instances(self) -> InstanceSurvey:

@@ -103,7 +103,10 @@ class Policy:
 
     def member_of(self, instance_id: InstanceId | None) -> Member | None:
         """The member that this instance is, or None for a foreign one."""
-        return next((member for member in self.members if member.instance_id == instance_id), None)
+        for member in self.members:  # no generator: the most frequent question of a pass
+            if member.instance_id == instance_id:
+                return member
+        return None
 
     @property
     def me(self) -> Member:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from eni_failover.core.endings import phase
 from eni_failover.core.group import View
 from eni_failover.core.links import READY_BOUND, lost_at, not_ready
@@ -22,7 +20,7 @@ from eni_failover.core.snapshot import (
     Snapshot,
     TakeoverLine,
 )
-from eni_failover.core.state import State
+from eni_failover.core.state import State, changed
 from eni_failover.core.words import CheckResult, Role
 
 
@@ -38,7 +36,7 @@ def with_role(view: View) -> State:
         return view.state
     role = _role(view)
     is_open = role is Role.STANDBY and view.all_here and lost_at(view) is None
-    return replace(view.state, role=role, role_known=view.state.role_known or not is_open)
+    return changed(view.state, role=role, role_known=view.state.role_known or not is_open)
 
 
 def _role(view: View) -> Role:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from eni_failover.core.health import Health
 from eni_failover.core.model import InstanceSurvey, PauseRecord, TakeoverRequest
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId, MemberName
 from eni_failover.core.snapshot import History
 from eni_failover.core.words import Action, Reason, Role, Trigger
+
+Frozen = TypeVar("Frozen")
 
 
 class Sent(StrEnum):
@@ -303,6 +305,16 @@ class Decision:
     describe_at: float = 0.0
     instances_at: float = 0.0
     pass_at: float = 0.0
+
+
+def changed(value: Frozen, **changes: Any) -> Frozen:
+    """The frozen value with these fields; the very same one when that makes no difference.
+
+    At rest nearly nothing differs from pass to pass: what is the same need not be made, or looked at, again.
+    """
+    if all(getattr(value, name) == new for name, new in changes.items()):
+        return value
+    return replace(value, **changes)  # type: ignore[type-var]
 
 
 def rebase(value: Any, by: float) -> Any:

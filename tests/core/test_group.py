@@ -104,6 +104,16 @@ def test_an_eni_absent_from_one_answer_is_unknown():
     assert one.missing == ()
 
 
+def test_a_view_of_another_state_works_everything_out_anew():
+    """An absence that the old state had not confirmed is confirmed in the new one."""
+    one = view(missing())
+    gone = Sight(eni_id="eni-1", status="missing", attachment_id=None, since=one.obs.enis.began_at - 10.0)
+
+    assert one.missing == ()
+    assert one.with_state(one.state) is one
+    assert one.with_state(replace(one.state, sights=(gone,))).missing == one.obs.enis.enis
+
+
 def test_an_eni_absent_from_answers_two_seconds_apart_is_missing():
     """Two answers, two seconds apart, are believed."""
     one = since(view(missing()), 2.1)

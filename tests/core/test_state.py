@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from eni_failover.core.model import PauseKind, PauseRecord
-from eni_failover.core.state import Durable, Move, Past, Takeover, rebase
+from eni_failover.core.state import Durable, Move, Past, State, Takeover, changed, rebase
 from eni_failover.core.words import Reason, Trigger
 
 TAKEOVER = Takeover(
@@ -79,3 +79,19 @@ def test_a_moves_successor_replaces_it_and_a_new_one_is_added():
 
     assert TAKEOVER.with_move(one).moves == (one,)
     assert TAKEOVER.with_move(two).moves == (TAKEOVER.moves[0], two)
+
+
+def test_a_change_that_makes_no_difference_gives_the_very_same_value():
+    """What is worked out for a state holds for it: it need not be worked out again."""
+    state = State(started_at=1.0, moved_at=2.0)
+
+    assert changed(state, moved_at=2.0, unseen=None) is state
+
+
+def test_a_change_makes_a_new_value_and_leaves_the_old_one():
+    """As `replace` does, also when only one of the fields differs."""
+    state = State(started_at=1.0, moved_at=2.0)
+    after = changed(state, moved_at=2.0, unowned_since=3.0)
+
+    assert after == replace(state, unowned_since=3.0)
+    assert state.unowned_since is None
