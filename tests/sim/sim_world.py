@@ -28,6 +28,7 @@ from tests.sim.sim_host import Host, KernelLink
 from tests.sim.sim_member import Member
 from tests.sim.sim_network import Network
 from tests.sim.sim_plan import Plan
+from tests.sim.sim_recall import remembering
 from tests.sim.sim_trace import Trace, logs_into
 from tests.sim.sim_truth import Truth
 
@@ -65,6 +66,7 @@ class World:
         self.guests = Guests(self)
         self.lab.subscribe(self._changed)
         self.moves = 0
+        self._calls = 0
         self._era = 0
         self._on_taking: list[tuple[float, Callable[[], object]]] = []
         self._poke_at = float("inf")
@@ -111,6 +113,7 @@ class World:
         """What the daemons log and start goes nowhere else."""
         with ExitStack() as stack:
             stack.enter_context(logs_into(self.trace))
+            stack.enter_context(remembering())
             stack.enter_context(patch.object(runner, "Run", hook_program(self)))
             stack.enter_context(patch.object(reloading, "configure_log", lambda *_, **__: None))
             if self.plan.calm:
@@ -205,7 +208,8 @@ class World:
     def _decided(self, flight: Flight, answer: Answer) -> None:
         if flight.is_mutation:
             self.audit.decided(flight, answer)
-        if len(self.lab.calls) >= CALLS_KEPT:
+        self._calls += 1
+        if self._calls % CALLS_KEPT == 0:
             self.lab.clear_calls()
 
     def _changed(self, change: StateChange) -> None:
