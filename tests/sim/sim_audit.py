@@ -18,6 +18,7 @@ from eni_failover.core.words import Result, Trigger
 from tests.sim import sim_invariants as invariants
 from tests.sim.sim_ec2 import Answer, Flight
 from tests.sim.sim_facts import Attachments, Counted, Life, Taking
+from tests.sim.sim_starts import STARTS
 
 if TYPE_CHECKING:
     from tests.sim.sim_world import World
@@ -42,6 +43,8 @@ class Audit:
         self._ids = {name: host.instance_id for name, host in world.hosts.items()}
         self._takings: dict[Flight, tuple[Taking, list[tuple[str, str]]]] = {}
         self._counted: dict[str, list[Counted]] = {name: [] for name in world.members}
+        self._accepted: set[str] = set()
+        self._rests_since: dict[str, float] = {}
         self._recorded: dict[str, dict[str, str | None]] = {}
         self._winners: defaultdict[str, set[str]] = defaultdict(set)
 
@@ -77,18 +80,20 @@ class Audit:
         """An operator has looked, or the journal is not what it was: the limit counts from here."""
         for one in self._counted if name is None else (name,):
             self._counted[one].clear()
+            self._rests_since.pop(one, None)
 
     def attempted(self, name: str, attempt: Attempt) -> None:
         """A probe of that member has answered."""
         daemon = self._world.members[name].daemon
         if daemon is not None:
             self.lives[name].take_attempt(attempt, daemon.reconciler.policy, self._world.now)
+            self.lives[name].unread.append((attempt, self._world.now))
 
     def heard(self, flight: Flight, answer: Mapping[str, Any]) -> None:
         """An answer of EC2's has reached the daemon that asked."""
         life, now = self.lives[flight.host], self._world.now
         if flight.operation is Operation.DESCRIBE_ENIS:
-            life.take_enis(answer, self._world.plan.eni_ids[0], now)
+            life.take_enis(answer, self._world.plan.eni_ids, now, flight.sent_at)
         elif flight.operation is Operation.DESCRIBE_INSTANCES:
             life.take_instances(answer, self._ids, now)
 
@@ -101,7 +106,7 @@ class Audit:
             if flight.operation in {Operation.ATTACH, Operation.DETACH}:
                 # Judged by what the daemon knew when it sent it; it counts when EC2 accepts it.
                 taking = self._taking(flight)
-                judged = [(one.__name__, one(taking)) for one in invariants.ACCEPTED]
+                judged = [(one.__name__, one(taking)) for one in (*invariants.ACCEPTED, *STARTS)]
                 self._takings[flight] = (taking, [(name, what) for name, what in judged if what])
 
     def _taking(self, flight: Flight) -> Taking:
@@ -137,7 +142,10 @@ class Audit:
             first_is_here=first_on == flight.instance_id,
             recorded=self._recorded_for(flight.intent, eni_id),
             matched_at=self._matched_at(name, flight.intent),
-            stalled_for=member.stalled_for(within=invariants.recovery_seen(reconciler.policy)),
+            stalled_for=member.stalls.longest(within=invariants.recovery_seen(reconciler.policy)),
+            turn=sum(one != holder for one in list(world.members)[: list(world.members).index(name)]),
+            on_disk=bool(member.daemon.journal.problem) or member.host.disk.has(flight.intent),
+            rested_for=world.now - self._rests_since.get(name, float("-inf")),
         )
 
     def _recorded_for(self, intent: Takeover | None, eni_id: str) -> str | None:
@@ -165,6 +173,8 @@ class Audit:
         taking, problems = sent
         for invariant, problem in problems:
             self.wrong(invariant, f"{taking}: {problem}")
+        if taking.intent is not None and taking.trigger is not Trigger.MANUAL:
+            self._accepted.add(taking.intent.takeover_id)
         self._count(taking)
 
     def _count(self, taking: Taking) -> None:
@@ -185,6 +195,9 @@ class Audit:
     def ended(self, name: str, ended: History) -> None:
         """A takeover of that member's has ended."""
         self.takeovers[str(ended.trigger), str(ended.result)] += 1
+        if ended.takeover_id in self._accepted:
+            self._accepted.remove(ended.takeover_id)
+            self._rests_since[name] = self._world.now
         for one in self._counted[name]:
             if one.takeover_id == ended.takeover_id:
                 one.ended_at = self._world.now
@@ -202,6 +215,9 @@ class Audit:
     def published(self, name: str, view: Snapshot, state: State) -> None:
         """A pass has shown what it found."""
         life, role = self.lives[name], str(state.role)
+        daemon = self._world.members[name].daemon
+        if daemon is not None:
+            life.pass_ended(daemon.reconciler.policy, paused=view.paused)
         if not state.role_known or role == life.role:
             return
         life.role = role

@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from eni_failover.core.state import Takeover
 from tests.sim.sim_clockwork import Clockwork
 
 WRITE_SECONDS = 0.002
@@ -90,5 +91,13 @@ class Disk:
             if size > old + 1:
                 os.truncate(path, self._random.randint(old + 1, size - 1))
 
+    def has(self, takeover: Takeover | None) -> bool:
+        """Whether the journal has this takeover."""
+        known = takeover.takeover_id.encode() if takeover else b""
+        return any(known in path.read_bytes() for path in self._files())
+
+    def _files(self) -> list[Path]:
+        return sorted(self.directory.glob("*.jsonl"))
+
     def _sizes(self) -> dict[Path, int]:
-        return {path: path.stat().st_size for path in sorted(self.directory.glob("*.jsonl"))}
+        return {path: path.stat().st_size for path in self._files()}

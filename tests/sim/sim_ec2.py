@@ -31,6 +31,7 @@ from eni_failover.lab.engine import Admission, Call
 from eni_failover.lab.errors import Ec2Error
 from eni_failover.lab.faults import FaultKind
 from tests.sim.sim_clockwork import Clockwork
+from tests.sim.sim_gaps import Gaps
 from tests.sim.sim_network import API, Exchange, Network
 
 URL = "https://ec2"
@@ -100,6 +101,7 @@ class Wire:
         self._latency = latency
         self._jitter = jitter
         self._decided = decided
+        self.gaps = Gaps()
 
     def send(self, flight: Flight, answered: Callable[[Answer], None]) -> None:
         """Send it; `answered` is called once, never later than after both time-outs."""
@@ -151,7 +153,9 @@ class Wire:
 
     def _execute(self, flight: Flight, admission: Admission) -> Answer:
         try:
-            what: Answer = self._lab.execute(admission)
+            what: Answer = self.gaps.punched(
+                flight.operation, flight.instance_id, self._lab.execute(admission)
+            )
         except Ec2Error as error:
             what = _client_error(error, flight.operation)
         self._decided(flight, what)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,9 @@ class Verdict:
     answer: Answer = Answer.UNKNOWN
     streak: Answer = Answer.UNKNOWN
     count: int = 0
+    down_since: float = float("-inf")
     down_until: float = float("-inf")
+    up_until: float = float("-inf")
     up_since: float = float("inf")
 
     def take(self, answer: Answer, now: float, *, rise: int, fall: int) -> None:
@@ -34,16 +36,30 @@ class Verdict:
             return
         if self.answer is Answer.DOWN:
             self.down_until = now
+        elif self.answer is Answer.UP:
+            self.up_until = now
         if answer is not self.streak:
             self.up_since = now if answer is Answer.UP else float("inf")
         self.count = self.count + 1 if answer is self.streak else 1
         self.streak = answer
         if self.count >= (rise if answer is Answer.UP else fall):
+            if answer is Answer.DOWN is not self.answer:
+                self.down_since = now
             self.answer = answer
 
     def was_down(self, now: float, *, within: float) -> bool:
         """Whether it is down, or was so not longer ago than this."""
         return self.answer is Answer.DOWN or now - self.down_until <= within
+
+    def was_up(self, now: float, *, within: float) -> bool:
+        """Whether it is up, or was so not longer ago than this."""
+        return self.answer is Answer.UP or now - self.up_until <= within
+
+    def forget_failures(self) -> bool:
+        """The process stood still: what was up stays up. Gives whether anything is left to know."""
+        if self.answer is Answer.UP and self.streak is Answer.DOWN:
+            self.streak, self.count = Answer.UNKNOWN, 0
+        return Answer.DOWN not in {self.answer, self.streak}
 
 
 @dataclass(slots=True)
@@ -63,6 +79,12 @@ class Life:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     attachments: set[str] = field(default_factory=set)
     enis_heard_at: float | None = None
+    enis_asked_at: float = float("-inf")
+    """When the newest look at the ENIs that was answered had been sent."""
+    lock_free_since: float | None = None
+    """Since when every answer has shown the first ENI on nobody, or detaching."""
+    lock_last_on: str = ""
+    """The instance that an answer with every ENI in it has last shown the first ENI on."""
     instance_states: dict[str, str] = field(default_factory=dict)
     absent_since: dict[str, float] = field(default_factory=dict)
     surely_absent: set[str] = field(default_factory=set)
@@ -73,6 +95,9 @@ class Life:
     role: str = ""
     tenure: Tenure | None = None
     has_looked: bool = False
+    was_paused: bool = False
+    unread: list[tuple[Attempt, float]] = field(default_factory=list)
+    """The probes' answers since the last pass, and when they came."""
 
     def take_attempt(self, attempt: Attempt, policy: Policy, now: float) -> None:
         """A probe has answered."""
@@ -87,23 +112,44 @@ class Life:
             self.tenure.answered |= attempt.answered
             self.tenure.proven |= attempt.answer is verdict.answer is Answer.UP
 
-    def take_enis(self, answer: Mapping[str, Any], lock: str, now: float) -> None:
-        """A describe of the ENIs was answered; `lock` is the first ENI."""
+    def pass_ended(self, policy: Policy, *, paused: bool) -> None:
+        """A pass has been shown. When a pause ends, what was seen before that pass counts no more."""
+        if self.was_paused and not paused:
+            self.verdicts.clear()
+            for attempt, at in self.unread:
+                self.take_attempt(attempt, policy, at)
+        self.was_paused = paused
+        self.unread.clear()
+
+    def stood_still(self) -> None:
+        """The process did not run for so long that no failure seen before counts any more."""
+        self.verdicts = {name: one for name, one in self.verdicts.items() if one.forget_failures()}
+
+    def take_enis(self, answer: Mapping[str, Any], enis: Sequence[str], now: float, asked_at: float) -> None:
+        """A describe of the ENIs was answered; `enis` are the group's, its lock first."""
         self.enis_heard_at = now
-        for eni in answer["NetworkInterfaces"]:
-            if eni["NetworkInterfaceId"] == lock:
-                self._take_lock(eni, now)
+        self.enis_asked_at = max(self.enis_asked_at, asked_at)
+        found = {eni["NetworkInterfaceId"]: eni for eni in answer["NetworkInterfaces"]}
+        lock = found.get(enis[0])
+        if lock is not None:
+            self._take_lock(lock, now)
+        if lock is not None and len(found) == len(enis):
+            attachment = lock.get("Attachment") or {"Status": "detaching"}
+            if attachment["Status"] != "detaching":
+                self.lock_last_on = attachment.get("InstanceId", "")
         for eni in answer["NetworkInterfaces"]:
             if "Attachment" in eni:
                 self.attachments.add(eni["Attachment"]["AttachmentId"])
 
     def _take_lock(self, eni: Mapping[str, Any], now: float) -> None:
-        attachment = eni.get("Attachment") or {}
-        if not attachment or attachment["Status"] == "detaching":
+        attachment = eni.get("Attachment") or {"Status": "detaching"}
+        if attachment["Status"] == "detaching":
             self.tenure = None
+            self.lock_free_since = now if self.lock_free_since is None else self.lock_free_since
         elif self.tenure is None or self.tenure.attachment_id != attachment["AttachmentId"]:
             since = now if self.has_looked else None
             self.tenure = Tenure(attachment_id=attachment["AttachmentId"], since=since)
+            self.lock_free_since = None
         self.has_looked = True
 
     def take_instances(self, answer: Mapping[str, Any], members: Mapping[str, str], now: float) -> None:
@@ -126,9 +172,11 @@ class Life:
 class Taking:
     """A detach or attach as it was sent: by whom, in which takeover, and what was true at that moment.
 
-    `holder` is whose attachment it names, empty for an attach;
-    `matched_at` is when its cause was first found to hold; `recorded` is the attachment of this ENI that
-    the takeover had on its mind when it began; `stalled_for` is the longest stall of that process of late.
+    `holder` is whose attachment it names, empty for an attach; `turn` is this member's place among all but
+    the holder. `matched_at` is when its cause was first found to hold; `recorded` is the attachment of this
+    ENI that the takeover had on its mind when it began; `stalled_for` is the longest stall of that process of
+    late. `on_disk` is whether the journal has the takeover, or cannot be written; `rested_for` is the time
+    since this member's last takeover of its own accord.
     """
 
     flight: Flight
@@ -151,6 +199,9 @@ class Taking:
     recorded: str | None
     matched_at: float
     stalled_for: float
+    turn: int
+    on_disk: bool
+    rested_for: float
 
     @property
     def trigger(self) -> Trigger | None:

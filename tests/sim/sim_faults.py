@@ -16,7 +16,8 @@ from tests.sim.sim_host import HotPlug, Service
 if TYPE_CHECKING:
     from tests.sim.sim_world import World
 
-Mend = Callable[[], object] | None
+Mending = Callable[[], object]
+Mend = Mending | None
 Fault = Callable[["World", random.Random], Mend]
 
 SHORT, LONG = 10.0, 120.0
@@ -36,13 +37,13 @@ def holder_of(world: World, rng: random.Random) -> str:
 # The service and the host --------------------------------------------------------------------------
 
 
-def service_down(world: World, rng: random.Random) -> Mend:
+def service_down(world: World, rng: random.Random) -> Mending:
     """The holder's service refuses, or hangs."""
     name = holder_of(world, rng)
     return set_service(world, name, rng.choice((Service.DOWN, Service.DOWN, Service.HANGS)))
 
 
-def set_service(world: World, name: str, service: Service) -> Mend:
+def set_service(world: World, name: str, service: Service) -> Mending:
     """The service on a host is like this from now on."""
     world.say("fault", name, "service", service)
     world.hosts[name].service = service

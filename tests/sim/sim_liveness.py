@@ -12,6 +12,7 @@ from eni_failover.core.policy import FailbackMode
 from eni_failover.core.words import Role
 from tests.sim.sim_host import Service
 from tests.sim.sim_invariants import recovery_seen
+from tests.sim.sim_plan import SELF
 
 if TYPE_CHECKING:
     from tests.sim.sim_member import Member
@@ -23,10 +24,11 @@ STAYS_FOR = 45.0
 SHIFT = 30.0
 
 
-def heal(world: World, *, but: str = "", stuck: bool = False) -> None:
+def heal(world: World, *, but: str = "", stuck: bool = False, sick: bool = False) -> None:
     """No more faults: everything that can be mended is. Clocks that were set stay set.
 
-    The member `but` is left as it is; with `stuck` a detach that hangs goes on hanging.
+    The member `but` is left as it is; with `stuck` a detach that hangs goes on hanging; `sick` are the
+    services on all hosts: they go down and stay so.
     """
     world.say("heal", "all but", but) if but else world.say("heal", "everything")
     world.end_of_faults()
@@ -35,6 +37,7 @@ def heal(world: World, *, but: str = "", stuck: bool = False) -> None:
     lab.clear_faults()
     lab.allow()
     lab.fill()
+    world.wire.gaps.show_all()
     world.api_back()
     lab.configure(durations=world.plan.durations, lag=world.plan.lag)
     for eni in world.plan.eni_ids:
@@ -44,11 +47,11 @@ def heal(world: World, *, but: str = "", stuck: bool = False) -> None:
         world.release(eni)
     for name, member in world.members.items():
         if name != but:
-            _heal_member(world, name, member)
+            _heal_member(world, name, member, sick=sick)
     world.refresh()
 
 
-def _heal_member(world: World, name: str, member: Member) -> None:
+def _heal_member(world: World, name: str, member: Member, *, sick: bool) -> None:
     host = world.hosts[name]
     member.spare()
     member.thaw()
@@ -56,7 +59,7 @@ def _heal_member(world: World, name: str, member: Member) -> None:
     host.is_deaf = False
     host.disk.mend()
     if host.is_on:
-        host.service = Service.UP
+        host.service = Service.DOWN if sick else Service.UP
     world.guests.replug(name)
     member.restore_config()
     member.start()
@@ -66,14 +69,16 @@ def settle(world: World, rng: random.Random) -> None:
     """Give the group its time, and say what is wrong when it is not whole after it.
 
     Now and then one member's instance stays stopped meanwhile, or detaches go on hanging where the
-    policy says to force them: the others, and force, must do.
+    policy says to force them: the others, and force, must do. Or no service comes back, so that no member
+    is fit by its own probes: somebody must have the ENIs all the same.
     """
     but = _left_out(world) if rng.random() < 0.3 else ""
     forces = world.plan.policy.get("force_detach_after") != "never"
     stuck = forces and rng.random() < 0.5
-    heal(world, but=but, stuck=stuck)
+    sick = SELF in world.plan.probes and rng.random() < 0.2
+    heal(world, but=but, stuck=stuck, sick=sick)
     _wait(world, BOOTED_WITHIN, but=but)
-    heal(world, but=but, stuck=stuck)  # what came up meanwhile
+    heal(world, but=but, stuck=stuck, sick=sick)  # what came up meanwhile
     world.run(_until_seen(world))
     _wait(world, SETTLED_WITHIN, but=but)
     if not _is_settled(world, but):

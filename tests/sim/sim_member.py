@@ -24,11 +24,13 @@ from tests.sim.sim_daemon import Daemon, QuietLag, Surroundings
 from tests.sim.sim_ec2 import SimEc2Client
 from tests.sim.sim_host import Host, Links, Service
 from tests.sim.sim_network import WITNESS, Exchange
+from tests.sim.sim_stalls import Stalls
 
 if TYPE_CHECKING:
     from tests.sim.sim_world import World
 
 LINKS_KNOWN_AFTER = 0.2
+STALL_SURELY_NOTICED = 2.5  # more than the bound: what was decided before such a stall is too old to be done
 SERVED = ProbeResult(answer=Answer.UP, answered=True, detail="")
 ANSWERS = {
     Service.UP: SERVED,
@@ -48,14 +50,13 @@ class Member:
         self.loop: ProcessLoop | None = None
         self.config_path = directory / "config.toml"
         self.console = Console(world, self)
+        self.stalls = Stalls(world.clockwork)
         self._world = world
         self._directory = directory
         self._shown: tuple[Any, ...] = ()
         self.stalls_probing = 0.0
         """For how long the process stalls as soon as a probe of its has been sent."""
-        self._stalls: list[tuple[float, float]] = []
-        self._is_changed = False
-        self._taking = ""
+        self._is_changed, self._taking = False, ""
         self.dies_taking: int | None = None
         """After how many steps of its next takeover the daemon is killed."""
         self.write_config()
@@ -158,7 +159,7 @@ class Member:
 
     def kill_soon(self, steps: int) -> None:
         """Gone after so many more steps of its loop."""
-        if self.loop is not None:
+        if self.loop:
             self.loop.kill_after = (steps, self.kill)
 
     def spare(self) -> None:
@@ -171,18 +172,20 @@ class Member:
     def freeze(self, seconds: float) -> None:
         """The process does not run for so long."""
         if self.daemon is not None and self.loop is not None:
-            self._stalls = [*self._stalls[-9:], (self._world.now + seconds, seconds)]
             if isinstance(self.daemon.lag, QuietLag):
                 self.daemon.lag.begin_stall()
+            self.stalls.begin(seconds, over=partial(self._ran_again, self.life))
             self.loop.freeze(seconds)
 
-    def stalled_for(self, *, within: float) -> float:
-        """The longest stall that ended no longer ago than this; 0 without one."""
-        since = self._world.now - within
-        return max((seconds for ended_at, seconds in self._stalls if ended_at >= since), default=0.0)
+    def _ran_again(self, life: int, seconds: float) -> None:
+        """A stall is over; the audit need not know of one that the daemon may not have noticed."""
+        daemon = self.daemon if life == self.life else None
+        if daemon and seconds > daemon.reconciler.policy.max_loop_lag + STALL_SURELY_NOTICED:
+            self._world.audit.lives[self.name].stood_still()
 
     def thaw(self) -> None:
         """It runs again."""
+        self.stalls.cut_short()
         if self.loop is not None:
             self.loop.thaw()
 
@@ -204,7 +207,7 @@ class Member:
 
     def _client(self, state: Callable[[], State]) -> SimEc2Client:
         world, loop = self._world, self.loop
-        assert loop is not None
+        assert loop
         return SimEc2Client(
             host=self.name,
             instance_id=self.host.instance_id,
@@ -229,7 +232,7 @@ class Member:
             return SERVED if world.network.exchange(self.name, WITNESS) is Exchange.DONE else None
         asked = world.members[target.member]
         there = asked is self or world.network.exchange(self.name, asked.name) is Exchange.DONE
-        if not there or not asked.host.is_alive:
+        if not (there and asked.host.is_alive):
             return None
         return asked.as_peer() if spec.policy.type is ProbeType.PEER else ANSWERS[asked.host.service]
 
@@ -258,8 +261,8 @@ class Member:
             self._taking = takeover.takeover_id
             self._world.taking_began()
             if self.dies_taking is not None:
-                steps, self.dies_taking = self.dies_taking, None
-                self.kill_soon(steps)
+                self.kill_soon(self.dies_taking)
+                self.dies_taking = None
         shown = (
             view.role,
             view.version,
@@ -276,7 +279,7 @@ class Member:
 
     def poke(self) -> None:
         """A question to a peer may have another answer now."""
-        if self.daemon is not None:
+        if self.daemon:
             self.daemon.peers.poke()
 
     def wake(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from tests.sim.sim_faults import Fault, Mend, one_of
+from tests.sim.sim_faults import Fault, Mend, one_of, service_down
 
 if TYPE_CHECKING:
     from tests.sim.sim_world import World
@@ -59,6 +59,19 @@ def api_reads_lie(world: World, rng: random.Random) -> Mend:
     action, seconds = rng.choice(ACTIONS[1:4]), rng.uniform(0.5, 8.0)
     caller, count = _maybe(world, rng), rng.randint(1, 2 if kind == "empty" else 6)
     return script(world, kind, action, caller=caller, count=count, seconds=seconds)
+
+
+def api_reads_lack_one(world: World, rng: random.Random) -> Mend:
+    """The next describes of one member lack another's instance, or the next one lacks an ENI."""
+    name = one_of(world, rng)
+    if rng.random() < 0.7:
+        unseen = rng.choice([one for one in world.members if one != name])
+        item, count = world.hosts[unseen].instance_id, rng.randint(1, 3)
+    else:
+        item, count = rng.choice(world.plan.eni_ids), 1
+    world.say("fault", "api", "answers to", name, "lack", item, count)
+    world.wire.gaps.hide(item, asker=world.hosts[name].instance_id, count=count)
+    return world.wire.gaps.show_all
 
 
 def script(world: World, kind: str, action: str, **how: object) -> Mend:
@@ -173,6 +186,22 @@ def operator_reloads(world: World, rng: random.Random) -> Mend:
     return world.members[name].restore_config
 
 
+def everybody_observes(world: World, rng: random.Random) -> Mend:
+    """The whole group is in observe mode, and then something is wrong with the holder."""
+    for name, member in world.members.items():
+        world.say("fault", name, "observes")
+        member.write_config(takeover="observe")
+        member.console.reload()
+    down = service_down(world, rng)
+
+    def mend() -> None:
+        down()
+        for member in world.members.values():
+            member.restore_config()
+
+    return mend
+
+
 def _maybe(world: World, rng: random.Random) -> str | None:
     return one_of(world, rng) if rng.random() < 0.6 else None
 
@@ -181,6 +210,7 @@ TROUBLE: tuple[tuple[Fault, int], ...] = (
     (api_errors, 6),
     (api_answers_lost, 6),
     (api_reads_lie, 3),
+    (api_reads_lack_one, 4),
     (api_outage, 3),
     (throttling, 3),
     (denial, 2),
@@ -193,5 +223,6 @@ TROUBLE: tuple[tuple[Fault, int], ...] = (
     (operator_pauses, 3),
     (operator_resumes, 2),
     (operator_reloads, 4),
+    (everybody_observes, 2),
 )
 """Each with how often it is drawn."""

@@ -9,6 +9,7 @@ import random
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.sim.sim_clockwork import StandstillError
@@ -20,11 +21,19 @@ from tests.sim.sim_faults import (
     instance_stops,
     loop_stalls,
     service_down,
+    set_service,
 )
+from tests.sim.sim_host import Service
 from tests.sim.sim_liveness import settle
 from tests.sim.sim_partitions import PARTITIONS, isolation, partition, probes_unsent
 from tests.sim.sim_plan import Plan, draw
-from tests.sim.sim_trouble import TROUBLE, operator_takes
+from tests.sim.sim_trouble import (
+    TROUBLE,
+    everybody_observes,
+    operator_pauses,
+    operator_reloads,
+    operator_takes,
+)
 from tests.sim.sim_world import World
 
 DAY = 86_400.0
@@ -40,8 +49,11 @@ PROVOCATIONS: Menu = (
     (operator_takes, 3),
 )
 """What makes somebody take over."""
+PRESSED: Menu = ((operator_reloads, 3), (operator_takes, 2), (operator_pauses, 1), (everybody_observes, 1))
+"""What people do in the middle of a takeover."""
 BRISK_GAP, CALM_GAP = 8.0, 900.0
 ROUNDS = 3
+FLAPPING = 0.15
 MEMORY = Path("/dev/shm")  # noqa: S108 - a directory in memory is where a simulated disk belongs
 
 
@@ -111,8 +123,30 @@ def _storm(world: World, rng: random.Random, gap: float) -> None:
                 _inflict(world, rng, MENU)
                 world.run(rng.uniform(0.0, 4.0))
         if rng.random() < 0.6:
-            world.when_taking(rng.uniform(0.0, 8.0) * rng.random(), lambda: _inflict(world, rng, MENU))
+            menu = MENU if rng.random() < 0.8 else PRESSED
+            world.when_taking(rng.uniform(0.0, 8.0) * rng.random(), partial(_inflict, world, rng, menu))
         world.run(rng.expovariate(1.0 / gap))
+    if rng.random() < FLAPPING:
+        _flap(world, rng)
+
+
+def _flap(world: World, rng: random.Random) -> None:
+    """The service fails wherever the ENI goes, and each time comes back when the ENI has gone."""
+    for _ in range(rng.randint(2, 5)):
+        holder = world.where()[0]
+        if holder not in world.hosts or not world.hosts[holder].is_alive:
+            return
+        world.audit.faults[_flap.__name__.strip("_")] += 1
+        mend = set_service(world, holder, Service.DOWN)
+        world.run(rng.uniform(20.0, 120.0), until=partial(_is_elsewhere, world, holder))
+        world.run(rng.uniform(0.0, 10.0))
+        mend()
+        world.run(rng.uniform(2.0, 60.0))
+
+
+def _is_elsewhere(world: World, holder: str) -> bool:
+    place = world.where()[0]
+    return place in world.hosts and place != holder
 
 
 def _inflict(world: World, rng: random.Random, menu: Menu) -> None:
