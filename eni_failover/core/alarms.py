@@ -62,6 +62,9 @@ def _describe_at(view: View) -> float:
         for sight in view.state.sights
         if sight.status == Presence.MISSING and survey.began_at < sight.seen_at + CONFIRM_AFTER
     ]
+    since = view.state.not_ready_since
+    if since is not None and survey.began_at < since + READY_BOUND:
+        times.append(since + READY_BOUND)
     if view.is_unowned:
         times.append(survey.began_at + UNOWNED_INTERVAL)
     if view.state.request is not None:

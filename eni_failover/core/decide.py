@@ -23,7 +23,7 @@ from eni_failover.core.alarms import schedule
 from eni_failover.core.candidates import Candidate
 from eni_failover.core.fitness import why_not_able
 from eni_failover.core.group import View
-from eni_failover.core.links import READY_BOUND, not_ready
+from eni_failover.core.links import READY_BOUND, are_late, not_ready
 from eni_failover.core.model import Eni, Observation, TakeoverRequest
 from eni_failover.core.policy import Policy, TakeoverMode
 from eni_failover.core.starting import Turnout, begin, cause_of, pursue
@@ -107,9 +107,7 @@ def _settle_3(view: View) -> Turnout:
         return _arrive_3(view, takeover, waiting)
     if not waiting:
         return _wait(view, Reason.HELD, Action.HOLD)
-    since = view.state.not_ready_since
-    late = since is not None and view.now - since >= READY_BOUND
-    return _wait(view, Reason.LINK_NOT_READY if late else Reason.LINK_WAIT)
+    return _wait(view, Reason.LINK_NOT_READY if are_late(view) else Reason.LINK_WAIT)
 
 
 def _arrive_3(view: View, takeover: Takeover, waiting: tuple[Eni, ...]) -> Turnout:

@@ -22,6 +22,18 @@ def not_ready(view: View) -> tuple[Eni, ...]:
     )
 
 
+def are_late(view: View) -> bool:
+    """Whether links have not been ready for so long that it is a fault.
+
+    Said only on a look at EC2 from the end of that time, give or take a call: with a long observe interval
+    the one before may show what is gone since.
+    """
+    since = view.state.not_ready_since
+    if since is None or view.now - since < READY_BOUND:
+        return False
+    return view.obs.enis.began_at >= since + READY_BOUND - view.policy.call_timeout
+
+
 def lost_at(view: View) -> float | None:
     """When the kernel took a link of the group's away from this host, None when it has them all.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eni_failover.core.endings import phase
 from eni_failover.core.group import View
-from eni_failover.core.links import READY_BOUND, lost_at, not_ready
+from eni_failover.core.links import are_late, lost_at, not_ready
 from eni_failover.core.model import Eni, Presence
 from eni_failover.core.policy import EniId
 from eni_failover.core.readiness import checks, merged
@@ -56,8 +56,7 @@ def _role(view: View) -> Role:
 
 def _role_without_links(view: View) -> Role:
     """Everything is attached here and the links are not ready: a fault, but only after a while."""
-    since = view.state.not_ready_since
-    if since is not None and view.now - since >= READY_BOUND:
+    if are_late(view):
         return Role.FAULT
     if view.takeover is not None:
         return Role.TAKING

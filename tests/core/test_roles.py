@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.core.words import Role
+from eni_failover.core.words import Action, Reason, Role
 from tests.core.bench import Bench
 from tests.core.builders import attached, attaching, detaching, foreign, free
 
@@ -161,6 +161,26 @@ def test_a_link_not_ready_for_a_minute_is_a_fault():
     bench.idle(62)
 
     assert bench.role is Role.FAULT
+
+
+def test_a_fault_is_told_on_no_look_at_ec2_that_is_older_than_the_minute():
+    """One old answer showed the ENI here again; with a long observe interval nothing newer was known.
+
+    Found by the simulation: a standby told `fault`, and ran `on_fault`, a minute after it had lost the ENI.
+    """
+    bench = Bench(attached("beta", "att-1"), observe_interval=90.0)
+    bench.link(present=True)
+    bench.look()
+    bench.see(detaching("beta", "att-1"))
+    lose_link(bench)
+    bench.look()
+    bench.see(attached("beta", "att-1"))
+    bench.look()
+    bench.see(attached("alpha", "att-2"))
+    bench.idle(62)
+
+    assert (Action.WAIT, Reason.LINK_NOT_READY) not in bench.seen
+    assert bench.role is Role.STANDBY
 
 
 def test_a_restarted_holder_whose_link_is_not_ready_is_no_active():
