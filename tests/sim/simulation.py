@@ -2,6 +2,7 @@
 
     python -m tests.sim.simulation --seeds 1000              storms, each a few simulated minutes long
     python -m tests.sim.simulation --seeds 100 --days 1      calm life, a fault about every ten minutes
+    python -m tests.sim.simulation --seeds 10000 --days 1 --seconds 3600      as much of it as an hour allows
     python -m tests.sim.simulation --first 7 --seeds 1 --trace
 
 Exit status 1, with the command that replays the seed and the end of its story, when something was wrong.
@@ -35,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
             print(result.story)
         elif result.violations:
             print(failure(result, days=args.days))
+        if args.seconds is not None and tally.took >= args.seconds:
+            break
     print(tally.text())
     return 1 if tally.violations else 0
 
@@ -44,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=100, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the first one")
     parser.add_argument("--days", type=float, help="calm life of each seed, in simulated days")
+    parser.add_argument(
+        "--seconds", type=float, help="begin no seed after this time, of the clock on the wall"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--trace", action="store_true", help="print each whole story")
     return parser
@@ -55,7 +61,10 @@ def _results(seeds: range, *, days: float | None, jobs: int, trace: bool) -> Ite
         yield from map(one, seeds)
         return
     with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(one, seeds, chunksize=1 if days else 8)
+        try:
+            yield from pool.map(one, seeds, chunksize=1 if days else 8)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def failure(result: Result, *, days: float | None) -> str:
@@ -102,11 +111,15 @@ class Tally:
             print(f"{self._done}/{self._seeds} seeds, {days:.2f} days, {self.violations} violations")
             sys.stdout.flush()
 
+    @property
+    def took(self) -> float:
+        """Seconds since the first seed began."""
+        return time.monotonic() - self._began
+
     def text(self) -> str:
         """All figures."""
-        took = time.monotonic() - self._began
         lines = [
-            f"simulated: {self._seconds / DAY:.3f} days in {self._done} seeds, {took:.1f} s",
+            f"simulated: {self._seconds / DAY:.3f} days in {self._done} seeds, {self.took:.1f} s",
             f"takeovers: {sum(self._takeovers.values())}, ENIs attached: {self._moves}",
             *(f"  {' '.join(key)}: {count}" for key, count in sorted(self._takeovers.items())),
             f"faults: {sum(self._faults.values())}",

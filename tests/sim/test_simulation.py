@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,7 +17,7 @@ from eni_failover.core import candidates, moves
 from eni_failover.history import Journal
 from eni_failover.hooks import HookRunner
 from eni_failover.lag import LoopLag
-from tests.sim import simulation
+from tests.sim import sim_world, simulation
 from tests.sim.scenario_file import FOLDER, parse
 from tests.sim.scenario_stage import ScenarioError, perform
 from tests.sim.sim_audit import KNOWN
@@ -78,6 +79,13 @@ def test_the_same_seed_tells_the_same_story():
 def test_another_seed_tells_another_story():
     """Else the digest would say nothing."""
     assert simulate(4).digest != simulate(5).digest
+
+
+def test_an_answer_that_is_remembered_is_the_one_that_would_be_made():
+    """The story is the same when each answer of EC2 is made anew."""
+    remembered = simulate(4).digest
+    with patch.object(sim_world, "remembering", nullcontext):
+        assert simulate(4).digest == remembered
 
 
 def found(*, invariant: str, seeds: range) -> bool:
@@ -148,6 +156,14 @@ def test_a_violation_is_an_exit_status(capsys, monkeypatch):
     assert "simulated: 0.200 days in 2 seeds" in printed
     assert "takeovers: 4, ENIs attached: 6\n  probes success: 4\n" in printed
     assert printed.endswith("KNOWN AND TOLERATED, it_rains: 4 (as it does)\nviolations: 0\n")
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_no_seed_begins_after_the_time_that_was_given(capsys, jobs):
+    """The figures are those of the seeds that were run."""
+    simulation.main(["--seeds", "100000", "--seconds", "0", "--jobs", jobs])
+
+    assert " days in 1 seeds, " in capsys.readouterr().out
 
 
 def test_the_whole_story_is_printed_when_asked_for(capsys):
