@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from eni_failover.adapters.ec2_model import Operation
 from eni_failover.core.model import Attempt
+from eni_failover.core.policy import Policy
 from eni_failover.core.snapshot import FOREIGN, History, Snapshot
 from eni_failover.core.state import State, Takeover
 from eni_failover.core.words import Result, Trigger
 from tests.sim import sim_invariants as invariants
 from tests.sim.sim_ec2 import Answer, Flight
 from tests.sim.sim_facts import Attachments, Counted, Life, Taking
-from tests.sim.sim_starts import STARTS
+from tests.sim.sim_starts import DECISION_AGE, STARTS
 
 if TYPE_CHECKING:
     from tests.sim.sim_world import World
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 COUNTED = frozenset({Trigger.PROBES, Trigger.FAILBACK})
 KNOWN: dict[str, str] = {}
 """Invariants that the product is known to break, and how: counted, printed loudly, and no violation."""
+CALL_GRAIN = 0.1  # from the pass that decides to the call, on a disk that is well
 TOLD = frozenset({"active", "standby", "fault"})
 
 
@@ -44,6 +46,7 @@ class Audit:
         self._takings: dict[Flight, tuple[Taking, list[tuple[str, str]]]] = {}
         self._counted: dict[str, list[Counted]] = {name: [] for name in world.members}
         self._accepted: set[str] = set()
+        self._begun_under: dict[str, Policy] = {}
         self._rests_since: dict[str, float] = {}
         self._recorded: dict[str, dict[str, str | None]] = {}
         self._winners: defaultdict[str, set[str]] = defaultdict(set)
@@ -86,8 +89,9 @@ class Audit:
         """A probe of that member has answered."""
         daemon = self._world.members[name].daemon
         if daemon is not None:
-            self.lives[name].take_attempt(attempt, daemon.reconciler.policy, self._world.now)
-            self.lives[name].unread.append((attempt, self._world.now))
+            now = self._world.now
+            began_at = now - (daemon.around.loop.time() - attempt.started_at)
+            self.lives[name].take_attempt(attempt, daemon.reconciler.policy, now, began_at)
 
     def heard(self, flight: Flight, answer: Mapping[str, Any]) -> None:
         """An answer of EC2's has reached the daemon that asked."""
@@ -114,6 +118,8 @@ class Audit:
         member = world.members[name]
         assert member.daemon is not None
         reconciler, state = member.daemon.reconciler, world.lab.state
+        policy = reconciler.policy
+        stalled_for = member.stalls.longest(within=invariants.recovery_seen(policy))
         attachment_id = str(flight.parameters.get("AttachmentId", ""))
         eni = state.by_attachment(attachment_id)
         eni_id = str(flight.parameters.get("NetworkInterfaceId", eni.id if eni else ""))
@@ -136,15 +142,19 @@ class Audit:
             free_for=self.attachments.free_for(eni_id, world.now),
             force=bool(flight.parameters.get("Force")),
             intent=flight.intent,
-            policy=reconciler.policy,
+            policy=policy,
             life=self.lives[name],
             paused=_is_paused(reconciler.state, member.wall()),
             first_is_here=first_on == flight.instance_id,
             recorded=self._recorded_for(flight.intent, eni_id),
             matched_at=self._matched_at(name, flight.intent),
-            stalled_for=member.stalls.longest(within=invariants.recovery_seen(reconciler.policy)),
+            stalled_for=stalled_for,
             turn=sum(one != holder for one in list(world.members)[: list(world.members).index(name)]),
             on_disk=bool(member.daemon.journal.problem) or member.host.disk.has(flight.intent),
+            begun_under=self._begun_under.get(flight.intent.takeover_id if flight.intent else "", policy),
+            old=CALL_GRAIN
+            + stalled_for
+            + (DECISION_AGE if member.host.disk.delays(within=DECISION_AGE) else 0.0),
             rested_for=world.now - self._rests_since.get(name, float("-inf")),
         )
 
@@ -195,6 +205,7 @@ class Audit:
     def ended(self, name: str, ended: History) -> None:
         """A takeover of that member's has ended."""
         self.takeovers[str(ended.trigger), str(ended.result)] += 1
+        self._begun_under.pop(ended.takeover_id, None)
         if ended.takeover_id in self._accepted:
             self._accepted.remove(ended.takeover_id)
             self._rests_since[name] = self._world.now
@@ -218,11 +229,21 @@ class Audit:
         daemon = self._world.members[name].daemon
         if daemon is not None:
             life.pass_ended(daemon.reconciler.policy, paused=view.paused)
+            if state.durable.takeover is not None:
+                self._begun_under.setdefault(state.durable.takeover.takeover_id, daemon.reconciler.policy)
         if not state.role_known or role == life.role:
             return
-        life.role = role
+        before, life.role = life.role, role
         if role in TOLD:
             life.hooks_due.append(role)
+        problem = invariants.who_has_everything_stays_active(
+            before,
+            role,
+            had_for=self._world.truth.had_for(name),
+            absent=bool(life.surely_absent & set(self._world.plan.eni_ids)),
+        )
+        if problem:
+            self.wrong("who_has_everything_stays_active", f"{name}: {problem}")
         self._role_shown(name, role, [eni.eni_id for eni in view.enis if eni.member != FOREIGN])
 
     def _role_shown(self, name: str, role: str, enis: list[str]) -> None:

@@ -36,6 +36,7 @@ class Disk:
 
     def __init__(self, clockwork: Clockwork, rng: random.Random, directory: Path) -> None:
         self.health = Health.WELL
+        self.mended_at = float("-inf")
         self.directory = directory
         self._clockwork = clockwork
         self._random = rng
@@ -51,9 +52,14 @@ class Disk:
 
     def mend(self) -> None:
         """It is well again; what hung is done now."""
+        self.mended_at = self._clockwork.now
         self.health = Health.WELL
         for job in list(self._waiting):
             self._do(job)
+
+    def delays(self, *, within: float) -> bool:
+        """Whether a write may have taken its time, now or not longer ago than this."""
+        return self.health is not Health.WELL or self._clockwork.now - self.mended_at < within
 
     def cut(self) -> str:
         """The process that wrote is gone. Gives a word for what became of a write under way."""

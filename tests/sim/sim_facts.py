@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,11 +96,17 @@ class Life:
     tenure: Tenure | None = None
     has_looked: bool = False
     was_paused: bool = False
+    stood_still_at: float = float("-inf")
     unread: list[tuple[Attempt, float]] = field(default_factory=list)
     """The probes' answers since the last pass, and when they came."""
 
-    def take_attempt(self, attempt: Attempt, policy: Policy, now: float) -> None:
-        """A probe has answered."""
+    def take_attempt(self, attempt: Attempt, policy: Policy, now: float, began_at: float) -> None:
+        """A probe has answered. What it did not find up while the process stood still says nothing."""
+        if attempt.answer is Answer.UP or began_at > self.stood_still_at:
+            self.unread.append((attempt, now))
+            self._count(attempt, policy, now)
+
+    def _count(self, attempt: Attempt, policy: Policy, now: float) -> None:
         probe = next((one for one in policy.probes if one.name == attempt.probe), None)
         if probe is None:
             return
@@ -117,12 +123,13 @@ class Life:
         if self.was_paused and not paused:
             self.verdicts.clear()
             for attempt, at in self.unread:
-                self.take_attempt(attempt, policy, at)
+                self._count(attempt, policy, at)
         self.was_paused = paused
         self.unread.clear()
 
-    def stood_still(self) -> None:
+    def stood_still(self, now: float) -> None:
         """The process did not run for so long that no failure seen before counts any more."""
+        self.stood_still_at = now
         self.verdicts = {name: one for name, one in self.verdicts.items() if one.forget_failures()}
 
     def take_enis(self, answer: Mapping[str, Any], enis: Sequence[str], now: float, asked_at: float) -> None:
@@ -130,6 +137,7 @@ class Life:
         self.enis_heard_at = now
         self.enis_asked_at = max(self.enis_asked_at, asked_at)
         found = {eni["NetworkInterfaceId"]: eni for eni in answer["NetworkInterfaces"]}
+        self._take_presence(found, enis, now)
         lock = found.get(enis[0])
         if lock is not None:
             self._take_lock(lock, now)
@@ -156,12 +164,16 @@ class Life:
         """A describe of the instances was answered; `members` are all instance ids, by name."""
         found = {one["InstanceId"]: one for each in answer["Reservations"] for one in each["Instances"]}
         self.instance_states = {name: one["State"]["Name"] for name, one in found.items()}
-        for instance_id in members.values():
-            if instance_id in found:
-                self.absent_since.pop(instance_id, None)
-                self.surely_absent.discard(instance_id)
-            elif now - self.absent_since.setdefault(instance_id, now) >= ABSENCE_CONFIRMED_AFTER - 0.5:
-                self.surely_absent.add(instance_id)
+        self._take_presence(found, members.values(), now)
+
+    def _take_presence(self, found: Container[str], ids: Iterable[str], now: float) -> None:
+        """Two answers some time apart that do not have an item are believed; one is not."""
+        for one in ids:
+            if one in found:
+                self.absent_since.pop(one, None)
+                self.surely_absent.discard(one)
+            elif now - self.absent_since.setdefault(one, now) >= ABSENCE_CONFIRMED_AFTER - 0.5:
+                self.surely_absent.add(one)
 
     def heard_it_ended(self, instance_id: str) -> bool:
         """Whether EC2's last word was that this instance does not run."""
@@ -176,7 +188,8 @@ class Taking:
     the holder. `matched_at` is when its cause was first found to hold; `recorded` is the attachment of this
     ENI that the takeover had on its mind when it began; `stalled_for` is the longest stall of that process of
     late. `on_disk` is whether the journal has the takeover, or cannot be written; `rested_for` is the time
-    since this member's last takeover of its own accord.
+    since this member's last takeover of its own accord; `begun_under` is the file that the takeover began
+    under, and `old` by how much what was decided on may be older than the call.
     """
 
     flight: Flight
@@ -202,6 +215,8 @@ class Taking:
     turn: int
     on_disk: bool
     rested_for: float
+    begun_under: Policy
+    old: float
 
     @property
     def trigger(self) -> Trigger | None:

@@ -173,6 +173,15 @@ def loop_stalls(world: World, rng: random.Random) -> Mend:
     return None
 
 
+def standby_stalls(world: World, rng: random.Random) -> Mend:
+    """A process that watches the holder stands still for longer than what it decided before may count."""
+    holder = world.where()[0].partition(":")[0]
+    name, seconds = rng.choice([one for one in world.members if one != holder]), rng.uniform(3.0, 12.0)
+    world.say("fault", name, f"stalls for {seconds:.3f} s")
+    world.members[name].freeze(seconds)
+    return None
+
+
 def disk_fails(world: World, rng: random.Random) -> Mend:
     """Full, slow, or it hangs."""
     name = one_of(world, rng)
@@ -227,6 +236,7 @@ FAULTS: tuple[tuple[Fault, int], ...] = (
     (taker_dies, 8),
     (daemon_restarts, 4),
     (loop_stalls, 6),
+    (standby_stalls, 2),
     (disk_fails, 3),
     (journal_torn, 2),
     (clock_jumps, 3),

@@ -207,6 +207,16 @@ def active_has_every_link(role: str, lost: Mapping[str, float | None], now: floa
     return f"active without {missing}" if role == "active" and missing else None
 
 
+def who_has_everything_stays_active(before: str, role: str, *, had_for: float, absent: bool) -> str | None:
+    """An active member is a standby only when it has lost something.
+
+    `had_for` is for how long it has had every ENI, with its link ready; `absent` is whether EC2 has said
+    twice that one does not exist.
+    """
+    gave_up = (before, role) == ("active", "standby") and had_for > READ_LAG and not absent
+    return f"gave up what it has had for {had_for:.1f} s" if gave_up else None
+
+
 def fault_has_a_cause(role: str, *, unready_for: float, gone_for: float | None) -> str | None:
     """A fault is a link that is not ready for a minute, or one lost while EC2 still shows it attached.
 

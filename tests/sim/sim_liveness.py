@@ -13,6 +13,7 @@ from eni_failover.core.words import Role
 from tests.sim.sim_host import Service
 from tests.sim.sim_invariants import recovery_seen
 from tests.sim.sim_plan import SELF
+from tests.sim.sim_trouble import detached_by_hand
 
 if TYPE_CHECKING:
     from tests.sim.sim_member import Member
@@ -70,13 +71,15 @@ def settle(world: World, rng: random.Random) -> None:
 
     Now and then one member's instance stays stopped meanwhile, or detaches go on hanging where the
     policy says to force them: the others, and force, must do. Or no service comes back, so that no member
-    is fit by its own probes: somebody must have the ENIs all the same.
+    is fit by its own probes: what is on nobody must be taken all the same.
     """
-    but = _left_out(world) if rng.random() < 0.3 else ""
+    sick = SELF in world.plan.probes and rng.random() < 0.3
+    but = _left_out(world) if not sick and rng.random() < 0.3 else ""
     forces = world.plan.policy.get("force_detach_after") != "never"
     stuck = forces and rng.random() < 0.5
-    sick = SELF in world.plan.probes and rng.random() < 0.2
     heal(world, but=but, stuck=stuck, sick=sick)
+    if sick and rng.random() < 0.5:
+        detached_by_hand(world, rng)
     _wait(world, BOOTED_WITHIN, but=but)
     heal(world, but=but, stuck=stuck, sick=sick)  # what came up meanwhile
     world.run(_until_seen(world))

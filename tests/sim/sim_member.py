@@ -181,7 +181,7 @@ class Member:
         """A stall is over; the audit need not know of one that the daemon may not have noticed."""
         daemon = self.daemon if life == self.life else None
         if daemon and seconds > daemon.reconciler.policy.max_loop_lag + STALL_SURELY_NOTICED:
-            self._world.audit.lives[self.name].stood_still()
+            self._world.audit.lives[self.name].stood_still(self._world.now)
 
     def thaw(self) -> None:
         """It runs again."""

@@ -42,6 +42,14 @@ def api_cut(world: World, rng: random.Random) -> Mend:
     return cut(world, (rng.choice(((name, API), (API, name))),))
 
 
+def standby_cut_off(world: World, rng: random.Random) -> Mend:
+    """A member that does not hold reaches EC2 and nobody else: to it the holder is as good as down."""
+    holder = world.where()[0].partition(":")[0]
+    name = rng.choice([one for one in world.members if one != holder])
+    others = [one for one in world.members if one != name] + [WITNESS]
+    return cut(world, tuple(pair for other in others for pair in ((name, other), (other, name))))
+
+
 def cut(world: World, ways: tuple[tuple[str, str], ...]) -> Mend:
     """These ways are blocked."""
     for way in ways:
@@ -91,6 +99,7 @@ PARTITIONS: tuple[tuple[Fault, int], ...] = (
     (partition, 5),
     (one_way_partition, 3),
     (isolation, 3),
+    (standby_cut_off, 2),
     (api_cut, 3),
     (packet_loss, 3),
     (probes_unsent, 2),

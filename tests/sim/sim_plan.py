@@ -27,6 +27,7 @@ PROBES: tuple[tuple[Probe, ...], ...] = (
     (WEB,),
     (WEB, SELF),
     (WEB, SELF, WITNESS),
+    (WEB, WITNESS),
     (WEB, PORT),
     (WEB, PEER),
 )

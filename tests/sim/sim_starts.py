@@ -27,7 +27,7 @@ def _ups(one: Taking, scope: Scope) -> tuple[int, int]:
     """How many probes of this scope there are, and how many of them are up."""
     names = [probe.name for probe in one.policy.probes if probe.scope is scope]
     verdicts = [one.life.verdicts[name] for name in names if name in one.life.verdicts]
-    return len(names), sum(verdict.was_up(one.at, within=DECISION_AGE) for verdict in verdicts)
+    return len(names), sum(verdict.was_up(one.at, within=one.old) for verdict in verdicts)
 
 
 def the_intent_is_on_disk(one: Taking) -> str | None:
@@ -55,7 +55,7 @@ def a_takeover_is_followed_by_rest(one: Taking) -> str | None:
     """After a takeover of its own accord a member starts no other by probes or failback for `cooldown`."""
     if not _starts(one, Trigger.PROBES, Trigger.FAILBACK) or not one.from_another:
         return None
-    least = one.policy.cooldown - PASS_AGE - one.stalled_for
+    least = one.begun_under.cooldown - PASS_AGE - one.stalled_for
     return None if one.rested_for >= least else f"only {one.rested_for:.1f} s after the one before"
 
 
@@ -77,7 +77,7 @@ def each_waits_for_its_turn(one: Taking) -> str | None:
         if name in names and verdict.was_down(one.at, within=DECISION_AGE)
     )[: one.policy.down_needed]
     waited = one.at - max(since, default=one.at)
-    wait = one.policy.stagger * one.turn - CLOCK_GRAIN
+    wait = one.begun_under.stagger * one.turn - CLOCK_GRAIN
     return None if waited >= wait else f"waited {waited:.1f} s of {wait:.1f} s"
 
 
@@ -86,11 +86,11 @@ def who_had_it_last_comes_last(one: Taking) -> str | None:
     free_since = one.life.lock_free_since
     if not _starts(one, Trigger.UNOWNED) or not one.is_first or free_since is None:
         return None
-    members = len(one.policy.members)
+    members, stagger = len(one.policy.members), one.begun_under.stagger
     if one.life.lock_last_on == one.flight.instance_id:
-        wait = max(LAST_HOLDER_AFTER, members * one.policy.stagger)
+        wait = max(LAST_HOLDER_AFTER, members * stagger)
     else:
-        wait = max(FIRST_TURN_AFTER, one.policy.stagger)
+        wait = max(FIRST_TURN_AFTER, stagger)
     waited = one.at - free_since
     return None if waited >= wait - CLOCK_GRAIN else f"waited {waited:.1f} s of {wait:.1f} s"
 

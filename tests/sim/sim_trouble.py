@@ -62,15 +62,16 @@ def api_reads_lie(world: World, rng: random.Random) -> Mend:
 
 
 def api_reads_lack_one(world: World, rng: random.Random) -> Mend:
-    """The next describes of one member lack another's instance, or the next one lacks an ENI."""
+    """The next describes of one member lack another's instance, or each member's next one an ENI."""
     name = one_of(world, rng)
-    if rng.random() < 0.7:
+    if rng.random() < 0.5:
         unseen = rng.choice([one for one in world.members if one != name])
-        item, count = world.hosts[unseen].instance_id, rng.randint(1, 3)
+        item, count, askers = world.hosts[unseen].instance_id, rng.randint(1, 3), [name]
     else:
-        item, count = rng.choice(world.plan.eni_ids), 1
-    world.say("fault", "api", "answers to", name, "lack", item, count)
-    world.wire.gaps.hide(item, asker=world.hosts[name].instance_id, count=count)
+        item, count, askers = rng.choice(world.plan.eni_ids), 1, list(world.members)
+    world.say("fault", "api", "answers to", *askers, "lack", item, count)
+    for asker in askers:
+        world.wire.gaps.hide(item, asker=world.hosts[asker].instance_id, count=count)
     return world.wire.gaps.show_all
 
 
@@ -152,6 +153,14 @@ def foreign_holder(world: World, rng: random.Random) -> Mend:
     return lambda: world.release(eni)
 
 
+def detached_by_hand(world: World, rng: random.Random) -> Mend:
+    """Somebody detaches an ENI: it is on nobody at once."""
+    eni = rng.choice(world.plan.eni_ids)
+    world.say("fault", "somebody detaches", eni)
+    world.lab.place(eni, None)
+    return None
+
+
 # People --------------------------------------------------------------------------------------------
 
 
@@ -165,6 +174,12 @@ def operator_takes(world: World, rng: random.Random) -> Mend:
 def operator_pauses(world: World, rng: random.Random) -> Mend:
     """`eni-failover pause`, for a while, of the group or of one member."""
     world.members[one_of(world, rng)].console.pause(rng.uniform(5.0, 300.0), local=rng.random() < 0.3)
+    return None
+
+
+def short_pause(world: World, rng: random.Random) -> Mend:
+    """A pause of the group that ends while what it was made for still goes on."""
+    world.members[one_of(world, rng)].console.pause(rng.uniform(2.0, 10.0), local=False)
     return None
 
 
@@ -219,8 +234,10 @@ TROUBLE: tuple[tuple[Fault, int], ...] = (
     (stuck_attach, 2),
     (slow_moves, 2),
     (foreign_holder, 1),
+    (detached_by_hand, 2),
     (operator_takes, 6),
-    (operator_pauses, 3),
+    (operator_pauses, 2),
+    (short_pause, 2),
     (operator_resumes, 2),
     (operator_reloads, 4),
     (everybody_observes, 2),

@@ -33,6 +33,15 @@ class Truth:
         since = self._since.get((asker, asked))
         return 0.0 if since is None else self._world.now - since
 
+    def had_for(self, name: str) -> float:
+        """For how long this member has had every ENI, with a link that is ready; 0 when it has not."""
+        world = self._world
+        host, enis = world.hosts[name], world.plan.eni_ids
+        if any(place != name for place in world.where()) or not host.links.keys() >= set(enis):
+            return 0.0
+        attached = (world.audit.attachments.attached_for(one, world.now) for one in enis)
+        return min(*attached, *(world.now - host.links[one].ready_at for one in enis))
+
     def _is_up(self, asker: str, asked: str) -> bool:
         world = self._world
         there = asker == asked or world.network.is_open(asker, asked)

@@ -19,20 +19,25 @@ from tests.sim.sim_faults import (
     SHORT,
     Fault,
     instance_stops,
+    journal_torn,
     loop_stalls,
     service_down,
     set_service,
+    standby_stalls,
 )
 from tests.sim.sim_host import Service
 from tests.sim.sim_liveness import settle
-from tests.sim.sim_partitions import PARTITIONS, isolation, partition, probes_unsent
+from tests.sim.sim_partitions import PARTITIONS, isolation, partition, probes_unsent, standby_cut_off
 from tests.sim.sim_plan import Plan, draw
 from tests.sim.sim_trouble import (
     TROUBLE,
+    api_reads_lack_one,
+    detached_by_hand,
     everybody_observes,
     operator_pauses,
     operator_reloads,
     operator_takes,
+    short_pause,
 )
 from tests.sim.sim_world import World
 
@@ -52,6 +57,15 @@ PROVOCATIONS: Menu = (
 PRESSED: Menu = ((operator_reloads, 3), (operator_takes, 2), (operator_pauses, 1), (everybody_observes, 1))
 """What people do in the middle of a takeover."""
 BRISK_GAP, CALM_GAP = 8.0, 900.0
+COMPANIONS: Menu = (
+    (standby_stalls, 3),
+    (short_pause, 3),
+    (standby_cut_off, 3),
+    (api_reads_lack_one, 3),
+    (journal_torn, 1),
+    (detached_by_hand, 1),
+)
+"""What makes that harder."""
 ROUNDS = 3
 FLAPPING = 0.15
 MEMORY = Path("/dev/shm")  # noqa: S108 - a directory in memory is where a simulated disk belongs
@@ -118,6 +132,9 @@ def _storm(world: World, rng: random.Random, gap: float) -> None:
     for _ in range(rng.randint(1, ROUNDS)):
         if rng.random() < 0.6:
             _inflict(world, rng, PROVOCATIONS)
+            if rng.random() < 0.4:
+                world.run(rng.uniform(0.0, 5.0) * rng.random())
+                _inflict(world, rng, COMPANIONS)
         else:
             for _ in range(rng.choice((1, 1, 2, 3))):
                 _inflict(world, rng, MENU)

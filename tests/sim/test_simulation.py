@@ -105,6 +105,30 @@ def test_a_member_that_gives_no_grace_is_found():
         assert found(invariant="an_unproven_holder_has_its_grace", seeds=range(40))
 
 
+def test_a_member_that_writes_nothing_down_is_found():
+    """Defect: the first call is made before the takeover is in the journal."""
+
+    async def forget(*_: object) -> None:
+        """Nothing is written, and no problem is told."""
+
+    with patch.object(Journal, "remember", forget):
+        assert found(invariant="the_intent_is_on_disk", seeds=range(10))
+
+
+@pytest.mark.parametrize(
+    ("rule", "invariant"),
+    [
+        ("limit_until", "the_limit_holds"),
+        ("cooldown_until", "a_takeover_is_followed_by_rest"),
+        ("why_not_fit", "who_is_unfit_takes_nothing"),
+    ],
+)
+def test_a_member_that_nothing_holds_back_is_found(rule, invariant):
+    """Defect: one of the things that keep a member from taking over is never so."""
+    with patch.object(candidates, rule, lambda _: None if rule == "why_not_fit" else 0.0):
+        assert found(invariant=invariant, seeds=range(100))
+
+
 def test_a_member_that_trusts_what_it_saw_while_it_stalled_is_found():
     """Defect: stalls of the watcher are not told."""
     scenario = parse((FOLDER / "watcher_stalls.txt").read_text(encoding="utf-8"))
@@ -161,7 +185,7 @@ def test_a_violation_is_an_exit_status(capsys, monkeypatch):
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_no_seed_begins_after_the_time_that_was_given(capsys, jobs):
     """The figures are those of the seeds that were run."""
-    simulation.main(["--seeds", "100000", "--seconds", "0", "--jobs", jobs])
+    simulation.main(["--seeds", "200", "--seconds", "0", "--jobs", jobs])
 
     assert " days in 1 seeds, " in capsys.readouterr().out
 
