@@ -49,8 +49,8 @@ hosts: $(VENV)/.stamp  ## the units under systemd, on two hosts made of Debian: 
 	$(RUN) pytest -m hosts tests/hosts
 
 SEEDS ?= 1000
-sim: $(VENV)/.stamp  ## seeded faults on whole daemons in virtual time; SEEDS=10000 for more
-	$(RUN) tests.sim.simulation --seeds $(SEEDS) --jobs 2
+sim: $(VENV)/.stamp  ## seeded faults on whole daemons in virtual time; SEEDS=10000 DAYS=1 FOR=3600 (seconds) for more
+	$(RUN) tests.sim.simulation --seeds $(SEEDS) $(DAYS:%=--days %) $(FOR:%=--seconds %) --jobs 2
 
 explore: $(VENV)/.stamp  ## every interleaving of small groups: a million states and more, ten minutes
 	$(RUN) tests.sim.explore --states 1200000 --seconds 600 --jobs 2
