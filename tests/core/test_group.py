@@ -107,7 +107,8 @@ def test_an_eni_absent_from_one_answer_is_unknown():
 def test_a_view_of_another_state_works_everything_out_anew():
     """An absence that the old state had not confirmed is confirmed in the new one."""
     one = view(missing())
-    gone = Sight(eni_id="eni-1", status="missing", attachment_id=None, since=one.obs.enis.began_at - 10.0)
+    then = one.obs.enis.began_at - 10.0
+    gone = Sight(eni_id="eni-1", status="missing", attachment_id=None, since=then, seen_at=then)
 
     assert one.missing == ()
     assert one.with_state(one.state) is one
