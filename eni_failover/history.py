@@ -22,9 +22,10 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from eni_failover.core.frozen import rebase
 from eni_failover.core.policy import MemberName
 from eni_failover.core.snapshot import History
-from eni_failover.core.state import Durable, rebase
+from eni_failover.core.state import Durable
 from eni_failover.core.words import Trigger
 from eni_failover.errors import StartError
 

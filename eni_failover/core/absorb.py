@@ -10,11 +10,12 @@ from dataclasses import replace
 from eni_failover.core import health as healths
 from eni_failover.core import outcomes, pause
 from eni_failover.core.fitness import is_impaired, why_not_fit
+from eni_failover.core.frozen import changed
 from eni_failover.core.group import CONFIRM_AFTER, View
 from eni_failover.core.links import not_ready
 from eni_failover.core.model import Attempt, Eni, Observation, Presence, TakeoverRequest
 from eni_failover.core.policy import MemberName, Policy
-from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen, changed
+from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen
 from eni_failover.core.words import Answer, Scope, Trigger
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from eni_failover.core.absorb import is_operators
 from eni_failover.core.fitness import me, why_not_able, why_not_fit
+from eni_failover.core.frozen import changed
 from eni_failover.core.group import RESCUE_AFTER, View
 from eni_failover.core.model import AttachmentStatus, InstanceState
 from eni_failover.core.policy import AttachmentId, FailbackMode
-from eni_failover.core.state import State, changed
+from eni_failover.core.state import State
 from eni_failover.core.words import Answer, Reason, Scope, Trigger
 
 SPLIT_AFTER = 2.0

@@ -22,6 +22,7 @@ from eni_failover.core.absorb import absorb
 from eni_failover.core.alarms import schedule
 from eni_failover.core.candidates import Candidate
 from eni_failover.core.fitness import why_not_able
+from eni_failover.core.frozen import changed
 from eni_failover.core.group import View
 from eni_failover.core.links import READY_BOUND, are_late, not_ready
 from eni_failover.core.model import Eni, Observation, TakeoverRequest
@@ -35,7 +36,6 @@ from eni_failover.core.state import (
     RequestFate,
     State,
     Takeover,
-    changed,
 )
 from eni_failover.core.words import Action, Answer, Reason, Result, Scope, Trigger
 

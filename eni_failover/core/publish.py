@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eni_failover.core.endings import phase
+from eni_failover.core.frozen import changed
 from eni_failover.core.group import View
 from eni_failover.core.links import are_late, lost_at, not_ready
 from eni_failover.core.model import Eni, Presence
@@ -20,7 +21,7 @@ from eni_failover.core.snapshot import (
     Snapshot,
     TakeoverLine,
 )
-from eni_failover.core.state import State, changed
+from eni_failover.core.state import State
 from eni_failover.core.words import CheckResult, Role
 
 

@@ -1,22 +1,19 @@
 """What a member remembers from pass to pass, and what a pass decides. All frozen.
 
 Owns the shapes only: `absorb` and the rules make new ones. Times are seconds of one process's
-monotonic clock, named `*_at` or `*_since`; `rebase` carries the durable ones over a restart.
+monotonic clock, named `*_at` or `*_since`; `frozen.rebase` carries the durable ones over a restart.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, TypeVar
 
 from eni_failover.core.health import Health
 from eni_failover.core.model import InstanceSurvey, PauseRecord, TakeoverRequest
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId, MemberName
 from eni_failover.core.snapshot import History
 from eni_failover.core.words import Action, Reason, Role, Trigger
-
-Frozen = TypeVar("Frozen")
 
 
 class Sent(StrEnum):
@@ -305,32 +302,3 @@ class Decision:
     describe_at: float = 0.0
     instances_at: float = 0.0
     pass_at: float = 0.0
-
-
-def changed(value: Frozen, **changes: Any) -> Frozen:
-    """The frozen value with these fields; the very same one when that makes no difference.
-
-    At rest nearly nothing differs from pass to pass: what is the same need not be made, or looked at, again.
-    """
-    if all(getattr(value, name) == new for name, new in changes.items()):
-        return value
-    return replace(value, **changes)  # type: ignore[type-var]
-
-
-def rebase(value: Any, by: float) -> Any:
-    """The same frozen value with each of its monotonic times moved by `by` seconds.
-
-    Times are recognised by their names, `*_at` and `*_since`, down through nested values.
-    """
-    if isinstance(value, tuple):
-        return tuple(rebase(item, by) for item in value)
-    if not is_dataclass(value) or isinstance(value, (type, PauseRecord)):
-        return value
-    changes = {}
-    for item in fields(value):
-        inner = getattr(value, item.name)
-        if item.name.endswith(("_at", "_since")):
-            changes[item.name] = None if inner is None else inner + by
-        else:
-            changes[item.name] = rebase(inner, by)
-    return replace(value, **changes)

@@ -1,9 +1,10 @@
-"""The durable state over a restart: monotonic times are carried from one process's clock to the next's."""
+"""Frozen values over a restart, where monotonic times are carried to the next clock, and over a change."""
 
 from dataclasses import replace
 
+from eni_failover.core.frozen import changed, rebase
 from eni_failover.core.model import PauseKind, PauseRecord
-from eni_failover.core.state import Durable, Move, Past, State, Takeover, changed, rebase
+from eni_failover.core.state import Durable, Move, Past, State, Takeover
 from eni_failover.core.words import Reason, Trigger
 
 TAKEOVER = Takeover(

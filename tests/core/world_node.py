@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from eni_failover.core.decide import step
+from eni_failover.core.frozen import rebase
 from eni_failover.core.group import View
 from eni_failover.core.model import (
     Attempt,
@@ -31,7 +32,6 @@ from eni_failover.core.state import (
     KeepOnTermination,
     State,
     StopInstance,
-    rebase,
 )
 from eni_failover.core.words import Action, Reason, Role, Trigger
 from tests.core import builders, world_looks
