@@ -12,6 +12,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from eni_failover.adapters.ec2 import Ec2
+from tests.whole_request import whole_request
 
 OURS = ("AWS_", "BOTO")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -163,7 +164,7 @@ class Server:
     def _serve(self, connection: socket.socket) -> None:
         with connection:
             try:
-                received = connection.recv(65536)
+                received = whole_request(connection)
                 if received:
                     self.requests.append(received)
                     self._handle(connection)

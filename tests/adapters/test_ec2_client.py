@@ -21,6 +21,7 @@ from eni_failover.adapters.ec2 import Ec2
 from eni_failover.core.model import Presence, Verdict
 from eni_failover.errors import InvariantError, TerminalError, TransientError, UnansweredError
 from eni_failover.lab import LabThread
+from tests.whole_request import whole_request
 
 ENI = "eni-0ffffffffffffff01"
 INSTANCE = "i-0bbbbbbbbbbbbbbb2"
@@ -145,7 +146,7 @@ def test_a_second_mutation_waits_for_the_thread_of_an_abandoned_first(make_ec2, 
         connection.sendall(b"Content-Length: %d\r\n\r\n" % len(DETACHED) + DETACHED)
 
     server = serve(trickle)
-    ec2 = make_ec2(endpoint_url=server.url, connect_timeout=0.1, read_timeout=0.2)
+    ec2 = make_ec2(endpoint_url=server.url, connect_timeout=0.4, read_timeout=0.6)
 
     first = detach(ec2)
     second = detach(ec2)
@@ -480,7 +481,7 @@ def tls_port(certificate):
                 return
             try:
                 with context.wrap_socket(connection, server_side=True) as secured:
-                    secured.recv(65536)
+                    whole_request(secured)
                     secured.sendall(
                         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(DETACHED) + DETACHED
                     )

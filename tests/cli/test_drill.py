@@ -25,6 +25,7 @@ from eni_failover.core.snapshot import DecisionLine, EniLine, History, ProbeLine
 from eni_failover.core.words import Action, Answer, Phase, Reason, Result, Role, Scope, Trigger
 from eni_failover.lab import demo_places
 from eni_failover.status import to_document
+from tests.ports import common_port
 
 WALL = 1_800_000_000.0
 ENI = "eni-0ffffffffffffff01"
@@ -96,9 +97,8 @@ class Play:
 def play(*, world, on_beta, lab_member, standby, desk, serve, monkeypatch, tmp_path_factory):
     """Alpha holds; after an order to beta it is beta, after one to alpha it is alpha again."""
     monkeypatch.setattr(drill_legs, "POLL", 0.01)
-    with socket.create_server((ADDRESSES[0], 0)) as service, socket.create_server((ADDRESSES[1], 0)) as free:
-        port = free.getsockname()[1]
-        free.close()
+    port = common_port(ADDRESSES[:2])
+    with socket.create_server((ADDRESSES[0], 0)) as service:
         text = lab_member.config.read_text()
         url = 'type = "http"\nurl = "http://{address}:8080/healthz"'
         tcp = f'type = "tcp"\nhost = "{{address}}"\nport = {service.getsockname()[1]}'

@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 from eni_failover.lab import Durations, LabThread, Settings, World
+from tests.ports import common_port
 
 ADDRESSES = ("127.0.1.11", "127.0.1.12", "127.0.1.13", "127.0.1.14")
 NAMES = ("alpha", "beta", "gamma", "delta")
@@ -83,22 +84,6 @@ class Service:
             self._server.server_close()
             self.asked_at = self._server.asked_at
             self._server = None
-
-
-def common_port(addresses):
-    """A port that is free on all these loopback addresses now."""
-    for _ in range(50):
-        with contextlib.ExitStack() as stack:
-            first = stack.enter_context(socket.socket())
-            first.bind((addresses[0], 0))
-            port = first.getsockname()[1]
-            try:
-                for address in addresses[1:]:
-                    stack.enter_context(socket.socket()).bind((address, port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no common free port")
 
 
 class UnixConnection(http.client.HTTPConnection):

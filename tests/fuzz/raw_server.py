@@ -1,14 +1,14 @@
 """A loopback server that says exactly the bytes it is told, whatever it is asked."""
 
-import re
 import socket
 import socketserver
 import threading
 from collections.abc import Callable
 
+from tests.whole_request import whole_request
+
 Script = Callable[[socket.socket, bytes], None]
 
-_LENGTH = re.compile(rb"^content-length: *(\d+)", re.IGNORECASE | re.MULTILINE)
 _PATIENCE = 10.0
 
 
@@ -37,17 +37,8 @@ class _Handler(socketserver.BaseRequestHandler):
 
 
 def _read_request(connection: socket.socket) -> bytes:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        chunk = connection.recv(65536)
-        if not chunk:
-            return b""
-        data += chunk
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = _LENGTH.search(head)
-    while length and len(body) < int(length[1]):
-        body += connection.recv(65536)
-    return head
+    head, ended, _ = whole_request(connection).partition(b"\r\n\r\n")
+    return head if ended else b""
 
 
 class RawServer:

@@ -17,6 +17,7 @@ import eni_failover.lab
 from eni_failover.lab import Durations, Lab, LabThread, Settings, World
 from eni_failover.lab.credentials import OPERATOR_KEY
 from eni_failover.lab.server import listen_on
+from tests.ports import common_port
 
 ALPHA, BETA = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2"
 
@@ -157,14 +158,9 @@ def test_an_instance_added_later_has_an_imds(lab, world):
         ask(url)
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
 def test_wished_ports(make_world):
     """Ports that are asked for are used; all endpoints are on loopback."""
-    port, imds_port = free_port(), free_port()
+    port, imds_port = common_port(), common_port()
     with LabThread(make_world(), port=port, imds_ports={"beta": imds_port}) as lab:
         urls = (lab.ec2_url, lab.imds_url("beta"), lab.imds_url("alpha"))
 

@@ -8,7 +8,6 @@ import http.client
 import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -16,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from tests.ports import common_port
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
@@ -92,13 +93,6 @@ def filled(expression, group="orders"):
     return expression
 
 
-def free_port():
-    """A port of 127.0.0.1 that is free now: Prometheus cannot choose one itself."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 class Prometheus:
     """Debian's Prometheus with the shipped configuration, quick, and with these targets."""
 
@@ -122,7 +116,7 @@ class Prometheus:
         (directory / "prometheus.yml").write_text(yaml.safe_dump(document))
 
     def __enter__(self):
-        self._port = free_port()
+        self._port = common_port()  # Prometheus cannot choose one itself
         command = [
             self._binary,
             f"--config.file={self._directory / 'prometheus.yml'}",
