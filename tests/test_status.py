@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.core.model import PauseKind, PauseRecord, Peer
+from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest, Peer
+from eni_failover.core.pause import stamp
 from eni_failover.core.policy import AttachmentId, EniId, MemberName
 from eni_failover.core.snapshot import (
     Check,
@@ -284,6 +285,15 @@ def test_record_is_the_same_however_often_it_is_passed_on() -> None:
         text = time_text(peer_from_document(document(pause_record={**RECORD, "at": text}), "beta").pause.at)
 
     assert first == text
+
+
+@pytest.mark.parametrize("wall", [1_800_078_787.4487436, 1_795_000_000.123456789, 1_795_000_000.9999996])
+def test_peer_reads_a_record_as_it_was_stamped(wall: float) -> None:
+    """Else its author would take what the others show of it for a newer word."""
+    record = stamp(PauseRequest(kind=PauseKind.PAUSE, duration=60.0, by="op"), None, wall)
+    shown = to_document(snapshot(pause=record, paused=True))
+
+    assert peer_from_document(shown, "beta").pause == record
 
 
 def test_peer_ignores_what_it_does_not_know() -> None:

@@ -1,7 +1,8 @@
 """Pause and resume: one operator's word for the whole group, the newest wins.
 
 Owns the order of the records. A record's `at` is wall-clock time, because it travels between hosts;
-a new one is always stamped later than the newest seen, so that a slow clock cannot lose a resume.
+a new one is always stamped later than the newest seen, so that a slow clock cannot lose a resume. What
+a peer shows of a record must be that record: a time that came back rounded up would be a newer one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def stamp(request: PauseRequest, newest: PauseRecord | None, wall: float) -> Pau
     until = None if request.duration is None else round(wall + request.duration, _DIGITS)
     return PauseRecord(
         kind=request.kind,
-        at=at,
+        at=round(at, _DIGITS),
         until=until if request.kind is PauseKind.PAUSE else None,
         reason=request.reason,
         by=request.by,

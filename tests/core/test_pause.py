@@ -35,6 +35,20 @@ def test_a_pause_is_stamped_with_its_time_its_end_and_its_author():
     )
 
 
+def test_a_record_does_not_come_back_to_its_author_as_a_newer_one():
+    """Its time has the grain of the text by which it travels: what a peer shows of it is the same record.
+
+    Found by the simulation: rounded up on its way, a resume came back, and forgave its author the takeovers
+    that had been made since it was given.
+    """
+    asked_at = 1_800_078_787.4487436
+    told = stamp(replace(RESUME, duration=None), None, asked_at)
+    paused = stamp(replace(PAUSE, duration=60.0), told, asked_at)
+
+    assert told.at == 1_800_078_787.448744
+    assert (paused.at, paused.until) == (1_800_078_787.449744, 1_800_078_847.448744)
+
+
 def test_a_resume_has_no_end():
     """Only a pause expires."""
     bench = asked(Bench(attached("alpha")), replace(RESUME, duration=60.0))
