@@ -18,7 +18,7 @@ from eni_failover.core.state import State, Takeover
 from eni_failover.core.words import Result, Trigger
 from tests.sim import sim_invariants as invariants
 from tests.sim.sim_ec2 import Answer, Flight
-from tests.sim.sim_facts import Attachments, Counted, Life, Taking
+from tests.sim.sim_facts import SAME_RECORD, Attachments, Counted, Life, Taking, is_paused, records_of
 from tests.sim.sim_starts import DECISION_AGE, STARTS
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Audit:
         self._accepted: set[str] = set()
         self._begun_under: dict[str, Policy] = {}
         self._rests_since: dict[str, float] = {}
+        self._resumes: dict[tuple[str, bool], float] = {}
         self._recorded: dict[str, dict[str, str | None]] = {}
         self._winners: defaultdict[str, set[str]] = defaultdict(set)
 
@@ -79,11 +80,22 @@ class Audit:
         life = self.lives[name]
         life.asked_until = max(life.asked_until, self._world.now + timeout)
 
-    def forgive(self, name: str | None = None) -> None:
-        """An operator has looked, or the journal is not what it was: the limit counts from here."""
-        for one in self._counted if name is None else (name,):
-            self._counted[one].clear()
-            self._rests_since.pop(one, None)
+    def forgive(self, name: str) -> None:
+        """That member's journal is not what it was, or its clock: the limit counts from here."""
+        self._resumes = {key: at for key, at in self._resumes.items() if key[0] != name}
+        self._forgive(name)
+
+    def _forgive(self, name: str) -> None:
+        self._counted[name].clear()
+        self._rests_since.pop(name, None)
+
+    def _hear_resumes(self, name: str, state: State) -> None:
+        """A resume that this member has not heard of before: the same one heard again forgives nothing."""
+        for record in records_of(state):
+            key = name, record.local
+            if record.kind == "resume" and record.at > self._resumes.get(key, 0.0) + SAME_RECORD:
+                self._resumes[key] = record.at
+                self._forgive(name)
 
     def attempted(self, name: str, attempt: Attempt) -> None:
         """A probe of that member has answered."""
@@ -144,7 +156,7 @@ class Audit:
             intent=flight.intent,
             policy=policy,
             life=self.lives[name],
-            paused=_is_paused(reconciler.state, member.wall()),
+            paused=is_paused(reconciler.state, member.wall()),
             first_is_here=first_on == flight.instance_id,
             recorded=self._recorded_for(flight.intent, eni_id),
             matched_at=self._matched_at(name, flight.intent),
@@ -213,7 +225,7 @@ class Audit:
             if one.takeover_id == ended.takeover_id:
                 one.ended_at = self._world.now
         if ended.trigger is Trigger.MANUAL and ended.result is Result.SUCCESS:
-            self.forgive(name)
+            self._forgive(name)
         recorded = self._recorded.pop(ended.takeover_id, {}).get(self._world.plan.eni_ids[0])
         if recorded is not None:
             winners = self._winners[recorded]
@@ -226,6 +238,7 @@ class Audit:
     def published(self, name: str, view: Snapshot, state: State) -> None:
         """A pass has shown what it found."""
         life, role = self.lives[name], str(state.role)
+        self._hear_resumes(name, state)
         daemon = self._world.members[name].daemon
         if daemon is not None:
             life.pass_ended(daemon.reconciler.policy, paused=view.paused)
@@ -277,14 +290,6 @@ class Audit:
     def hook_ended(self, name: str) -> None:
         """It has ended."""
         self.lives[name].hook_runs = False
-
-
-def _is_paused(state: State, wall: float) -> bool:
-    """Whether a pause that this member knows is in force, by its own clock."""
-    records = (state.durable.pause, state.durable.local_pause)
-    return any(
-        one is not None and one.kind == "pause" and (one.until is None or one.until > wall) for one in records
-    )
 
 
 def _words(flight: Flight) -> list[str]:

@@ -6,15 +6,16 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eni_failover.core.model import Attempt
+from eni_failover.core.model import Attempt, PauseRecord
 from eni_failover.core.policy import Policy
-from eni_failover.core.state import Takeover
+from eni_failover.core.state import State, Takeover
 from eni_failover.core.words import Answer, Scope, Trigger
 from eni_failover.lab.values import Attachment, AttachmentStatus
 from tests.sim.sim_ec2 import Flight
 
 ENDED = frozenset({"stopping", "stopped", "shutting-down", "terminated"})
 ABSENCE_CONFIRMED_AFTER = 2.0
+SAME_RECORD = 0.0005  # the times of two pauses or resumes differ by more
 
 
 @dataclass(slots=True)
@@ -282,3 +283,13 @@ class Counted:
 
     takeover_id: str
     ended_at: float | None = None
+
+
+def records_of(state: State) -> list[PauseRecord]:
+    """The pauses and resumes that a member remembers: the group's, and its own."""
+    return [one for one in (state.durable.pause, state.durable.local_pause) if one is not None]
+
+
+def is_paused(state: State, wall: float) -> bool:
+    """Whether a pause that this member knows is in force, by its own clock."""
+    return any(one.kind == "pause" and (one.until is None or one.until > wall) for one in records_of(state))

@@ -23,6 +23,8 @@ class Guests:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.is_sick = False
+        """Whether a service that starts does not serve."""
 
     def instance_changed(self, name: str, state: InstanceState | None) -> None:
         """EC2 shows this member's instance in another state."""
@@ -42,7 +44,7 @@ class Guests:
         def up() -> None:
             if host.boots == boot and self._world.is_running(name):
                 host.is_on = True
-                host.service = Service.UP
+                host.service = Service.DOWN if self.is_sick else Service.UP
                 self._plug_all(host)
                 self._world.members[name].start()
                 self._world.refresh()

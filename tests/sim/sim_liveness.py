@@ -46,13 +46,14 @@ def heal(world: World, *, but: str = "", stuck: bool = False, sick: bool = False
             lab.unstick_detach(eni)
         lab.unstick_attach(eni)
         world.release(eni)
+    world.guests.is_sick = sick
     for name, member in world.members.items():
         if name != but:
-            _heal_member(world, name, member, sick=sick)
+            _heal_member(world, name, member)
     world.refresh()
 
 
-def _heal_member(world: World, name: str, member: Member, *, sick: bool) -> None:
+def _heal_member(world: World, name: str, member: Member) -> None:
     host = world.hosts[name]
     member.spare()
     member.thaw()
@@ -60,7 +61,7 @@ def _heal_member(world: World, name: str, member: Member, *, sick: bool) -> None
     host.is_deaf = False
     host.disk.mend()
     if host.is_on:
-        host.service = Service.DOWN if sick else Service.UP
+        host.service = Service.DOWN if world.guests.is_sick else Service.UP
     world.guests.replug(name)
     member.restore_config()
     member.start()
@@ -74,6 +75,12 @@ def settle(world: World, rng: random.Random) -> None:
     is fit by its own probes: what is on nobody must be taken all the same.
     """
     sick = SELF in world.plan.probes and rng.random() < 0.3
+    _settle(world, rng, sick=sick)
+    if sick:
+        heal(world)
+
+
+def _settle(world: World, rng: random.Random, *, sick: bool) -> None:
     but = _left_out(world) if not sick and rng.random() < 0.3 else ""
     forces = world.plan.policy.get("force_detach_after") != "never"
     stuck = forces and rng.random() < 0.5

@@ -185,7 +185,6 @@ def short_pause(world: World, rng: random.Random) -> Mend:
 
 def operator_resumes(world: World, rng: random.Random) -> Mend:
     """`eni-failover resume`."""
-    world.audit.forgive()
     world.members[one_of(world, rng)].console.resume(local=rng.random() < 0.3)
     return None
 
