@@ -84,6 +84,8 @@ def _settle(world: World, rng: random.Random, *, sick: bool) -> None:
     but = _left_out(world) if not sick and rng.random() < 0.3 else ""
     forces = world.plan.policy.get("force_detach_after") != "never"
     stuck = forces and rng.random() < 0.5
+    for eni in world.plan.eni_ids if stuck and rng.random() < 0.5 else ():
+        world.lab.stick_detach(eni)
     heal(world, but=but, stuck=stuck, sick=sick)
     if sick and rng.random() < 0.5:
         detached_by_hand(world, rng)
