@@ -30,8 +30,13 @@ def one_of(world: World, rng: random.Random) -> str:
 
 def holder_of(world: World, rng: random.Random) -> str:
     """Mostly the member that has the first ENI: there a fault matters most."""
-    place = world.where()[0].partition(":")[0] if world.where() else ""
-    return place if place in world.present() and rng.random() < 0.7 else one_of(world, rng)
+    holder = world.holder()
+    return holder if holder in world.present() and rng.random() < 0.7 else one_of(world, rng)
+
+
+def standby_of(world: World, rng: random.Random) -> str:
+    """A member that does not have it."""
+    return rng.choice([one for one in world.members if one != world.holder()])
 
 
 # The service and the host --------------------------------------------------------------------------
@@ -175,8 +180,7 @@ def loop_stalls(world: World, rng: random.Random) -> Mend:
 
 def standby_stalls(world: World, rng: random.Random) -> Mend:
     """A process that watches the holder stands still for longer than what it decided before may count."""
-    holder = world.where()[0].partition(":")[0]
-    name, seconds = rng.choice([one for one in world.members if one != holder]), rng.uniform(3.0, 12.0)
+    name, seconds = standby_of(world, rng), rng.uniform(3.0, 12.0)
     world.say("fault", name, f"stalls for {seconds:.3f} s")
     world.members[name].freeze(seconds)
     return None

@@ -108,7 +108,7 @@ def _left_out(world: World) -> str:
     if len(world.present()) < 2 or not present:
         return ""
     dead = [name for name in present if not world.hosts[name].is_on or world.members[name].daemon is None]
-    holder = [name for name in present if name == world.where()[0].partition(":")[0]]
+    holder = [name for name in present if name == world.holder()]
     name = (dead or holder or present)[0]
     if world.is_running(name):
         world.say("fault", name, "stops and stays so")

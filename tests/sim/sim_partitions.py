@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from tests.sim.sim_faults import Fault, Mend, holder_of, one_of
+from tests.sim.sim_faults import Fault, Mend, holder_of, one_of, standby_of
 from tests.sim.sim_network import API, WITNESS
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def api_cut(world: World, rng: random.Random) -> Mend:
 
 def standby_cut_off(world: World, rng: random.Random) -> Mend:
     """A member that does not hold reaches EC2 and nobody else: to it the holder is as good as down."""
-    holder = world.where()[0].partition(":")[0]
-    name = rng.choice([one for one in world.members if one != holder])
+    name = standby_of(world, rng)
     others = [one for one in world.members if one != name] + [WITNESS]
     return cut(world, tuple(pair for other in others for pair in ((name, other), (other, name))))
 

@@ -141,6 +141,10 @@ class World:
         """Where each ENI is: a member's name when attached, else `member:status` or `free`."""
         return tuple(self.shown(eni) for eni in self.floating())
 
+    def holder(self) -> str:
+        """Whose the first ENI is, attached or on its way; "free" or "" when it is nobody's or gone."""
+        return self.where()[0].partition(":")[0] if self.where() else ""
+
     def shown(self, eni: Eni) -> str:
         """Where this ENI is, in one word."""
         if eni.attachment is None:

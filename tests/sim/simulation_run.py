@@ -150,10 +150,10 @@ def _storm(world: World, rng: random.Random, gap: float) -> None:
 def _flap(world: World, rng: random.Random) -> None:
     """The service fails wherever the ENI goes, and each time comes back when the ENI has gone."""
     for _ in range(rng.randint(2, 5)):
-        holder = world.where()[0]
+        holder = world.holder()
         if holder not in world.hosts or not world.hosts[holder].is_alive:
             return
-        world.audit.faults[_flap.__name__.strip("_")] += 1
+        world.audit.faults["service_flaps"] += 1
         mend = set_service(world, holder, Service.DOWN)
         world.run(rng.uniform(20.0, 120.0), until=partial(_is_elsewhere, world, holder))
         world.run(rng.uniform(0.0, 10.0))
@@ -162,8 +162,7 @@ def _flap(world: World, rng: random.Random) -> None:
 
 
 def _is_elsewhere(world: World, holder: str) -> bool:
-    place = world.where()[0]
-    return place in world.hosts and place != holder
+    return any(place in world.hosts and place != holder for place in world.where()[:1])
 
 
 def _inflict(world: World, rng: random.Random, menu: Menu) -> None:

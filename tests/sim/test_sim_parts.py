@@ -61,7 +61,7 @@ def test_a_stall_that_was_cut_short_is_not_told():
 def test_a_write_may_take_its_time_until_a_while_after_the_disk_is_mended(tmp_path):
     """What hung is done at that moment, and what followed it comes later still."""
     clockwork = Clockwork()
-    disk = Disk(clockwork, random.Random(1), tmp_path)  # noqa: S311
+    disk = Disk(clockwork, random.Random(1), tmp_path)  # noqa: S311 - a test, no secret
     before = disk.delays(within=3.0)
     disk.health = Health.HANGS
     ill = disk.delays(within=3.0)
