@@ -15,9 +15,10 @@ def changed(value: Frozen, **changes: Any) -> Frozen:
 
     At rest nearly nothing differs from pass to pass: what is the same need not be made, or looked at, again.
     """
-    if all(getattr(value, name) == new for name, new in changes.items()):
-        return value
-    return replace(value, **changes)  # type: ignore[type-var]
+    for name, new in changes.items():
+        if getattr(value, name) != new:
+            return replace(value, **changes)  # type: ignore[type-var]
+    return value
 
 
 def rebase(value: Any, by: float) -> Any:
