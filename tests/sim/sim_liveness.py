@@ -23,6 +23,7 @@ SETTLED_WITHIN = 420.0  # a hung attach twice, a cooldown, a rescue
 BOOTED_WITHIN = 120.0
 STAYS_FOR = 45.0
 SHIFT = 30.0
+MOST_SPOILT = 8  # indexes that force has cost an instance; then it is started anew, and has them all again
 
 
 def heal(world: World, *, but: str = "", stuck: bool = False, sick: bool = False) -> None:
@@ -47,6 +48,9 @@ def heal(world: World, *, but: str = "", stuck: bool = False, sick: bool = False
         lab.unstick_attach(eni)
         world.release(eni)
     world.guests.is_sick = sick
+    for name in world.present():
+        if len(lab.instance(name).poisoned) > MOST_SPOILT:
+            lab.change_instance(name, poisoned=frozenset())
     for name, member in world.members.items():
         if name != but:
             _heal_member(world, name, member)
