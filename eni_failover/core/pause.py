@@ -25,7 +25,7 @@ def stamp(request: PauseRequest, newest: PauseRecord | None, wall: float) -> Pau
     until = None if request.duration is None else round(wall + request.duration, _DIGITS)
     return PauseRecord(
         kind=request.kind,
-        at=round(at, _DIGITS),
+        at=at,
         until=until if request.kind is PauseKind.PAUSE else None,
         reason=request.reason,
         by=request.by,
