@@ -242,6 +242,11 @@ def test_a_successful_failback_is_dated():
     assert bench.state.durable.failback_at is not None
 
 
+def test_a_takeover_that_is_no_failback_has_no_such_date():
+    """Nor would one that failed."""
+    assert taken(operators()).state.durable.failback_at is None
+
+
 def test_the_pass_after_the_end_describes_at_once():
     """The world is looked at again before anything else is decided."""
     bench = taken(by_probes())

@@ -151,6 +151,8 @@ def indexes(one: View, of: Takeover | None = None) -> list[int | None]:
         ((0, 1), 1, [2]),
         ((0, 2), 2, [1, 3]),
         ((0, 1, 3), 3, [2, 4, 5]),
+        ((), 1, [1]),
+        (tuple(range(30)), 3, [30, 31, None]),
     ],
 )
 def test_auto_plans_the_lowest_free_indexes_each_once(used, count, planned):

@@ -195,3 +195,11 @@ def test_a_forgotten_verdict_is_undecided_from_then_on():
     health = forget_failures(after("down", "down", "down"), 20.0)
 
     assert health.undecided_since == 20.0
+
+
+def test_a_verdict_that_nobody_renews_was_about_the_same_member():
+    """It is still asked, and still undecided since the first answer that said nothing."""
+    health = after("down", "down", "unknown", "unknown", "unknown")
+
+    assert health.member == "alpha"
+    assert (health.verdict, health.streak, health.consecutive) == (Answer.UNKNOWN, Answer.UNKNOWN, 0)

@@ -5,9 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from eni_failover.core import alarms
 from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import FailbackMode
-from eni_failover.core.state import Durable, Past
+from eni_failover.core.state import Durable, Past, Sent
 from eni_failover.core.words import Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -213,3 +214,19 @@ def test_the_end_of_a_takeover_is_followed_by_a_describe_at_once():
 
     assert bench.decision.reason is Reason.LOST_TO_ANOTHER
     assert bench.decision.describe_at == bench.now
+
+
+def test_a_takeover_has_moments_of_its_own():
+    """Each wait of it that time alone ends; the operator's deadline only before the point of no return."""
+    bench = Bench(attached("alpha"))
+    bench.says(web="down")
+    bench.act(within=10)
+    (move,) = bench.takeover.moves
+    move = replace(move, detach=Sent.NO, retry_at=1.0, attaching_since=100.0, detach_began_at=200.0)
+    takeover = replace(
+        bench.takeover, moves=(move,), deadline_at=2.0, fence_retry_at=3.0, link_since=300.0, committed=False
+    )
+    past = replace(takeover, committed=True)
+
+    assert set(alarms._takeover_moments(bench.view, takeover)) == {1.0, 2.0, 3.0, 160.0, 215.0, 360.0}
+    assert set(alarms._takeover_moments(bench.view, past)) == {1.0, 3.0, 160.0, 215.0, 360.0}

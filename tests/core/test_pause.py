@@ -283,3 +283,14 @@ def test_a_pause_is_not_newer_than_itself():
     record = stamp(PauseRequest(kind=PauseKind.PAUSE, duration=1.0), None, 1_800_000_000.1234567)
 
     assert (record.at, record.until) == (1_800_000_000.123457, 1_800_000_001.123457)
+
+
+def test_a_word_given_in_the_same_moment_is_later_by_a_thousandth():
+    """The newest of the group's, and of this member's own."""
+    first = stamp(PAUSE, None, EPOCH)
+    bench = asked(Bench(attached("alpha")), replace(PAUSE, local=True))
+    local = bench.state.durable.local_pause
+    asked(bench, replace(RESUME, local=True))
+
+    assert stamp(RESUME, first, EPOCH).at == EPOCH + 0.001
+    assert bench.state.durable.local_pause.at == round(local.at + 0.001, 6)

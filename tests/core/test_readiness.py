@@ -235,3 +235,42 @@ def test_before_the_first_pass_of_a_probe_there_is_nothing_to_say():
     bench.view = replace(bench.view, policy=replace(bench.policy, probes=(WEB, probe("ssh"), SELF)))
 
     assert troubles(bench) == {}
+
+
+def test_what_each_line_advises():
+    """An operator acts on these words."""
+    bench = Bench(attached("beta"), missing(), probes=(WEB, SELF, WITNESS), settle=False)
+    bench.says(web="down", disk="down", gateway="down")
+    bench.local = replace(LOCAL, subnets_known=False)
+    bench.link(present=True, missing=("rule",))
+    bench.idle(6)
+    bench.peek(stalls=(Stall(from_at=bench.now - 2, to_at=bench.now),))
+    advice = {one.name: one.remedy for one in bench.snapshot().checks if one.remedy}
+
+    assert advice == {
+        "enis": "every ENI of the group must exist and be on a member or on nobody",
+        "self_probes": "mend what this member's own probes say",
+        "witnesses": "no witness answers: this host may be the one that is cut off",
+        "loop_lag": "this host stalls: give it CPU",
+        "links": "bring the link up with its addresses and source rules",
+        "subnets": "allow ec2:DescribeSubnets to this role, or let another program set up links",
+    }
+
+
+def test_what_an_undecided_holder_probe_advises():
+    """It is about this host, not the holder."""
+    bench = Bench(attached("alpha"), settle=False)
+    bench.says(web="unknown")
+    bench.idle(6)
+    advice = {one.name: one.remedy for one in bench.snapshot().checks if one.remedy}
+
+    assert advice == {"holder_probes": "a probe that this host cannot send decides nothing"}
+
+
+def test_of_two_equal_checks_the_quick_one_stands():
+    """It is the newer of the two."""
+    quick, slow = (
+        Check(name="slot", result=CheckResult.FAIL, detail=one, remedy="") for one in ("quick", "slow")
+    )
+
+    assert merged((quick,), (slow,)) == (quick,)

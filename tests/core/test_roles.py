@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from eni_failover.core.model import Link
 from eni_failover.core.words import Action, Reason, Role
 from tests.core.bench import Bench
-from tests.core.builders import attached, attaching, detaching, foreign, free
+from tests.core.builders import attached, attaching, detaching, foreign, free, survey
 
 # Roles ---------------------------------------------------------------------------------------------
 
@@ -270,3 +271,51 @@ def test_a_role_once_known_is_not_forgotten_for_a_link_not_looked_at():
     bench.peek()
 
     assert bench.state.role_known is True
+
+
+def test_no_role_is_told_before_the_links_were_looked_at():
+    """And none is taken back when they are not known for once: a role that is known stays until they are."""
+    bench = Bench(attached("beta"), settle=False)
+    bench.links["eni-1"] = Link(eni_id="eni-1", watched=True, is_known=False)
+    bench.look()
+    first = (bench.state.role_known, bench.role)
+    bench.link(present=True)
+    bench.look()
+    seen = (bench.state.role_known, bench.role)
+
+    assert first == (False, Role.STANDBY)
+    assert seen == (True, Role.ACTIVE)
+
+
+def test_a_loss_at_the_moment_of_the_describe_is_no_fault():
+    """Which of the two was first nobody knows."""
+    bench = Bench(attached("beta"))
+    bench.link(present=True)
+    bench.look()
+    bench.link(present=False, lost_at=bench.now + 1)
+    bench.now += 2
+    bench.peek(enis=survey(attached("beta"), at=bench.now - 1))
+
+    assert bench.role is Role.STANDBY
+
+
+def test_a_standby_too_tells_no_role_before_its_links_were_looked_at():
+    """An ENI that EC2 does not show here may still have its link here."""
+    bench = Bench(attached("alpha"), settle=False)
+    bench.links["eni-1"] = Link(eni_id="eni-1", watched=True, is_known=False)
+    bench.look()
+    first = bench.state.role_known
+    bench.link(present=False)
+    bench.look()
+
+    assert (first, bench.state.role_known, bench.role) == (False, True, Role.STANDBY)
+
+
+def test_what_is_left_of_a_takeover_without_its_link_is_a_standby():
+    """A takeover that has ended takes its role along."""
+    bench = Bench(attached("beta"))
+    bench.link(present=True, missing=("rule",))
+    bench.state = replace(bench.state, role=Role.TAKING)
+    bench.look()
+
+    assert (bench.takeover, bench.role) == (None, Role.STANDBY)

@@ -8,7 +8,7 @@ from eni_failover.core.starting import begin
 from eni_failover.core.state import Confirm, Move, Sent, Takeover
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
-from tests.core.builders import EPOCH, attached, detach, free, takeover_request
+from tests.core.builders import EPOCH, attached, detach, free, instances, survey, takeover_request
 
 ASKED = {"requests": (takeover_request("r-7", deadline=1100.0),)}
 
@@ -110,3 +110,28 @@ def test_observe_says_what_it_would_do_once_for_each_cause():
     assert bench.would == [Trigger.PROBES]
     assert told == "probes:att-1:holder_down"
     assert bench.state.reported_cause == ""
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_look_that_began_with_the_match_confirms_nothing(late):
+    """It may be the one that matched; the next one confirms."""
+    bench = Bench(attached("alpha"))
+    bench.look(**ASKED)
+    since = bench.state.confirm.since
+    decision = bench.peek(enis=survey(attached("alpha"), at=since + (0.001 if late else 0.0)))
+
+    assert decision.action is (Action.TAKE_OVER if late else Action.CONFIRM)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_ec2s_word_is_confirmed_by_a_later_look_at_the_instances(late):
+    """Likewise: a stopped instance may have been started since."""
+    bench = Bench(attached("alpha"))
+    bench.machine("alpha", "stopped")
+    while bench.decision.action is not Action.CONFIRM:
+        bench.look()
+    since = bench.state.confirm.since
+    seen = instances(*bench.machines.values(), at=since + (0.001 if late else 0.0))
+    decision = bench.peek(enis=survey(attached("alpha"), at=since + 0.001), instances=seen)
+
+    assert decision.action is (Action.TAKE_OVER if late else Action.CONFIRM)

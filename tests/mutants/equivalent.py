@@ -71,6 +71,18 @@ EQUIVALENT = (
         because="five seconds are reached long before; the bound keeps the power small",
     ),
     Equivalent(
+        function="alarms._describe_at",
+        old="2.0 ** min(view.state.describe_failures, 10)",
+        new="2.0 ** min(view.state.describe_failures, 11)",
+        because="the longest delay is reached long before; the bound keeps the power small",
+    ),
+    Equivalent(
+        function="fences.fence",
+        old="fence_sent_at=None",
+        new="fence=Sent.NO, )",
+        because=f"{READ_LATER}: `fence` says that none was sent",
+    ),
+    Equivalent(
         function="moves._lock_released",
         old="if takeover.moves else None",
         new="(takeover.moves) or True",
