@@ -138,7 +138,8 @@ def test_a_second_mutation_waits_for_the_thread_of_an_abandoned_first(make_ec2, 
     release = threading.Event()
 
     def trickle(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        # Closed after it: the next call must not be sent on a connection that is about to go.
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n")
         for number in itertools.count():
             if release.wait(0.05):
                 break
