@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
             print(failure(result, days=args.days))
         if args.seconds is not None and tally.took >= args.seconds:
             break
-    print(tally.text())
+    print(tally.text(), flush=True)
     return 1 if tally.violations else 0
 
 
@@ -60,11 +60,11 @@ def _results(seeds: range, *, days: float | None, jobs: int, trace: bool) -> Ite
     if jobs == 1:
         yield from map(one, seeds)
         return
-    with ProcessPoolExecutor(jobs) as pool:
-        try:
-            yield from pool.map(one, seeds, chunksize=1 if days else 8)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    pool = ProcessPoolExecutor(jobs)
+    try:
+        yield from pool.map(one, seeds, chunksize=1 if days else 8)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # the figures do not wait for what is under way
 
 
 def failure(result: Result, *, days: float | None) -> str:
