@@ -17,8 +17,9 @@ from tests.lab.net.guests import eventually, needs_net
 pytestmark = [pytest.mark.root, needs_net]
 
 CREATOR = """
-import subprocess, sys
+import signal, subprocess, sys
 from eni_failover.lab.net import NetWorld
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
 with NetWorld(ipv6=True) as net:
     net.spawn("alpha", ["sh", "-c", "setsid sleep 300 & echo $!; wait"], user="nobody", stdout=sys.stdout)
     sys.stdin.read()
