@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from eni_failover.cli.run import MEMBER_VARIABLE
+from eni_failover.cli.run import named_member
 from eni_failover.cli.terminal import say
 from eni_failover.config import Config
 from eni_failover.core.policy import MemberName
@@ -41,7 +41,7 @@ def online(config: Config, *, member: str | None, as_json: bool) -> ExitCode:
     from eni_failover.cli.examine import examine  # noqa: PLC0415 - boto3 and more, for this alone
     from eni_failover.preflight.checks import judge, worst  # noqa: PLC0415 - likewise
 
-    written = member or os.environ.get(MEMBER_VARIABLE) or None
+    written = named_member(member)
     named = None if written is None else MemberName(written)
     facts = asyncio.run(examine(config, named=named, env=os.environ))
     checks = judge(facts)

@@ -16,15 +16,13 @@ from dataclasses import dataclass
 
 import typer
 
-from eni_failover.adapters.probes.spec import Target
 from eni_failover.cli.drill_eyes import Document, Eyes
 from eni_failover.cli.drill_refusals import why_not_back, why_not_here
 from eni_failover.cli.examine import examine
-from eni_failover.cli.run import MEMBER_VARIABLE
+from eni_failover.cli.run import named_member
 from eni_failover.cli.terminal import is_confirmed, plain, seconds
 from eni_failover.client import Client
 from eni_failover.config import Config
-from eni_failover.config.targets import status_url
 from eni_failover.core.policy import MemberName
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import CheckResult
@@ -82,7 +80,7 @@ def prepare(client: Client, config: Config, wish: Wish) -> Start:
     """Raises RefusedError, UnreachableError, and ConfigError when IMDS contradicts the member's name."""
     here = client.status().document
     _refuse(why_not_here(here))
-    written = wish.member or os.environ.get(MEMBER_VARIABLE) or None
+    written = named_member(wish.member)
     named = None if written is None else MemberName(written)
     facts = asyncio.run(examine(config, named=named, env=os.environ))
     checks = judge(facts)
@@ -129,7 +127,7 @@ def _eyes(client: Client, facts: Facts, here: Document) -> Eyes:
         config=config,
         me=me.name,
         holder=holder,
-        url=Target.of(other).fill(status_url(config.listen)),
+        url=config.status_url(other),
         region=None if isinstance(api, Missed) else api.region,
     )
 

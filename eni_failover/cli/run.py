@@ -17,7 +17,7 @@ from eni_failover.config import path_for
 from eni_failover.errors import ConfigError
 from eni_failover.exitcodes import ExitCode
 
-MEMBER_VARIABLE = "ENI_FAILOVER_MEMBER"
+_MEMBER_VARIABLE = "ENI_FAILOVER_MEMBER"
 SUMMARY = "Run the daemon in the foreground."
 DETAILS = """\
 SIGTERM and SIGINT stop it, and the ENI stays where it is. SIGHUP reads the
@@ -41,6 +41,11 @@ class _Parser(argparse.ArgumentParser):
         self.exit(ExitCode.BAD_CONFIG, f"{self.prog}: {message} (see '{self.prog} --help')\n")
 
 
+def named_member(option: str | None) -> str | None:
+    """The member that --member names, else the environment; None where neither does."""
+    return option or os.environ.get(_MEMBER_VARIABLE) or None
+
+
 def main(arguments: Sequence[str]) -> int:
     """Runs the daemon as these arguments, those after the word `run`, say; its exit status."""
     options = _parser().parse_args(arguments)
@@ -56,7 +61,7 @@ def start(*, config: Path | None, group: str | None, member: str | None) -> int:
 
     try:
         path = path_for(config, group, os.environ)
-        return daemon.run(path, member=member or os.environ.get(MEMBER_VARIABLE) or None, env=os.environ)
+        return daemon.run(path, member=named_member(member), env=os.environ)
     except ConfigError as error:
         sys.stderr.write("".join(f"eni-failover: {problem}\n" for problem in error.problems))
         return ExitCode.BAD_CONFIG
