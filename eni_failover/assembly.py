@@ -186,6 +186,7 @@ def build(
         port=port,
         socket_path=config.socket,
         interval=config.observe_interval,
+        config=config.path.absolute(),
         clock=CLOCK,
         history=journal.takeovers,
     )

@@ -20,6 +20,7 @@ SCHEMA = 1
 """The schema of `/status` that this version reads."""
 
 VIEW_TIMEOUT = 5.0
+GLANCE_TIMEOUT = 1.0
 # The daemon gives itself 15 s to answer an order.
 ORDER_TIMEOUT = 20.0
 _LARGEST_ANSWER = 4 * 1024 * 1024
@@ -69,6 +70,12 @@ class Client:
                 f"the daemon at {self._path} is of another version: its status is not schema {SCHEMA}"
             )
         return reply
+
+    def config_path(self) -> Path | None:
+        """The file that the daemon runs, where it is on the daemon's host; None when it does not say."""
+        reply = self._exchange("GET", "/config", timeout=GLANCE_TIMEOUT)
+        path = reply.document.get("path")
+        return Path(path) if isinstance(path, str) else None
 
     def order(self, path: str, body: dict[str, Any]) -> Reply:
         """An operator's order; the answer's status is 200, 202, 409 or 422.

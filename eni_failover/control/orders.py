@@ -1,4 +1,4 @@
-"""What operators order, on the Unix socket only: takeover, pause, resume, reload.
+"""What operators order, on the Unix socket only: takeover, pause, resume, reload; and whose socket it is.
 
 Every field is checked here; what is passed on to the daemon is bounded and printable. An order is not
 taken back when its client hangs up: aiohttp leaves a running handler alone (handler_cancellation off).
@@ -11,6 +11,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 from aiohttp import web
@@ -68,10 +69,11 @@ _B = TypeVar("_B", bound=_Body)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """The POST handlers."""
+    """The POST handlers, and the file that the daemon runs."""
 
     desk: Desk
     limits: Limits
+    config: Path | None
 
     def routes(self) -> Iterator[web.RouteDef]:
         """Each path with its handler."""
@@ -79,6 +81,7 @@ class Orders:
         yield web.post("/pause", self.pause)
         yield web.post("/resume", self.resume)
         yield web.post("/reload", self.reload)
+        yield web.get("/config", self.file)
 
     async def takeover(self, request: web.Request) -> web.Response:
         """202 when the takeover runs, will be decided, or is not needed; 409 when it is refused."""
@@ -113,6 +116,10 @@ class Orders:
         async with asyncio.timeout(self.limits.answer):
             problems = await self.desk.reload()
         return web.json_response({"errors": list(problems)}, status=422 if problems else 200)
+
+    async def file(self, _request: web.Request) -> web.Response:
+        """Which file this daemon runs: one that names another socket by now still finds its daemon."""
+        return web.json_response({"path": None if self.config is None else str(self.config)})
 
     async def _put(self, order: PauseRequest) -> web.Response:
         async with asyncio.timeout(self.limits.answer):

@@ -24,6 +24,7 @@ from eni_failover.core.snapshot import History
 class Servers:
     """The read-only server on TCP and the operators' server on the Unix socket.
 
+    `config` is the file that the daemon runs, for operators who have changed it and ask whose it is.
     `interval` is the observe interval in seconds, from which liveness is judged; the daemon sets it
     anew after a reload. `history` gives this member's ended takeovers, oldest first, from memory; without
     it the status page shows the last one only.
@@ -37,6 +38,7 @@ class Servers:
         port: int,
         socket_path: Path,
         interval: float,
+        config: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
         history: Callable[[], tuple[History, ...]] | None = None,
@@ -49,7 +51,7 @@ class Servers:
         pulse = Pulse(desk=desk, interval=lambda: self.interval, clock=clock)
         views = Views(desk=desk, pulse=pulse)
         pages = Pages(desk=desk, pulse=pulse, history=history)
-        orders = Orders(desk=desk, limits=limits)
+        orders = Orders(desk=desk, limits=limits, config=config)
         self._events = Events(desk=desk, pulse=pulse, fragment=pages.fragment)
         reading = (*views.routes(), *pages.routes(), *self._events.routes())
         self._readers = Site(reading, limits, read_only=True)

@@ -196,8 +196,10 @@ def serve() -> Iterator[Callable[..., None]]:
     """Serves a desk on this socket's path, and on TCP at `host` and `port` (0: any free one)."""
     with ExitStack() as stack:
 
-        def serve_it(desk: Desk, path: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
-            stack.enter_context(_serving(desk, path, host, port))
+        def serve_it(
+            desk: Desk, path: Path, *, host: str = "127.0.0.1", port: int = 0, config: Path | None = None
+        ) -> None:
+            stack.enter_context(_serving(desk, path, host, port, config))
 
         yield serve_it
 
@@ -234,13 +236,13 @@ def lab_member(member: Member) -> Member:
 
 
 @contextmanager
-def _serving(desk: Desk, path: Path, host: str, port: int) -> Iterator[None]:
+def _serving(desk: Desk, path: Path, host: str, port: int, config: Path | None) -> Iterator[None]:
     ready, stop = threading.Event(), asyncio.Event()
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
-        servers = Servers(desk=desk, host=host, port=port, socket_path=path, interval=10.0)
+        servers = Servers(desk=desk, host=host, port=port, socket_path=path, interval=10.0, config=config)
         await servers.start()
         ready.set()
         await stop.wait()

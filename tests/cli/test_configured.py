@@ -46,3 +46,41 @@ def test_a_file_that_says_nothing_is_2(run, member, text):
 
     assert (result.code, result.out) == (2, "")
     assert str(member.config) in result.err
+
+
+@pytest.fixture
+def moved_on(member, desk, serve):
+    """A daemon serves the member's file, in which another socket has been written since."""
+    serve(desk, member.socket, config=member.config)
+    member.config.write_text(member.config.read_text().replace("orders.sock", "other.sock"))
+    return member
+
+
+def test_a_file_with_another_socket_still_finds_its_daemon(run, moved_on):
+    """Until the restart the daemon listens where it did: it is asked there, and that is mentioned."""
+    result = run("status", "--config", moved_on.config)
+
+    assert result.code == 0
+    assert result.err == (
+        f"eni-failover: {moved_on.config}: the daemon that runs it listens at {moved_on.socket} until it is "
+        f"restarted, not at {moved_on.socket.with_name('other.sock')}\n"
+    )
+
+
+def test_a_reload_of_another_socket_is_the_daemons_to_refuse(run, moved_on, desk):
+    """A changed socket, or the group it is named by, is refused with 2, it does not hide the daemon."""
+    desk.problems = ("orders.toml: control.socket: changing it needs a restart",)
+    result = run("reload", "--config", moved_on.config)
+
+    assert (result.code, desk.orders) == (2, ["reload"])
+    assert result.err.splitlines()[0] == f"eni-failover: {desk.problems[0]}"
+
+
+def test_another_files_daemon_is_left_alone(run, moved_on, desk, tmp_path):
+    """A file with the same wish that no daemon runs finds none."""
+    copy = tmp_path / "copy.toml"
+    copy.write_text(moved_on.config.read_text())
+    result = run("reload", "--config", copy)
+
+    assert (result.code, desk.orders) == (3, [])
+    assert "no daemon answers at" in result.err

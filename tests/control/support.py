@@ -147,6 +147,7 @@ def serve(
             port=0,
             socket_path=path,
             interval=10.0,
+            config=tmp_path / "orders.toml",
             clock=lambda: now,
             limits=limits,
         )

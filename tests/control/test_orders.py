@@ -113,6 +113,16 @@ def test_reload_tells_every_problem(tmp_path: Path) -> None:
     serve(tmp_path, desk, scenario)
 
 
+def test_the_operators_socket_alone_tells_whose_it_is(tmp_path: Path) -> None:
+    """GET /config names the daemon's file to operators, and nothing on TCP."""
+
+    async def scenario(client: Client) -> None:
+        assert await client.get("/config", unix=True) == (200, {"path": str(tmp_path / "orders.toml")})
+        assert (await client.get("/config"))[0] == 404
+
+    serve(tmp_path, FakeDesk(), scenario)
+
+
 @pytest.mark.parametrize(
     ("path", "body", "named"),
     [

@@ -171,6 +171,8 @@ def test_a_good_file_is_taken_and_a_bad_one_refused(pair):
     refused = pair.beta.command("reload")
     pair.beta.write(good.replace('group = "orders"', 'group = "other"'))
     restart = pair.beta.command("reload")
+    pair.beta.write(good.replace(pair.beta.socket.name, "moved.sock"))
+    socket = pair.beta.command("reload")
     head, rest = good.split("[[member]]", 1)
     pair.beta.write(head + '[discovery]\ntag = "team"\n[[probe]]' + rest.split("[[probe]]", 1)[1])
     discovery = pair.beta.command("reload")
@@ -180,6 +182,8 @@ def test_a_good_file_is_taken_and_a_bad_one_refused(pair):
     assert "fall" in refused.stderr
     assert restart.returncode == 2
     assert "restart" in restart.stderr
+    assert socket.returncode == 2
+    assert "control.socket: changing it needs a restart" in socket.stderr
     assert "discovery: changing it needs a restart ([[member]] to the tag team)" in discovery.stderr
     assert pair.beta.status()["group"] == "orders"
     assert pair.beta.metric("eni_failover_config_last_reload_successful") == 0
