@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from eni_failover.core import fitness
+from eni_failover.core.candidates import limit_until
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.links import not_ready
@@ -112,6 +113,10 @@ def _local(view: View) -> Iterator[Check]:
     unplanned = [] if view.obs.local.subnets_known else [Reason.SUBNET_UNKNOWN.value]
     yield _check(
         "subnets", unplanned, "allow ec2:DescribeSubnets to this role, or let another program set up links"
+    )
+    spent = [Reason.LIMIT_REACHED.value] if limit_until(view) > view.now else []
+    yield _check(
+        "takeover_limit", spent, "mend what moves the group, then eni-failover resume", CheckResult.WARN
     )
     paused = [Reason.PAUSED.value] if view.is_paused else []
     yield _check("paused", paused, _resume(view), CheckResult.WARN)
