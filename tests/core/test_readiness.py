@@ -104,12 +104,12 @@ def test_all_troubles_of_one_check_stand_on_its_line():
 
 
 def test_an_api_outage_is_not_ready_after_three_intervals():
-    """It cannot take over now: no describe answers. /livez is another matter."""
+    """It cannot take over now: no describe answers. What is not known otherwise is no finding of its own."""
     bench = Bench(attached("alpha"))
     bench.ec2_answers = False
     bench.idle(60)
 
-    assert {"ec2_api", "enis"} <= set(troubles(bench))
+    assert set(troubles(bench)) == {"ec2_api", "enis"}
     assert bench.snapshot().ready is False
 
 
