@@ -3,18 +3,7 @@ from pathlib import Path
 import pytest
 
 from eni_failover.config import load
-
-GROUP = 'group = "orders"\n[eni]\nids = ["eni-0ffffffffffffff01"]\n'
-MEMBERS = """
-[[member]]
-name = "alpha"
-instance_id = "i-0aaaaaaaaaaaaaaa1"
-address = "10.0.1.11"
-[[member]]
-name = "beta"
-instance_id = "i-0bbbbbbbbbbbbbbb2"
-address = "10.0.1.12"
-"""
+from tests.pair_file import GROUP, MEMBERS
 
 
 @pytest.fixture

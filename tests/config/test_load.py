@@ -272,4 +272,4 @@ def test_the_role_file_is_not_the_file_itself(config_of, file):
         config_of(f'[control]\nrole_file = "{file}"\n')
 
     text = "must not be this file: the daemon would write the role over it"
-    assert caught.value.problems == (f"{file}:14: control.role_file: {text}",)
+    assert caught.value.problems == (f"{file}:13: control.role_file: {text}",)

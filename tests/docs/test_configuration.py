@@ -13,22 +13,11 @@ from eni_failover.errors import ConfigError
 from eni_failover.identity import Self
 from eni_failover.reloading import Reloader
 from eni_failover.sdnotify import Notifier
+from tests.pair_file import GROUP, MEMBERS
 
 ROOT = Path(__file__).parents[2]
-FILE = """
-group = "orders"
-[eni]
-ids = ["eni-0ffffffffffffff01"]
-[[member]]
-name = "alpha"
-instance_id = "i-0aaaaaaaaaaaaaaa1"
-address = "10.0.1.11"
-[[member]]
-name = "beta"
-instance_id = "i-0bbbbbbbbbbbbbbb2"
-address = "10.0.1.12"
-"""
-DISCOVERY = 'group = "orders"\n[eni]\nids = ["eni-0ffffffffffffff01"]\n[discovery]\ntag = "team"\n'
+FILE = GROUP + MEMBERS
+DISCOVERY = GROUP + '[discovery]\ntag = "team"\n'
 
 
 def test_every_key_is_in_the_reference_with_its_meaning():

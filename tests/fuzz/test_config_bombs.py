@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.pair_file import GROUP
+
 pytestmark = pytest.mark.slow  # each is a process of its own
 
 LARGEST = 64 * 1024
 SECONDS, BYTES = 10, 1024**3  # far above what any file needs: a bound against running away, no measurement
 
-START = 'group = "orders"\n[eni]\nids = ["eni-0ffffffffffffff01"]\n'
-PROBE = f'{START}[[probe]]\nname = "w"\ntype = "http"\nurl = "http://h"\n'
+PROBE = f'{GROUP}[[probe]]\nname = "w"\ntype = "http"\nurl = "http://h"\n'
 LOAD = """
 import sys
 from pathlib import Path
@@ -38,10 +39,10 @@ BOMBS = {
     "unknown keys": many("k{n} = 1\n"),
     "unknown tables": many("[t{n}]\n"),
     "close keys": many("grou{n} = 1\n"),
-    "members that are nothing": many("[[member]]\n", START),
-    "probes that are wrong": many('[[probe]]\nfall = 0\nrise = "x"\n', START),
-    "ids": START.replace('["', "[" + '"eni-00000000", ' * 3_500 + '"'),
-    "ids that are none": START.replace('["', "[" + "1, " * 15_000 + '"'),
+    "members that are nothing": many("[[member]]\n", GROUP),
+    "probes that are wrong": many('[[probe]]\nfall = 0\nrise = "x"\n', GROUP),
+    "ids": GROUP.replace('["', "[" + '"eni-00000000", ' * 3_500 + '"'),
+    "ids that are none": GROUP.replace('["', "[" + "1, " * 15_000 + '"'),
     "brackets": "a = " + "[" * 50_000,
     "braces": "a = " + "{a = " * 10_000,
     "closed brackets": "a = " + "[" * 25_000 + "]" * 25_000,
@@ -58,7 +59,7 @@ BOMBS = {
     "an expression of stars": PROBE + 'expect_body = "' + "(a*)*" * 10_000 + '"',
     "an expression of brackets": PROBE + 'expect_body = "' + "(" * 50_000 + '"',
     "an expression of repeats": PROBE + 'expect_body = "' + "a{1,1000}" * 6_000 + '"',
-    "a duration": START + '[policy]\ncooldown = "' + "1s" * 25_000 + '"',
+    "a duration": GROUP + '[policy]\ncooldown = "' + "1s" * 25_000 + '"',
     "more than is read": many("k{n} = 1\n") * 2,
     "dots in a key": "a" + ".a" * 30_000 + " = 1",
     "dots in a key of texts": '"+"' + '."+"' * 15_000 + " = 1",

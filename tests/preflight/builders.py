@@ -28,6 +28,7 @@ from eni_failover.preflight.facts import (
     PortState,
     ProbeFact,
 )
+from tests.pair_file import GROUP, MEMBERS
 
 ALPHA, BETA = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2"
 ENI, ENI2 = "eni-0ffffffffffffff01", "eni-0ffffffffffffff02"
@@ -36,22 +37,11 @@ WALL = 1_800_000_000.0
 SILENCE = Missed(why="EC2 did not answer")
 DENIED = Missed(why="You are not authorized", code="UnauthorizedOperation", denied=True)
 
-FILE = """
-group = "orders"
-[eni]
-ids = ["eni-0ffffffffffffff01"]
-[[member]]
-name = "alpha"
-instance_id = "i-0aaaaaaaaaaaaaaa1"
-address = "10.0.1.11"
-[[member]]
-name = "beta"
-instance_id = "i-0bbbbbbbbbbbbbbb2"
-address = "10.0.1.12"
-[[probe]]
+FILE = f"""\
+{GROUP}{MEMBERS}[[probe]]
 name = "web"
 type = "http"
-url = "http://{address}:8080/healthz"
+url = "http://{{address}}:8080/healthz"
 """
 
 

@@ -6,21 +6,11 @@ import pytest
 
 from eni_failover.config import load
 from eni_failover.errors import ConfigError
+from tests.pair_file import GROUP, MEMBERS
 
 SECRET = "never-to-be-shown"
-START = """
-group = "orders"
-[eni]
-ids = ["eni-0ffffffffffffff01"]
-[[member]]
-name = "alpha"
-instance_id = "i-0aaaaaaaaaaaaaaa1"
-address = "10.0.1.11"
-[[member]]
-name = "beta"
-instance_id = "i-0bbbbbbbbbbbbbbb2"
-address = "10.0.1.12"
-[[probe]]
+START = f"""\
+{GROUP}{MEMBERS}[[probe]]
 name = "web"
 type = "http"
 """
