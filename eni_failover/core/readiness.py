@@ -65,8 +65,7 @@ def _check(name: str, found: Iterable[str], remedy: str, result: CheckResult = C
 
 
 def _group(view: View) -> Iterator[Check]:
-    found = []
-    found += [f"{Reason.ENI_UNKNOWN} {eni.eni_id}" for eni in view.unknown]
+    found = [f"{Reason.ENI_UNKNOWN} {eni.eni_id}" for eni in view.unknown]
     found += [f"{Reason.FOREIGN_HOLDER} {eni.eni_id}" for eni in view.foreign]
     found += [f"{Reason.ENI_MISSING} {eni.eni_id}" for eni in view.missing]
     yield _check("enis", found, "every ENI of the group must exist and be on a member or on nobody")

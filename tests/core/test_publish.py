@@ -193,6 +193,16 @@ def test_a_takeover_is_shown_with_its_trigger_and_phase():
     assert line.takeover_id == bench.takeover.takeover_id
 
 
+def test_an_operators_words_are_shown_with_the_takeover():
+    """Why it was asked for, as it was written."""
+    bench = Bench(attached("alpha"))
+    asked = replace(takeover_request(deadline=bench.now + 60), reason="kernel update")
+    bench.look(requests=(asked,))
+    bench.look()
+
+    assert bench.snapshot().takeover.detail == "kernel update"
+
+
 def test_a_pause_is_shown_with_its_record():
     """The group's record is what peers adopt, the local one is this member's own."""
     bench = Bench(attached("alpha"))

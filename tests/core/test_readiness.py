@@ -244,6 +244,18 @@ def test_the_remedy_for_a_pause_ends_it(pauses, remedy):
     assert (check.result, check.remedy) == (CheckResult.WARN, remedy)
 
 
+def test_a_pause_of_the_group_ends_at_its_moment():
+    """From then on this member's own is what is left."""
+    bench = Bench(attached("alpha"))
+    for pause in ({"local": True}, {"duration": 5.0}):
+        bench.peek(requests=(PauseRequest(kind=PauseKind.PAUSE, **pause),))
+    bench.now += 5.0
+    bench.peek()
+    check = next(one for one in bench.snapshot().checks if one.name == "paused")
+
+    assert check.remedy == "eni-failover resume --local"
+
+
 def test_before_the_first_pass_of_a_probe_there_is_nothing_to_say():
     """A reload adds a probe: its line comes with the next pass."""
     bench = Bench(attached("alpha"))
