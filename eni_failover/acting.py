@@ -12,9 +12,9 @@ from typing import Protocol, assert_never
 
 import structlog
 
+from eni_failover.core.decision import Attach, Call, Decision, Detach, KeepOnTermination, StopInstance
 from eni_failover.core.model import Mutation, Outcome, Verdict
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
-from eni_failover.core.state import Attach, Call, Decision, Detach, KeepOnTermination, StopInstance
 
 DECISION_TTL = 3.0
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 import structlog
 
+from eni_failover.core.decision import Decision
 from eni_failover.core.policy import Member, MemberName, Policy
 from eni_failover.core.snapshot import History, Snapshot
-from eni_failover.core.state import Decision, State
+from eni_failover.core.state import State
 from eni_failover.core.words import Action, Role, Trigger
 from eni_failover.hooks import HookRunner
 from eni_failover.metrics import Metrics

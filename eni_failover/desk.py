@@ -11,9 +11,9 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 from eni_failover.control import TakeoverAnswer, TakeoverState
+from eni_failover.core.decision import RequestAnswer, RequestFate
 from eni_failover.core.model import PauseRecord, PauseRequest, TakeoverRequest
 from eni_failover.core.snapshot import Snapshot
-from eni_failover.core.state import RequestAnswer, RequestFate
 from eni_failover.metrics import Metrics
 from eni_failover.reconciler import Reconciler
 

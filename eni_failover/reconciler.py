@@ -17,6 +17,7 @@ import structlog
 
 from eni_failover.acting import Actor
 from eni_failover.core.decide import step
+from eni_failover.core.decision import Decision, RequestAnswer
 from eni_failover.core.group import View
 from eni_failover.core.model import (
     Attempt,
@@ -31,7 +32,7 @@ from eni_failover.core.model import (
 from eni_failover.core.policy import Policy
 from eni_failover.core.publish import snapshot, with_role
 from eni_failover.core.snapshot import Check, DecisionLine, History, Snapshot
-from eni_failover.core.state import Decision, RequestAnswer, State
+from eni_failover.core.state import State
 from eni_failover.core.words import Action, Reason
 from eni_failover.history import Journal, Moment
 from eni_failover.lag import LoopLag

@@ -13,6 +13,7 @@ import pytest
 
 from eni_failover.acting import DECISION_TTL, Actor
 from eni_failover.adapters.ec2_views import read_enis, read_instances
+from eni_failover.core.decision import RequestFate
 from eni_failover.core.model import (
     Attempt,
     EniSurvey,
@@ -33,7 +34,7 @@ from eni_failover.core.policy import (
     ProbePolicy,
     TakeoverMode,
 )
-from eni_failover.core.state import RequestFate, State
+from eni_failover.core.state import State
 from eni_failover.core.words import Answer, ProbeType, Reason, Result, Role, Scope
 from eni_failover.lab import Durations, Settings, World
 from eni_failover.lag import LoopLag

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from eni_failover.core import candidates
+from eni_failover.core.decision import Decision
 from eni_failover.core.fitness import STALL_MEMORY
 from eni_failover.core.group import CONFIRM_AFTER, RESCUE_AFTER, View
 from eni_failover.core.health import Health
 from eni_failover.core.links import READY_BOUND, lost_at
 from eni_failover.core.model import Presence, Verdict
 from eni_failover.core.moves import ATTACH_BOUND
-from eni_failover.core.state import Decision, Takeover
+from eni_failover.core.state import Takeover
 from eni_failover.core.words import Action, Scope, Trigger
 
 RETRY_FIRST = 0.25

@@ -17,26 +17,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from eni_failover.core import candidates, endings, moves
+from eni_failover.core import candidates, endings, manual, moves
 from eni_failover.core.absorb import absorb
 from eni_failover.core.alarms import schedule
 from eni_failover.core.candidates import Candidate
+from eni_failover.core.decision import Call, Decision, KeepOnTermination, RequestAnswer, RequestFate
 from eni_failover.core.fitness import why_not_able
 from eni_failover.core.frozen import changed
 from eni_failover.core.group import View
 from eni_failover.core.links import READY_BOUND, are_late, not_ready
-from eni_failover.core.model import Eni, Observation, TakeoverRequest
+from eni_failover.core.model import Eni, Observation
 from eni_failover.core.policy import Policy, TakeoverMode
 from eni_failover.core.starting import Turnout, begin, cause_of, pursue
-from eni_failover.core.state import (
-    Call,
-    Decision,
-    KeepOnTermination,
-    RequestAnswer,
-    RequestFate,
-    State,
-    Takeover,
-)
+from eni_failover.core.state import State, Takeover
 from eni_failover.core.words import Action, Answer, Reason, Result, Scope, Trigger
 
 Rule = Callable[[View], Turnout | None]
@@ -52,7 +45,7 @@ def step(state: State, obs: Observation, policy: Policy) -> Turnout:
     """
     view = View(absorb(state, obs, policy), obs, policy)
     view = view.with_state(candidates.turns(view))
-    view, answers = _answer_early(view)
+    view, answers = manual.answer_early(view)
     state, decision = next(turnout for rule in RULES if (turnout := rule(view)) is not None)
     if decision.action is not Action.CONFIRM:
         state = changed(state, confirm=None)
@@ -60,21 +53,6 @@ def step(state: State, obs: Observation, policy: Policy) -> Turnout:
         state = replace(state, reported_cause="")
     decision = changed(decision, answers=(*answers, *decision.answers))
     return state, schedule(view.with_state(state), decision)
-
-
-def _answer_early(view: View) -> tuple[View, tuple[RequestAnswer, ...]]:
-    """A request joins a takeover that is under way, and ends with its deadline."""
-    request = view.state.request
-    if request is None:
-        return view, ()
-    if view.takeover is not None:
-        fate, reason = RequestFate.JOINED, view.takeover.reason
-    elif request.deadline <= view.now:
-        fate, reason = RequestFate.REFUSED, Reason.REQUEST_EXPIRED
-    else:
-        return view, ()
-    answer = RequestAnswer(request_id=request.request_id, fate=fate, reason=reason)
-    return view.with_state(replace(view.state, request=None)), (answer,)
 
 
 def _wait(view: View, reason: Reason, action: Action = Action.WAIT) -> Turnout:
@@ -179,7 +157,7 @@ def unknown_1(view: View) -> Turnout | None:
         return None
     obstacle = why_not_able(view)
     if obstacle is not None and view.state.request is not None and view.takeover is None:
-        return _refuse(view, view.state.request, obstacle)
+        return manual.refuse(view, view.state.request, obstacle)
     return _wait(view, Reason.ENI_UNKNOWN)
 
 
@@ -229,44 +207,6 @@ def _causes(view: View) -> set[str]:
     """The causes that are there, acted on or not: one of them that was reported stays reported."""
     found = (starter(view) for starter in (candidates.unowned, *_STARTERS.values()))
     return {cause_of(candidate) for candidate in found if candidate is not None}
-
-
-def operator_5(view: View) -> Turnout | None:
-    """An operator asked: start, or refuse at once and say why."""
-    request = view.state.request
-    if request is None:
-        return None
-    refusal = _why_rest_refused(view)
-    if refusal is not None:
-        return _refuse(view, request, refusal)
-    attachment = view.holder_attachment
-    candidate = Candidate(
-        trigger=Trigger.MANUAL,
-        reason=Reason.OPERATOR,
-        cause_at=view.now,
-        attachment_id=attachment.attachment_id if attachment else None,
-    )
-    state, decision = begin(view, candidate)
-    if decision.action is Action.CONFIRM:
-        return state, decision
-    answer = RequestAnswer(request_id=request.request_id, fate=RequestFate.STARTED, reason=Reason.OPERATOR)
-    return replace(state, request=None), replace(decision, answers=(answer,))
-
-
-def _refuse(view: View, request: TakeoverRequest, reason: Reason) -> Turnout:
-    answer = RequestAnswer(request_id=request.request_id, fate=RequestFate.REFUSED, reason=reason)
-    decision = Decision(action=Action.REFUSE, reason=reason, answers=(answer,))
-    return replace(view.state, request=None), decision
-
-
-def _why_rest_refused(view: View) -> Reason | None:
-    if view.foreign:
-        return Reason.FOREIGN_HOLDER
-    if view.missing:
-        return Reason.ENI_MISSING
-    if view.is_moving:
-        return Reason.OTHER_TAKEOVER
-    return why_not_able(view)
 
 
 def unowned_6(view: View) -> Turnout | None:
@@ -334,7 +274,7 @@ RULES: tuple[Rule, ...] = (
     committed_4,
     unknown_1,
     intended_4,
-    operator_5,
+    manual.operator_5,
     unowned_6,
     waits_2_7,
     starters_8_to_11,

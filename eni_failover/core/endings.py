@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from eni_failover.core.decision import Decision
 from eni_failover.core.group import View
 from eni_failover.core.pause import clear_limits
 from eni_failover.core.snapshot import History
-from eni_failover.core.state import Decision, Past, State, Takeover
+from eni_failover.core.state import Past, State, Takeover
 from eni_failover.core.words import Action, Phase, Reason, Result, Trigger
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from eni_failover.core.decision import Call, StopInstance
 from eni_failover.core.group import View
 from eni_failover.core.model import InstanceState
 from eni_failover.core.policy import FenceMode
-from eni_failover.core.state import Call, Sent, StopInstance, Takeover
+from eni_failover.core.state import Sent, Takeover
 from eni_failover.core.words import Trigger
 
 

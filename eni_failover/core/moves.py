@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from eni_failover.core.decision import Attach, Call, Detach
 from eni_failover.core.fitness import planned_indexes
 from eni_failover.core.group import View
 from eni_failover.core.model import Attachment, AttachmentStatus, Eni
 from eni_failover.core.outcomes import BACKOFF_CAP
-from eni_failover.core.state import Attach, Call, Detach, Move, Sent, Takeover
+from eni_failover.core.state import Move, Sent, Takeover
 from eni_failover.core.words import Reason
 
 ATTACH_BOUND = 60.0

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from eni_failover.core import endings, moves
 from eni_failover.core.candidates import Candidate
+from eni_failover.core.decision import Decision
 from eni_failover.core.fences import fence
 from eni_failover.core.group import View
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.snapshot import NOBODY
-from eni_failover.core.state import Confirm, Decision, Move, State, Takeover
+from eni_failover.core.state import Confirm, Move, State, Takeover
 from eni_failover.core.words import Action, Reason, Result, Trigger
 
 Turnout = tuple[State, Decision]

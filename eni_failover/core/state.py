@@ -1,4 +1,4 @@
-"""What a member remembers from pass to pass, and what a pass decides. All frozen.
+"""What a member remembers from pass to pass. All frozen.
 
 Owns the shapes only: `absorb` and the rules make new ones. Times are seconds of one process's
 monotonic clock, named `*_at` or `*_since`; `frozen.rebase` carries the durable ones over a restart.
@@ -12,8 +12,7 @@ from enum import StrEnum
 from eni_failover.core.health import Health
 from eni_failover.core.model import InstanceSurvey, PauseRecord, TakeoverRequest
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId, MemberName
-from eni_failover.core.snapshot import History
-from eni_failover.core.words import Action, Reason, Role, Trigger
+from eni_failover.core.words import Reason, Role, Trigger
 
 
 class Sent(StrEnum):
@@ -230,75 +229,3 @@ class State:
     here: tuple[EniId, ...] = ()
     was_paused: bool = False
     reported_cause: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detach:
-    """DetachNetworkInterface of exactly this attachment."""
-
-    eni_id: EniId
-    attachment_id: AttachmentId
-    force: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attach:
-    """AttachNetworkInterface to this member, on network card 0."""
-
-    eni_id: EniId
-    device_index: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopInstance:
-    """StopInstances with force: the fence."""
-
-    instance_id: InstanceId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepOnTermination:
-    """Sets DeleteOnTermination false: else terminating the holder destroys the ENI."""
-
-    eni_id: EniId
-    attachment_id: AttachmentId
-
-
-Call = Detach | Attach | StopInstance | KeepOnTermination
-
-
-class RequestFate(StrEnum):
-    """What became of an operator's takeover request."""
-
-    STARTED = "started"
-    JOINED = "joined"
-    HELD = "held"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestAnswer:
-    """The answer to one request; `reason` says why when it is refused."""
-
-    request_id: str
-    fate: RequestFate
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What one pass decided: at most one mutating call per ENI, why, and when to look again.
-
-    `describe_at` and `instances_at` are when the next surveys are due, `pass_at` when the next pass
-    is due without any wakeup; all absolute monotonic seconds.
-    """
-
-    action: Action
-    reason: Reason
-    calls: tuple[Call, ...] = ()
-    ended: History | None = None
-    would: Trigger | None = None
-    answers: tuple[RequestAnswer, ...] = ()
-    describe_at: float = 0.0
-    instances_at: float = 0.0
-    pass_at: float = 0.0

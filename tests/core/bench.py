@@ -10,21 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from eni_failover.core.decide import step
+from eni_failover.core.decision import Attach, Call, Decision, Detach, RequestAnswer, StopInstance
 from eni_failover.core.group import View
 from eni_failover.core.model import Attempt, Eni, Link, Mutation, Observation, Outcome, Peer, Verdict
 from eni_failover.core.publish import snapshot, with_role
 from eni_failover.core.snapshot import DecisionLine, History, Snapshot
-from eni_failover.core.state import (
-    Attach,
-    Call,
-    Decision,
-    Detach,
-    Durable,
-    RequestAnswer,
-    State,
-    StopInstance,
-    Takeover,
-)
+from eni_failover.core.state import Durable, State, Takeover
 from eni_failover.core.words import Action, Reason, Role, Scope, Trigger
 from tests.core import builders
 

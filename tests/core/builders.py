@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from eni_failover.core.decision import Attach, Call, Detach, KeepOnTermination, StopInstance
 from eni_failover.core.model import (
     Attachment,
     AttachmentStatus,
@@ -25,7 +26,6 @@ from eni_failover.core.model import (
     TakeoverRequest,
 )
 from eni_failover.core.policy import FailbackMode, FenceMode, Member, Policy, ProbePolicy, TakeoverMode
-from eni_failover.core.state import Attach, Call, Detach, KeepOnTermination, StopInstance
 from eni_failover.core.words import Answer, ProbeType, Scope
 
 ZONE = "eu-central-1a"

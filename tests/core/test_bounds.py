@@ -10,12 +10,13 @@ import pytest
 
 from eni_failover.core import candidates, fitness
 from eni_failover.core.decide import starters_8_to_11, unowned_6
+from eni_failover.core.decision import Call
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import Eni, PauseKind, PauseRecord, PauseRequest
 from eni_failover.core.moves import carry_on, has_hung_twice, why_lost
 from eni_failover.core.policy import FailbackMode
-from eni_failover.core.state import Call, Durable, Past, Sent, Sight, State, Takeover, Tenure
+from eni_failover.core.state import Durable, Past, Sent, Sight, State, Takeover, Tenure
 from eni_failover.core.words import Action, Answer, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (

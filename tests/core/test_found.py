@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from eni_failover.core.decision import Attach, Detach
 from eni_failover.core.policy import FenceMode
-from eni_failover.core.state import Attach, Detach
 from eni_failover.core.words import Reason, Role
 from eni_failover.history import _woken
 from tests.core.bench import Bench

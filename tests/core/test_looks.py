@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from eni_failover.core import alarms
+from eni_failover.core.decision import Decision
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import Eni, Link
-from eni_failover.core.state import Confirm, Decision, Sight, State
+from eni_failover.core.state import Confirm, Sight, State
 from eni_failover.core.words import Action, Answer, Reason, Trigger
 from tests.core.builders import attached, enis, instance, instances, missing, obs, policy, survey
 from tests.core.test_moves import detaching_bench

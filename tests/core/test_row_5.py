@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from eni_failover.core.decision import RequestAnswer, RequestFate
 from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.policy import TakeoverMode
-from eni_failover.core.state import Durable, Past, RequestAnswer, RequestFate
+from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from eni_failover.core.decide import step
+from eni_failover.core.decision import Attach, Call, Decision, Detach, KeepOnTermination, StopInstance
 from eni_failover.core.frozen import rebase
 from eni_failover.core.group import View
 from eni_failover.core.model import (
@@ -23,16 +24,7 @@ from eni_failover.core.model import (
 from eni_failover.core.policy import AttachmentId, Policy
 from eni_failover.core.publish import with_role
 from eni_failover.core.snapshot import History
-from eni_failover.core.state import (
-    Attach,
-    Call,
-    Decision,
-    Detach,
-    Durable,
-    KeepOnTermination,
-    State,
-    StopInstance,
-)
+from eni_failover.core.state import Durable, State
 from eni_failover.core.words import Action, Reason, Role, Trigger
 from tests.core import builders, world_looks
 from tests.core.bench import outcome

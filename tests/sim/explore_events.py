@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from eni_failover.core.decision import StopInstance
 from eni_failover.core.model import PauseKind, Verdict
-from eni_failover.core.state import StopInstance
 from tests.core.builders import NAMES
 from tests.sim.explore_configs import Config
 from tests.sim.explored_ec2 import FREE, MISSING, is_lent

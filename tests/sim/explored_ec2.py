@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
+from eni_failover.core.decision import Attach, Detach
 from eni_failover.core.model import (
     Attachment,
     AttachmentStatus,
@@ -23,7 +24,6 @@ from eni_failover.core.model import (
     Verdict,
 )
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
-from eni_failover.core.state import Attach, Detach
 from tests.core.builders import NAMES, ZONE
 
 NOBODY = -1

@@ -6,6 +6,7 @@ limit, so that the core is not measured by its own memory. Moves nothing and dec
 
 from __future__ import annotations
 
+from eni_failover.core.decision import Attach, Decision, Detach
 from eni_failover.core.group import View
 from eni_failover.core.model import (
     AttachmentStatus,
@@ -19,7 +20,7 @@ from eni_failover.core.model import (
     Verdict,
 )
 from eni_failover.core.policy import MemberName, Policy
-from eni_failover.core.state import Attach, Decision, Detach, State
+from eni_failover.core.state import State
 from eni_failover.core.words import Answer, Result, Scope, Trigger
 from tests.sim.explored_node import Ghost, Heard, Intent
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from eni_failover.core.decision import Call
 from eni_failover.core.model import (
     Attempt,
     EniSurvey,
@@ -17,7 +18,7 @@ from eni_failover.core.model import (
     Request,
 )
 from eni_failover.core.policy import MemberName, Policy
-from eni_failover.core.state import Call, Durable, State
+from eni_failover.core.state import Durable, State
 from eni_failover.core.words import Role, Trigger
 from eni_failover.history import _rebooted, _woken
 from tests.core import builders

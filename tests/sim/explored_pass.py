@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from eni_failover.core import decide
+from eni_failover.core.decision import Attach, Call, Detach
 from eni_failover.core.group import View
 from eni_failover.core.model import Link, Observation, PauseKind, PauseRecord, Peer, TakeoverRequest
 from eni_failover.core.policy import MemberName
 from eni_failover.core.publish import with_role
-from eni_failover.core.state import Attach, Call, Detach
 from tests.core import builders
 from tests.core.invariants import Pass
 from tests.sim import explored_ghosts as ghosts

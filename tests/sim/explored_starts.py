@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from eni_failover.core.state import Detach, StopInstance
+from eni_failover.core.decision import Detach, StopInstance
 from eni_failover.core.words import Answer
 from tests.sim.explore_configs import Config
 from tests.sim.explored_pass import Violation

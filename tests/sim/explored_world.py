@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from eni_failover.core.decision import Attach, Detach, StopInstance
 from eni_failover.core.model import PauseKind, PauseRequest, Verdict
 from eni_failover.core.policy import Policy
-from eni_failover.core.state import Attach, Detach, StopInstance
 from tests.core.builders import NAMES
 from tests.sim import explored_ec2 as ec2
 from tests.sim import explored_local as local

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from eni_failover.core.decision import Attach, Detach
 from eni_failover.core.model import Verdict
-from eni_failover.core.state import Attach, Detach, Past
+from eni_failover.core.state import Past
 from tests.sim import explore, explored_ec2, explored_key
 from tests.sim.explore_configs import CONFIGS, Config
 from tests.sim.explore_events import faults, going_on
