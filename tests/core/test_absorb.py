@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from eni_failover.core import absorb
+from eni_failover.core.group import View
+from eni_failover.core.state import Durable, State, Tenure
 from eni_failover.core.words import Answer, Role
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -15,6 +18,8 @@ from tests.core.builders import (
     detaching,
     free,
     missing,
+    obs,
+    policy,
     unknown,
 )
 
@@ -251,3 +256,38 @@ def test_fit_since_begins_again_after_every_obstacle():
     assert began is not None
     assert denied is None
     assert bench.state.fit_since == bench.now
+
+
+# Links and losses ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shapes", [[attached("beta")], [attached("beta"), attached("alpha")]])
+def test_a_link_is_waited_for_only_while_all_enis_are_here(shapes):
+    """Ready, or in pieces: there is nothing to be late with."""
+    bench = Bench(*shapes, local="beta", members=3, settle=False)
+    bench.link(1, present=len(shapes) == 1)
+    bench.peek()
+    bench.look()
+
+    assert bench.state.here == ("eni-1",)
+    assert bench.state.not_ready_since is None
+
+
+@pytest.mark.parametrize(
+    ("state", "without"),
+    [
+        ({"known_at": None}, False),
+        ({"tenure": None}, True),
+        ({"tenure": Tenure(member="alpha", attachment_id="att-1", since=1.0)}, True),
+        ({"tenure": Tenure(member="beta", attachment_id="att-1", since=1.0)}, False),
+        ({"durable": Durable(last_had="alpha")}, False),
+        ({"durable": Durable(last_had="alpha", lost_at=1.0)}, True),
+    ],
+    ids=["not known yet", "on nobody", "on another", "here", "never here", "lost"],
+)
+def test_a_member_is_without_the_first_eni_once_it_is_known_to_have_left(state, without):
+    """Row 11 asks how it was since: a daemon that has just started knows nothing of that yet."""
+    known = {"known_at": 1.0, "durable": Durable(last_had="beta"), **state}
+    seen = View(State(started_at=0.0, **known), obs(free()), policy())
+
+    assert absorb._is_without(seen) is without

@@ -230,3 +230,21 @@ def test_a_takeover_has_moments_of_its_own():
 
     assert set(alarms._takeover_moments(bench.view, takeover)) == {1.0, 2.0, 3.0, 160.0, 215.0, 360.0}
     assert set(alarms._takeover_moments(bench.view, past)) == {1.0, 3.0, 160.0, 215.0, 360.0}
+
+
+def test_what_waits_has_moments_of_its_own():
+    """Each bound of the state that time alone ends."""
+    bench = Bench(attached("alpha"))
+    waits = {
+        "unowned_since": 100.0,
+        "rescue_after_at": 201.0,
+        "probes_after_at": 302.0,
+        "moved_at": 403.0,
+        "not_ready_since": 504.0,
+        "stalled_at": 605.0,
+        "keep_retry_at": 706.0,
+    }
+    found = set(alarms._moments(bench.view.with_state(replace(bench.state, **waits))))
+    without = set(alarms._moments(bench.view))
+
+    assert found - without == {160.0, 201.0, 302.0, 405.0, 564.0, 606.0, 706.0}

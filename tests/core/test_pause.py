@@ -238,6 +238,16 @@ def test_an_adopted_resume_clears_them_too():
     assert [one.forgiven for one in bench.state.durable.past] == [True] * 3
 
 
+def test_a_resume_clears_once():
+    """Takeovers since count again, however long its record is the newest one."""
+    resumed = replace(AT_LIMIT, pause=record("resume", EPOCH))
+    bench = Bench(attached("alpha"), durable=resumed)
+    bench.idle(5)
+
+    assert bench.state.durable.past == AT_LIMIT.past
+    assert bench.state.durable.failback_blocked is True
+
+
 def test_a_pause_clears_nothing():
     """Only its end by a resume does."""
     bench = asked(Bench(attached("alpha"), durable=AT_LIMIT), PAUSE, replace(PAUSE, local=True))

@@ -52,6 +52,22 @@ EQUIVALENT = (
     Equivalent(function="candidates.cooldown_until", old="else 0.0", new="else 1.0", because=LONG_OVER),
     Equivalent(function="candidates.limit_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
     Equivalent(function="candidates.turn_at", old='float("inf")', new='float("INF")', because=SAME_NUMBER),
+    Equivalent(function="alarms._moments", old="or 0.0", new="or 1.0", because=LONG_OVER),
+    Equivalent(
+        function="group.View.paused_until_value", old='float("inf")', new='float("INF")', because=SAME_NUMBER
+    ),
+    Equivalent(
+        function="absorb._fitness",
+        old="one.ended_at < horizon",
+        new="one.ended_at <= horizon",
+        because="an equal history takes the place of the same one",
+    ),
+    Equivalent(
+        function="fitness.obstacles",
+        old="planned_indexes(view, view.takeover)",
+        new="planned_indexes(view, None)",
+        because="a refused index is passed over only while another is free: none is free either way",
+    ),
     Equivalent(function="links._here_since", old='float("-inf")', new='float("-INF")', because=SAME_NUMBER),
     Equivalent(
         function="outcomes._answered",
