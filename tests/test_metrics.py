@@ -9,14 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from eni_failover.core.model import Attempt, PauseKind, PauseRecord, Peer
 from eni_failover.core.policy import (
     EniId,
-    FailbackMode,
-    FenceMode,
     InstanceId,
     Member,
     MemberName,
     Policy,
     ProbePolicy,
-    TakeoverMode,
 )
 from eni_failover.core.snapshot import Check, EniLine, History, ProbeLine, Snapshot, TakeoverLine
 from eni_failover.core.words import (
@@ -32,6 +29,7 @@ from eni_failover.core.words import (
     Trigger,
 )
 from eni_failover.metrics import Metrics
+from tests.core import builders
 
 P = "eni_failover_"
 WALL = 1_795_000_000.0
@@ -104,31 +102,7 @@ def probe(name: str = "web", scope: Scope = Scope.HOLDER, timeout: float = 1.0) 
 
 def policy(*probes: ProbePolicy) -> Policy:
     """A policy of a group of two with these probes."""
-    return Policy(
-        group="orders",
-        local=MemberName("beta"),
-        members=MEMBERS,
-        eni_ids=(EniId("eni-1"),),
-        device_index=None,
-        probes=probes,
-        down_needed=1,
-        takeover=TakeoverMode.AUTOMATIC,
-        failback=FailbackMode.MANUAL,
-        failback_delay=60.0,
-        cooldown=60.0,
-        max_takeovers=3,
-        max_takeovers_window=3600.0,
-        stagger=2.0,
-        unproven_grace=300.0,
-        force_detach_after=15.0,
-        startup_grace=0.0,
-        fence=FenceMode.NONE,
-        observe_interval=10.0,
-        move_interval=0.25,
-        max_loop_lag=1.0,
-        call_timeout=5.0,
-        config_hash="c0ffee",
-    )
+    return builders.policy(probes=probes, down_needed=1, config_hash="c0ffee")
 
 
 def snapshot(**changes) -> Snapshot:

@@ -27,19 +27,15 @@ from eni_failover.core.model import (
     Verdict,
 )
 from eni_failover.core.policy import (
-    FailbackMode,
-    FenceMode,
     Member,
-    Policy,
-    ProbePolicy,
-    TakeoverMode,
 )
 from eni_failover.core.state import State
-from eni_failover.core.words import Answer, ProbeType, Reason, Result, Role, Scope
+from eni_failover.core.words import Answer, ProbeType, Reason, Result, Role
 from eni_failover.lab import Durations, Settings, World
 from eni_failover.lag import LoopLag
 from eni_failover.reconciler import Reconciler
 from eni_failover.surveys import Surveys
+from tests.core import builders
 
 _spec = importlib.util.spec_from_file_location("virtual_loop", Path(__file__).with_name("virtual_loop.py"))
 virtual_loop = sys.modules.setdefault("virtual_loop", importlib.util.module_from_spec(_spec))
@@ -54,41 +50,9 @@ def policy(world, local="beta"):
         Member(name=name, instance_id=world.instance(name).id, address=address)
         for name, address in (("alpha", "10.0.1.11"), ("beta", "10.0.1.12"))
     )
-    return Policy(
-        group="orders",
-        local=local,
-        members=members,
-        eni_ids=(world.eni("floating-1").id,),
-        device_index=None,
-        probes=(
-            ProbePolicy(
-                name="web",
-                type=ProbeType.TCP,
-                scope=Scope.HOLDER,
-                interval=1.0,
-                fast_interval=1.0,
-                timeout=1.0,
-                fall=3,
-                rise=1,
-            ),
-        ),
-        down_needed=1,
-        takeover=TakeoverMode.AUTOMATIC,
-        failback=FailbackMode.MANUAL,
-        failback_delay=60.0,
-        cooldown=60.0,
-        max_takeovers=3,
-        max_takeovers_window=3600.0,
-        stagger=2.0,
-        unproven_grace=300.0,
-        force_detach_after=15.0,
-        startup_grace=0.0,
-        fence=FenceMode.NONE,
-        observe_interval=10.0,
-        move_interval=0.25,
-        max_loop_lag=1.0,
-        call_timeout=5.0,
-        config_hash="h",
+    web = builders.probe(type=ProbeType.TCP, rise=1)
+    return replace(
+        builders.policy(local, probes=(web,)), members=members, eni_ids=(world.eni("floating-1").id,)
     )
 
 

@@ -256,3 +256,14 @@ def outcome(call: Call, verdict: str, *, sent_at: float, ended_at: float, **chan
         ended_at=ended_at,
         **changes,
     )
+
+
+def taking() -> Bench:
+    """Beta's takeover by probes is past its first detach."""
+    bench = Bench(builders.attached("alpha"))
+    bench.link(present=False)
+    bench.says(web="down")
+    bench.act(within=10)
+    bench.see(builders.detaching("alpha"))
+    bench.accepted()
+    return bench

@@ -26,7 +26,8 @@ from eni_failover.core.model import (
     TakeoverRequest,
 )
 from eni_failover.core.policy import FailbackMode, FenceMode, Member, Policy, ProbePolicy, TakeoverMode
-from eni_failover.core.words import Answer, ProbeType, Scope
+from eni_failover.core.state import Takeover
+from eni_failover.core.words import Answer, ProbeType, Reason, Scope, Trigger
 
 ZONE = "eu-central-1a"
 EPOCH = 1_800_000_000.0  # the wall clock at monotonic zero
@@ -216,6 +217,21 @@ def peer(name: str, *, reachable: bool = True, config_hash: str = "same", **chan
 
 def takeover_request(request_id: str = "r-1", *, deadline: float) -> TakeoverRequest:
     return TakeoverRequest(request_id=request_id, deadline=deadline)
+
+
+def intent(*, began_at: float) -> Takeover:
+    """A takeover by probes that has asked for nothing yet: matched 2 s before, its cause 2 s older."""
+    return Takeover(
+        takeover_id="t-1",
+        trigger=Trigger.PROBES,
+        reason=Reason.HOLDER_DOWN,
+        from_member="alpha",
+        started_at=began_at,
+        started_wall=0.0,
+        cause_at=began_at - 4,
+        matched_at=began_at - 2,
+        moves=(),
+    )
 
 
 # Calls ---------------------------------------------------------------------------------------------

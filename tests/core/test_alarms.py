@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.core.bench import Bench
+from tests.core.bench import Bench, taking
 from tests.core.builders import (
     attached,
     detaching,
@@ -72,18 +72,9 @@ def test_a_pass_is_always_due_in_the_future():
 # While EC2 moves something -------------------------------------------------------------------------
 
 
-def moving() -> Bench:
-    bench = Bench(attached("alpha"))
-    bench.says(web="down")
-    bench.act(within=10)
-    bench.see(detaching("alpha"))
-    bench.accepted()
-    return bench
-
-
 def test_polls_count_from_the_answer_of_the_call():
     """EC2's own time begins with the call it accepts: every multiple of 250 ms after its answer."""
-    bench = moving()
+    bench = taking()
     answered = bench.now
     bench.describes.clear()
     bench.idle(5)
@@ -106,7 +97,7 @@ def test_polls_of_a_move_by_another_member_count_from_their_own_beginnings():
 
 def test_a_long_takeover_is_polled_once_a_second():
     """After a minute EC2 is not waiting for us."""
-    bench = moving()
+    bench = taking()
     bench.set_policy(force_detach_after=None)
     bench.idle(50)
     bench.describes.clear()
@@ -134,7 +125,7 @@ def test_after_the_bound_nothing_is_moving_and_the_polls_are_slow_again():
 
 def test_a_described_loss_is_followed_by_a_second_describe():
     """A refusal `in use` or `gone` means that the world is not what was believed."""
-    bench = moving()
+    bench = taking()
     bench.see(free())
     bench.act(within=1)
     for verdict in ("in_use", "gone"):
@@ -148,7 +139,7 @@ def test_a_described_loss_is_followed_by_a_second_describe():
 @pytest.mark.parametrize(("verdict", "at_once"), [("in_use", True), ("gone", True), ("busy", False)])
 def test_a_surprising_answer_brings_a_describe_at_once(verdict, at_once):
     """A throttle is no surprise."""
-    bench = moving()
+    bench = taking()
     bench.see(free())
     bench.act(within=1)
     bench.answered(verdict)

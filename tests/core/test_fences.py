@@ -9,7 +9,7 @@ import pytest
 from eni_failover.core.fences import Fenced, fence
 from eni_failover.core.group import View
 from eni_failover.core.policy import FailbackMode, FenceMode
-from eni_failover.core.state import Durable, Sent, State, Takeover
+from eni_failover.core.state import Durable, Sent, State
 from eni_failover.core.words import Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -22,6 +22,7 @@ from tests.core.builders import (
     free,
     instance,
     instances,
+    intent,
     obs,
     peer,
     policy,
@@ -199,17 +200,7 @@ def test_a_detach_that_moved_nothing_wants_one_more_look_at_the_instance(looked_
 
 
 NOW = 2000.0
-INTENT = Takeover(
-    takeover_id="t-1",
-    trigger=Trigger.PROBES,
-    reason=Reason.HOLDER_DOWN,
-    from_member="alpha",
-    started_at=NOW - 40,
-    started_wall=0.0,
-    cause_at=NOW - 44,
-    matched_at=NOW - 42,
-    moves=(),
-)
+INTENT = intent(began_at=NOW - 40)
 BEGUN = replace(INTENT, fence_began_at=NOW - 10, fence_instance="i-alpha", fence_sent_at=NOW - 10)
 PENDING = replace(BEGUN, fence=Sent.UNANSWERED)
 OVER = replace(PENDING, fence=Sent.ACCEPTED, fenced_at=NOW - 8)

@@ -10,22 +10,11 @@ from eni_failover.core.group import View
 from eni_failover.core.model import Eni, Mutation, Outcome, Verdict
 from eni_failover.core.outcomes import learn
 from eni_failover.core.state import Move, Sent, State, Takeover
-from eni_failover.core.words import Reason, Trigger
-from tests.core.builders import attached, attaching, detaching, free, obs, policy, silence, survey
+from tests.core.builders import attached, attaching, detaching, free, intent, obs, policy, silence, survey
 
 NOW = 2000.0
 OLD = NOW - 50  # a describe from before the calls
-BASE = Takeover(
-    takeover_id="t-1",
-    trigger=Trigger.PROBES,
-    reason=Reason.HOLDER_DOWN,
-    from_member="alpha",
-    started_at=NOW - 40,
-    started_wall=0.0,
-    cause_at=NOW - 44,
-    matched_at=NOW - 42,
-    moves=(),
-)
+BASE = intent(began_at=NOW - 40)
 SENT = Move(
     eni_id="eni-1",
     recorded="att-1",

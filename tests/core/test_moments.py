@@ -10,13 +10,12 @@ from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import FailbackMode
 from eni_failover.core.state import Durable, Past, Sent
 from eni_failover.core.words import Reason, Trigger
-from tests.core.bench import Bench
+from tests.core.bench import Bench, taking
 from tests.core.builders import (
     SELF,
     WEB,
     attached,
     attempt,
-    detaching,
     free,
     missing,
     probe,
@@ -197,18 +196,9 @@ def test_a_pass_is_due_when_the_refused_call_may_be_made_again():
     assert bench.decision.pass_at == pytest.approx(bench.now + 0.5)
 
 
-def moving() -> Bench:
-    bench = Bench(attached("alpha"))
-    bench.says(web="down")
-    bench.act(within=10)
-    bench.see(detaching("alpha"))
-    bench.accepted()
-    return bench
-
-
 def test_the_end_of_a_takeover_is_followed_by_a_describe_at_once():
     """The next pass looks at the world as it then is."""
-    bench = moving()
+    bench = taking()
     bench.see(attached("alpha", "att-9"))
     bench.look()
 

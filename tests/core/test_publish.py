@@ -9,7 +9,7 @@ from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.publish import snapshot
 from eni_failover.core.snapshot import DecisionLine, EniLine, ProbeLine
 from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Result, Scope, Trigger
-from tests.core.bench import Bench
+from tests.core.bench import Bench, taking
 from tests.core.builders import (
     EPOCH,
     SELF,
@@ -169,17 +169,6 @@ def test_the_active_member_is_ready_whatever_its_checks_say():
 
     assert shown.ready is True
     assert [one.name for one in shown.checks if one.result is CheckResult.FAIL] == ["self_probes"]
-
-
-def taking() -> Bench:
-    """Beta's takeover by probes is past its first detach."""
-    bench = Bench(attached("alpha"))
-    bench.link(present=False)
-    bench.says(web="down")
-    bench.act(within=10)
-    bench.see(detaching("alpha"))
-    bench.accepted()
-    return bench
 
 
 def test_a_takeover_is_shown_with_its_trigger_and_phase():

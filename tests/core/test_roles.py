@@ -6,7 +6,7 @@ import pytest
 
 from eni_failover.core.model import Link
 from eni_failover.core.words import Action, Reason, Role
-from tests.core.bench import Bench
+from tests.core.bench import Bench, taking
 from tests.core.builders import attached, attaching, detaching, foreign, free, survey
 
 # Roles ---------------------------------------------------------------------------------------------
@@ -218,17 +218,6 @@ def test_a_group_that_comes_back_gets_its_minute_for_the_link():
     bench.look()
 
     assert bench.role is Role.STANDBY
-
-
-def taking() -> Bench:
-    """Beta's takeover by probes is past its first detach."""
-    bench = Bench(attached("alpha"))
-    bench.link(present=False)
-    bench.says(web="down")
-    bench.act(within=10)
-    bench.see(detaching("alpha"))
-    bench.accepted()
-    return bench
 
 
 def test_a_takeover_under_way_is_taking():
