@@ -33,7 +33,9 @@ def _operators(view: View) -> State:
     if state.was_paused and not paused:
         # When a pause ends, probes and turns start afresh: nothing seen meanwhile may act.
         fresh = tuple(healths.fresh(one.probe, one.member, view.now) for one in state.health)
-        state = replace(state, health=fresh, turn_unowned=None, turn_ec2=None, turn_probes=None)
+        state = replace(
+            state, health=fresh, afresh_at=view.now, turn_unowned=None, turn_ec2=None, turn_probes=None
+        )
     request = next((one for one in view.obs.requests if isinstance(one, TakeoverRequest)), None)
     if request is not None and state.request is None:
         state = replace(state, request=request)
@@ -172,7 +174,7 @@ def _probes(view: View) -> State:
                 continue
             if probe.scope is Scope.HOLDER and _is_refusal(attempt) and tenure is not None:
                 tenure = replace(tenure, answered=True)
-            if _is_spoilt(view, attempt):
+            if _is_of_a_pause(view, attempt) or _is_spoilt(view, attempt):
                 continue
             health = healths.advance(health, attempt, probe)
             if probe.scope is Scope.HOLDER and attempt.answer is health.verdict is Answer.UP and tenure:
@@ -184,6 +186,11 @@ def _probes(view: View) -> State:
 def _is_refusal(attempt: Attempt) -> bool:
     """Whether the holder gave a sign of life, and not a good one: it is no partition that it is down."""
     return attempt.answered and attempt.answer is not Answer.UP
+
+
+def _is_of_a_pause(view: View, attempt: Attempt) -> bool:
+    """Whether it began before the last pause ended, though its answer is heard only now."""
+    return view.state.afresh_at is not None and attempt.started_at <= view.state.afresh_at
 
 
 def _is_spoilt(view: View, attempt: Attempt) -> bool:

@@ -195,7 +195,7 @@ class State:
     """Everything remembered. `turn_*` are since when the rows' conditions have held without a break.
 
     `instances` is the last look at the instances that was answered; `known_at` is when this process
-    first knew where every ENI is.
+    first knew where every ENI is, and `afresh_at` when the last pause ended.
     """
 
     started_at: float
@@ -228,4 +228,5 @@ class State:
     describe_failures: int = 0
     here: tuple[EniId, ...] = ()
     was_paused: bool = False
+    afresh_at: float | None = None
     reported_cause: str = ""

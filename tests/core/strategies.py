@@ -234,6 +234,7 @@ def states(draw, policy: Policy) -> State:
             describe_failures=st.integers(0, 2000),
             here=st.sampled_from(((), policy.eni_ids[:1], policy.eni_ids)),
             was_paused=booleans,
+            afresh_at=moments,
             reported_cause=st.sampled_from(("", "probes:att-1:holder_down")),
         )
     )

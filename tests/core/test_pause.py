@@ -9,7 +9,7 @@ from eni_failover.core.pause import stamp
 from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import Answer, Reason, Trigger
 from tests.core.bench import Bench
-from tests.core.builders import EPOCH, attached, detach, free, peer
+from tests.core.builders import EPOCH, attached, attempt, detach, free, peer
 
 PAUSE = PauseRequest(kind=PauseKind.PAUSE, by="op")
 RESUME = PauseRequest(kind=PauseKind.RESUME, by="op")
@@ -77,6 +77,29 @@ def test_resumed_probes_start_afresh():
     assert fresh is Answer.UNKNOWN
     assert bench.act(within=10).calls == (detach(),)
     assert bench.now - began > 2.0
+
+
+@pytest.mark.parametrize("ends", ["asked", "adopted", "expired"])
+def test_downs_from_before_the_end_of_a_pause_count_no_more(ends):
+    """Also those that the pass which ends it is the first to hear of, and one under way at that moment."""
+    bench = asked(Bench(attached("alpha")), replace(PAUSE, duration=30.0))
+    bench.idle(20)
+    before = tuple(attempt("web", "down", at=bench.now - ago) for ago in (2.0, 1.0, 0.0))
+    match ends:
+        case "asked":
+            bench.peek(attempts=before, requests=(RESUME,))
+        case "adopted":
+            bench.peers = (peer("alpha", pause=record("resume", EPOCH + bench.now)),)
+            bench.peek(attempts=before)
+        case _:
+            bench.now += 20
+            bench.peek(attempts=before)
+    late = attempt("web", "down", at=bench.now)
+    bench.now += 0.5
+    bench.peek(attempts=(late,))
+
+    assert not bench.view.is_paused
+    assert (bench.state.health[0].verdict, bench.state.health[0].consecutive) == (Answer.UNKNOWN, 0)
 
 
 def test_a_pause_that_expires_starts_probes_afresh_too():

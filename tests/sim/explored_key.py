@@ -164,7 +164,7 @@ _KINDS: dict[type, str] = {
         "not_ready_since:long rescue_after_at:left probes_after_at:left keep_retry_at:left "
         "stalled_at:short last_answer_at:look known_at:known instances:instances "
         "surveyed_at:against_enis polled_from_at:drop describe_failures:drop here:keep "
-        "was_paused:keep reported_cause:keep"
+        "was_paused:keep afresh_at:short reported_cause:keep"
     ),
     state.Durable: (
         "last_had:keep lost_at:known excused:keep lost_unseen:keep failback_at:window failback_blocked:keep "
