@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from eni_failover.core import outcomes
 from eni_failover.core.decision import Attach, Call, Detach
 from eni_failover.core.fitness import planned_indexes
 from eni_failover.core.group import View
@@ -39,23 +40,17 @@ class Step:
 def why_lost(view: View, takeover: Takeover) -> Reason | None:
     """Why this takeover is lost, None while it is not.
 
-    Another member's attachment that is not the recorded one cannot be a stale read: it is newer than
-    the intent. An ENI that was here and is not any more could be one, so a second describe is asked.
+    One describe that shows the first ENI elsewhere may be a stale read, of a holder before the recorded
+    one even: a second one has to say it too.
     """
     first = view.first
     if first is None:
         return Reason.FOREIGN_HOLDER if view.foreign and not view.usable and not view.unknown else None
-    attachment = first.attachment
-    if (
-        attachment is not None
-        and attachment.instance_id != view.policy.me.instance_id
-        and attachment.attachment_id != takeover.move(first.eni_id).recorded
-    ):
-        return Reason.LOST_TO_ANOTHER
     gone_at = takeover.gone_at
-    if gone_at is not None and view.obs.enis.began_at >= gone_at + GONE_CONFIRM:
-        return Reason.ATTACHMENT_GONE
-    return None
+    if gone_at is None or view.obs.enis.began_at < gone_at + GONE_CONFIRM:
+        return None
+    is_anothers = outcomes.is_anothers(view, takeover, first)
+    return Reason.LOST_TO_ANOTHER if is_anothers else Reason.ATTACHMENT_GONE
 
 
 def carry_on(view: View, takeover: Takeover) -> Step:

@@ -156,6 +156,16 @@ def _attach_seen(view: View, move: Move, eni: Eni) -> Move:
     return replace(move, attach=Sent.NO) if too_late or eni.attachment is not None else move
 
 
+def is_anothers(view: View, takeover: Takeover, eni: Eni) -> bool:
+    """Whether another member has this ENI, by an attachment that is not the recorded one."""
+    attachment = eni.attachment
+    return (
+        attachment is not None
+        and attachment.instance_id != view.policy.me.instance_id
+        and attachment.attachment_id != takeover.move(eni.eni_id).recorded
+    )
+
+
 def _first_seen(view: View, takeover: Takeover) -> Takeover:
     if view.first is None:
         return takeover
@@ -165,7 +175,9 @@ def _first_seen(view: View, takeover: Takeover) -> Takeover:
     if view.is_mine(view.first):
         # A stale read of the attachment that this takeover is itself undoing is no new possession.
         takeover = replace(takeover, had_first=not undoing, gone_at=None)
-    elif takeover.had_first and takeover.gone_at is None:
+    elif not takeover.had_first and not is_anothers(view, takeover, view.first):
+        takeover = replace(takeover, gone_at=None)
+    elif takeover.gone_at is None:
         takeover = replace(takeover, gone_at=survey_at)
     free = all(one.attachment is None or view.is_mine(one) for one in view.usable)
     if free and takeover.available_at is None:

@@ -53,9 +53,9 @@ class Takeover:
     """A takeover of this member's, under way.
 
     `committed` is the point of no return, once it is certain. `had_first` is whether EC2 has shown
-    the group's first ENI on this member during it. `gone_at` is the first describe that showed it
-    gone again (one stale read must not end a takeover). `failing` is a takeover that gives up.
-    `detail` are the words of the operator who asked.
+    the group's first ENI on this member during it. `gone_at` is the first describe that showed it gone
+    again, or another member's (one stale read must not end a takeover). `failing` is a takeover that
+    gives up. `detail` are the words of the operator who asked.
     """
 
     takeover_id: str

@@ -76,6 +76,13 @@ def moving(*shapes, after=(), answer: str = "accepted", **changes) -> Bench:
     return bench
 
 
+def again(bench: Bench) -> Bench:
+    """A second later EC2 says the same."""
+    bench.now += 1
+    bench.look()
+    return bench
+
+
 def silent(bench: Bench) -> Bench:
     bench.ec2_answers = False
     bench.look()
@@ -119,102 +126,108 @@ TABLE: list[tuple[str, Situation, Action, Reason]] = [
     ("#15 past it, available", lambda: moving(A, after=(free(),)), Action.MOVE, R.ATTACHING),
     (
         "#16 past it, another member has it",
-        lambda: moving(A, after=(attached("alpha", "att-9"),)),
+        lambda: again(moving(A, after=(attached("alpha", "att-9"),))),
         Action.END,
         R.LOST_TO_ANOTHER,
     ),
     (
-        "#17 past it, EC2 is silent",
+        "#17 past it, one describe says that another has it",
+        lambda: moving(A, after=(attached("alpha", "att-9"),)),
+        Action.MOVE,
+        R.ATTACHMENT_GONE,
+    ),
+    (
+        "#18 past it, EC2 is silent",
         lambda: silent(moving(A, after=(detaching("alpha"),))),
         Action.MOVE,
         R.ENI_UNKNOWN,
     ),
-    ("#18 past it, foreign", lambda: moving(A, after=(foreign("att-9"),)), Action.END, R.FOREIGN_HOLDER),
-    ("#19 unanswered", lambda: moving(A, answer="unanswered"), Action.MOVE, R.ANSWER_PENDING),
-    ("#20 refused", lambda: moving(A, answer="denied"), Action.MOVE, R.EC2_REFUSED),
+    ("#19 past it, foreign", lambda: moving(A, after=(foreign("att-9"),)), Action.END, R.FOREIGN_HOLDER),
+    ("#20 unanswered", lambda: moving(A, answer="unanswered"), Action.MOVE, R.ANSWER_PENDING),
+    ("#21 refused", lambda: moving(A, answer="denied"), Action.MOVE, R.EC2_REFUSED),
     (
-        "#21 refused, and another has it",
+        "#22 refused, and another has it",
         lambda: moving(A, after=(attached("alpha", "att-9"),), answer="busy"),
         Action.END,
         R.CAUSE_GONE,
     ),
-    ("#22 refused, and EC2 is silent", lambda: silent(moving(A, answer="busy")), WAIT, R.ENI_UNKNOWN),
+    ("#23 refused, and EC2 is silent", lambda: silent(moving(A, answer="busy")), WAIT, R.ENI_UNKNOWN),
     # Row 5
-    ("#23 an operator asked", lambda: asked(A), Action.CONFIRM, R.OPERATOR),
-    ("#24 asked while another moves", lambda: asked(detaching("alpha")), Action.REFUSE, R.OTHER_TAKEOVER),
-    ("#25 asked, one is foreign", lambda: asked(A, foreign()), Action.REFUSE, R.FOREIGN_HOLDER),
-    ("#26 asked, one is missing", lambda: asked(A, missing()), Action.REFUSE, R.ENI_MISSING),
-    ("#27 asked in observe mode", lambda: asked(A, **OBSERVE), Action.CONFIRM, R.OPERATOR),
+    ("#24 an operator asked", lambda: asked(A), Action.CONFIRM, R.OPERATOR),
+    ("#25 asked while another moves", lambda: asked(detaching("alpha")), Action.REFUSE, R.OTHER_TAKEOVER),
+    ("#26 asked, one is foreign", lambda: asked(A, foreign()), Action.REFUSE, R.FOREIGN_HOLDER),
+    ("#27 asked, one is missing", lambda: asked(A, missing()), Action.REFUSE, R.ENI_MISSING),
+    ("#28 asked in observe mode", lambda: asked(A, **OBSERVE), Action.CONFIRM, R.OPERATOR),
     # Row 6
-    ("#28 on nobody, not yet my turn", lambda: seen(free()), WAIT, R.NOT_MY_TURN),
-    ("#29 stuck detaching for 15 s", lambda: waited(seen(detaching("alpha")), 15.5), WAIT, R.NOT_MY_TURN),
+    ("#29 on nobody, not yet my turn", lambda: seen(free()), WAIT, R.NOT_MY_TURN),
+    ("#30 stuck detaching for 15 s", lambda: waited(seen(detaching("alpha")), 15.5), WAIT, R.NOT_MY_TURN),
     (
-        "#30 on nobody, observe mode, in my turn",
+        "#31 on nobody, observe mode, in my turn",
         lambda: waited(seen(free(), local="alpha", **OBSERVE), 2.1),
         Action.WOULD_TAKE_OVER,
         R.ENI_UNOWNED,
     ),
-    ("#31 on nobody, no slot", lambda: waited(full(free()), 3), WAIT, R.NO_SLOT),
+    ("#32 on nobody, no slot", lambda: waited(full(free()), 3), WAIT, R.NO_SLOT),
     # Row 7
-    ("#32 paused, holder down", lambda: down(A, pause=True), WAIT, R.PAUSED),
-    ("#33 in start-up grace, holder down", lambda: down(A, startup_grace=60.0), WAIT, R.STARTUP_GRACE),
-    ("#34 a pause comes before the grace", lambda: down(A, pause=True, startup_grace=60.0), WAIT, R.PAUSED),
+    ("#33 paused, holder down", lambda: down(A, pause=True), WAIT, R.PAUSED),
+    ("#34 in start-up grace, holder down", lambda: down(A, startup_grace=60.0), WAIT, R.STARTUP_GRACE),
+    ("#35 a pause comes before the grace", lambda: down(A, pause=True, startup_grace=60.0), WAIT, R.PAUSED),
     # Row 8
-    ("#35 split, just seen", lambda: seen(B, A), WAIT, R.MOVING),
-    ("#36 split, observe mode", lambda: settled(B, A, **OBSERVE), Action.WOULD_TAKE_OVER, R.GROUP_SPLIT),
-    ("#37 split, no slot", lambda: waited(full(B, A), 3), WAIT, R.NO_SLOT),
+    ("#36 split, just seen", lambda: seen(B, A), WAIT, R.MOVING),
+    ("#37 split, observe mode", lambda: settled(B, A, **OBSERVE), Action.WOULD_TAKE_OVER, R.GROUP_SPLIT),
+    ("#38 split, no slot", lambda: waited(full(B, A), 3), WAIT, R.NO_SLOT),
     # Row 9
-    ("#38 EC2 says stopped", lambda: stopped(A), Action.CONFIRM, R.HOLDER_STOPPED),
-    ("#39 stopped while it moves", lambda: stopped(detaching("alpha")), WAIT, R.MOVING),
-    ("#40 stopped, observe mode", lambda: stopped(A, **OBSERVE), Action.WOULD_TAKE_OVER, R.HOLDER_STOPPED),
-    ("#41 stopped, not my turn", lambda: stopped(A, local="gamma", members=3), WAIT, R.NOT_MY_TURN),
+    ("#39 EC2 says stopped", lambda: stopped(A), Action.CONFIRM, R.HOLDER_STOPPED),
+    ("#40 stopped while it moves", lambda: stopped(detaching("alpha")), WAIT, R.MOVING),
+    ("#41 stopped, observe mode", lambda: stopped(A, **OBSERVE), Action.WOULD_TAKE_OVER, R.HOLDER_STOPPED),
+    ("#42 stopped, not my turn", lambda: stopped(A, local="gamma", members=3), WAIT, R.NOT_MY_TURN),
     # Row 10
-    ("#42 judged down", lambda: down(A), Action.CONFIRM, R.HOLDER_DOWN),
-    ("#43 judged down, observe mode", lambda: down(A, **OBSERVE), Action.WOULD_TAKE_OVER, R.HOLDER_DOWN),
-    ("#44 judged down, not my turn", lambda: down(A, local="gamma", members=3), WAIT, R.NOT_MY_TURN),
-    ("#45 judged down, cooldown", lambda: down(A, durable=RECENT), WAIT, R.COOLDOWN),
-    ("#46 judged down, limit", lambda: down(A, durable=THREE), WAIT, R.LIMIT_REACHED),
+    ("#43 judged down", lambda: down(A), Action.CONFIRM, R.HOLDER_DOWN),
+    ("#44 judged down, observe mode", lambda: down(A, **OBSERVE), Action.WOULD_TAKE_OVER, R.HOLDER_DOWN),
+    ("#45 judged down, not my turn", lambda: down(A, local="gamma", members=3), WAIT, R.NOT_MY_TURN),
+    ("#46 judged down, cooldown", lambda: down(A, durable=RECENT), WAIT, R.COOLDOWN),
+    ("#47 judged down, limit", lambda: down(A, durable=THREE), WAIT, R.LIMIT_REACHED),
     (
-        "#47 judged down, no witness",
+        "#48 judged down, no witness",
         lambda: down(A, probes=(WEB, replace(WITNESS, rise=99))),
         WAIT,
         R.WITNESSES_DOWN,
     ),
     (
-        "#48 judged down, self probe without a verdict",
+        "#49 judged down, self probe without a verdict",
         lambda: down(A, probes=(WEB, replace(SELF, rise=99))),
         WAIT,
         R.SELF_PROBE_DOWN,
     ),
-    ("#49 judged down, just stalled", lambda: stalled(down(A, probes=(probe(fall=1),))), WAIT, R.LOOP_LAG),
+    ("#50 judged down, just stalled", lambda: stalled(down(A, probes=(probe(fall=1),))), WAIT, R.LOOP_LAG),
     (
-        "#50 judged down, another ENI moves",
+        "#51 judged down, another ENI moves",
         lambda: down(A, attaching("alpha"), force_detach_after=None),
         WAIT,
         R.MOVING,
     ),
-    ("#51 one of two holder probes down", lambda: down(A, probes=(WEB, probe("ssh"))), WAIT, R.HOLDER_UP),
+    ("#52 one of two holder probes down", lambda: down(A, probes=(WEB, probe("ssh"))), WAIT, R.HOLDER_UP),
     # Row 11
     (
-        "#52 the primary has recovered, in the delay",
+        "#53 the primary has recovered, in the delay",
         lambda: settled(B, **{**RECOVERED, "failback_delay": 60.0}),
         WAIT,
         R.FAILBACK_DELAY,
     ),
     (
-        "#53 recovered, observe mode",
+        "#54 recovered, observe mode",
         lambda: settled(B, **RECOVERED, **OBSERVE),
         Action.WOULD_TAKE_OVER,
         R.PRIMARY_RECOVERED,
     ),
     # Row 12
-    ("#54 the holder is up", lambda: settled(A), WAIT, R.HOLDER_UP),
-    ("#55 the holder has no verdict yet", lambda: seen(A), WAIT, R.PROBE_UNKNOWN),
-    ("#56 there is no holder probe", lambda: settled(A, probes=(SELF,)), WAIT, R.NO_HOLDER_PROBE),
-    ("#57 another member moves", lambda: seen(detaching("alpha")), WAIT, R.MOVING),
-    ("#58 I am getting it without a takeover of mine", lambda: seen(attaching("beta")), WAIT, R.MOVING),
+    ("#55 the holder is up", lambda: settled(A), WAIT, R.HOLDER_UP),
+    ("#56 the holder has no verdict yet", lambda: seen(A), WAIT, R.PROBE_UNKNOWN),
+    ("#57 there is no holder probe", lambda: settled(A, probes=(SELF,)), WAIT, R.NO_HOLDER_PROBE),
+    ("#58 another member moves", lambda: seen(detaching("alpha")), WAIT, R.MOVING),
+    ("#59 I am getting it without a takeover of mine", lambda: seen(attaching("beta")), WAIT, R.MOVING),
     (
-        "#59 I have the first, and it hangs attaching",
+        "#60 I have the first, and it hangs attaching",
         lambda: waited(seen(attaching("beta")), 20),
         WAIT,
         R.HOLDER_UP,

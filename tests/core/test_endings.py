@@ -191,7 +191,7 @@ def test_a_lost_one_is():
     bench = by_probes(members=3)
     bench.see(attached("gamma", "att-9"))
     bench.accepted()
-    bench.idle(1)
+    bench.idle(2)
 
     assert [one.trigger for one in bench.state.durable.past] == [Trigger.PROBES]
 

@@ -24,7 +24,7 @@ SENT = Move(
 )
 ASKED = Move(
     eni_id="eni-1",
-    recorded=None,
+    recorded="att-1",
     attach=Sent.UNANSWERED,
     attach_sent_at=NOW - 10,
     attach_index=3,
@@ -192,7 +192,7 @@ def test_what_a_describe_says_of_a_detach(before, shape, at, after, committed):
     """From the moment it was sent an effect is its own, from the call timeout on no effect is none."""
     result = learned(replace(BASE, moves=(before,)), shape, at=at)
 
-    assert result == replace(BASE, moves=(after,), committed=committed)
+    assert replace(result, gone_at=None) == replace(BASE, moves=(after,), committed=committed)
 
 
 DONE = replace(ASKED, attach=Sent.ACCEPTED)
@@ -232,7 +232,11 @@ HAD = replace(BASE, moves=(TAKEN,), had_first=True)
         (HAD, attaching("beta"), {"had_first": False, "available_at": NOW}),
         (HAD, free(), {"gone_at": NOW - 1, "available_at": NOW}),
         (replace(HAD, gone_at=NOW - 2, available_at=NOW - 9), free(), {}),
-        (BASE, attached("alpha"), {}),
+        (replace(BASE, moves=(TAKEN,)), attached("alpha"), {}),
+        (replace(BASE, moves=(TAKEN,)), attached("alpha", "att-9"), {"gone_at": NOW - 1}),
+        (replace(BASE, moves=(TAKEN,), gone_at=NOW - 3), attached("alpha", "att-9"), {}),
+        (replace(BASE, moves=(TAKEN,), gone_at=NOW - 3), attached("alpha"), {"gone_at": None}),
+        (replace(BASE, moves=(TAKEN,), gone_at=NOW - 3), free(), {"gone_at": None, "available_at": NOW}),
         (
             BASE,
             attached("beta", "att-9"),

@@ -201,6 +201,8 @@ def test_the_end_of_a_takeover_is_followed_by_a_describe_at_once():
     bench = taking()
     bench.see(attached("alpha", "att-9"))
     bench.look()
+    bench.now += 1
+    bench.look()
 
     assert bench.decision.reason is Reason.LOST_TO_ANOTHER
     assert bench.decision.describe_at == bench.now

@@ -370,6 +370,20 @@ def test_one_stale_read_of_an_eni_that_was_here_asks_again_and_calls_nothing():
     assert bench.ended == []
 
 
+def test_one_stale_read_of_an_earlier_holder_ends_nothing():
+    """The answer is from before the move that made the recorded attachment: the ENI is taken anyway."""
+    bench = Bench(attached("alpha", "att-2"), members=3)
+    bench.says(web="down")
+    bench.act(within=10)
+    bench.accepted()
+    bench.see(attached("gamma", "att-1"))
+    called = bench.look().calls
+    bench.see(free())
+
+    assert called == ()
+    assert bench.act(within=1).calls == (attach(),)
+
+
 def test_a_call_that_a_stale_read_held_back_is_not_taken_as_sent():
     """After the stale read the second ENI is attached at once, not after a call timeout."""
     bench = detaching_bench(attached("alpha"), attached("alpha"))

@@ -54,9 +54,9 @@ MUTANTS = (
                 "    allowed = True\n",
             ),
             (
-                CORE + "moves.py",
-                "        and attachment.attachment_id != takeover.move(first.eni_id).recorded\n    ):",
-                "        and False\n    ):",
+                CORE + "outcomes.py",
+                "        and attachment.attachment_id != takeover.move(eni.eni_id).recorded\n    )\n\n\ndef _first",
+                "        and False\n    )\n\n\ndef _first",
             ),
         ),
     ),
@@ -198,15 +198,9 @@ MUTANTS = (
         says="a takeover that another member has overtaken goes on",
         edits=(
             (
-                CORE + "moves.py",
-                (
-                    "        and attachment.attachment_id != takeover.move(first.eni_id).recorded\n    ):\n"
-                    "        return Reason.LOST_TO_ANOTHER"
-                ),
-                (
-                    "        and attachment.attachment_id != takeover.move(first.eni_id).recorded\n    ):\n"
-                    "        return None"
-                ),
+                CORE + "outcomes.py",
+                "        and attachment.attachment_id != takeover.move(eni.eni_id).recorded\n    )\n\n\ndef _first",
+                "        and False\n    )\n\n\ndef _first",
             ),
         ),
     ),
