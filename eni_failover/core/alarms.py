@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from eni_failover.core import candidates
 from eni_failover.core.decision import Decision
+from eni_failover.core.fences import begins_on_instances, is_being_stopped
 from eni_failover.core.fitness import STALL_MEMORY
 from eni_failover.core.group import CONFIRM_AFTER, RESCUE_AFTER, View
 from eni_failover.core.health import Health
@@ -109,8 +110,14 @@ def _instances_at(view: View, decision: Decision) -> float:
     if decision.action is Action.CONFIRM and survey.began_at <= view.now - INSTANCES_SPACING:
         times.append(view.now)
     confirm = view.state.confirm
-    if confirm is not None and confirm.trigger is Trigger.EC2 and survey.began_at <= confirm.since:
+    if (
+        confirm is not None
+        and survey.began_at <= confirm.since
+        and begins_on_instances(view, confirm.trigger)
+    ):
         times.append(view.now)
+    if is_being_stopped(view):
+        times.append(survey.began_at + INSTANCES_SPACING)
     first_downs = [one.down_since for one in _holder_health(view) if one.down_since is not None]
     if any(since > survey.began_at for since in first_downs):
         times.append(max(view.now, survey.began_at + INSTANCES_SPACING))

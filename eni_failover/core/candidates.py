@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from eni_failover.core.absorb import is_operators
+from eni_failover.core.fences import is_being_stopped
 from eni_failover.core.fitness import me, why_not_able, why_not_fit
 from eni_failover.core.frozen import changed
 from eni_failover.core.group import RESCUE_AFTER, View
@@ -100,14 +101,19 @@ def ec2(view: View) -> Candidate | None:
         reason = Reason.HOLDER_GONE
     else:
         return None
-    block = Reason.MOVING if view.is_moving else why_not_fit(view)
     return Candidate(
         trigger=Trigger.EC2,
         reason=reason,
         cause_at=view.state.turn_ec2 or view.now,
         attachment_id=attachment.attachment_id,
-        block=block,
+        block=_ec2_block(view),
     )
+
+
+def _ec2_block(view: View) -> Reason | None:
+    if view.is_moving:
+        return Reason.MOVING
+    return Reason.FENCING if is_being_stopped(view) else why_not_fit(view)
 
 
 def probes(view: View) -> Candidate | None:
@@ -136,6 +142,8 @@ def probes(view: View) -> Candidate | None:
 def _probes_blocks(view: View) -> Iterator[Reason]:
     if view.is_moving:
         yield Reason.MOVING
+    if view.takeover is None and is_being_stopped(view):
+        yield Reason.FENCING
     if unproven_until(view) > view.now:
         yield Reason.UNPROVEN_HOLDER
     yield from _automatic_blocks(view)

@@ -1,6 +1,7 @@
 """The fence: the holder's instance is stopped, and seen stopped, before anything is detached.
 
-Only takeovers by probes fence. A refused fence moves nothing.
+Only takeovers by probes stop it; EC2's word that it is being stopped, by whomever, moves nothing before the
+stop is over. A refused fence moves nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,22 @@ class Fenced:
     takeover: Takeover
     waits: bool
     calls: tuple[Call, ...] = ()
+
+
+def is_being_stopped(view: View) -> bool:
+    """Whether the holder's instance is on its way to the stop that has to be seen before anything moves.
+
+    Without this the stop that one member asks for would be the cause of another's takeover.
+    """
+    if view.policy.fence is not FenceMode.STOP or view.holder is None:
+        return False
+    instance = view.instances.find(view.holder.instance_id)
+    return instance is not None and instance.state in {InstanceState.STOPPING, InstanceState.SHUTTING_DOWN}
+
+
+def begins_on_instances(view: View, trigger: Trigger) -> bool:
+    """Whether a takeover for this cause is begun only on a new look at the instances."""
+    return trigger is Trigger.EC2 or (trigger is Trigger.PROBES and view.policy.fence is FenceMode.STOP)
 
 
 def fence(view: View, takeover: Takeover) -> Fenced:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from eni_failover.core import endings, moves
 from eni_failover.core.candidates import Candidate
 from eni_failover.core.decision import Decision
-from eni_failover.core.fences import fence
+from eni_failover.core.fences import begins_on_instances, fence
 from eni_failover.core.group import View
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.snapshot import NOBODY
@@ -29,7 +29,7 @@ def begin(view: View, candidate: Candidate) -> Turnout:
     if confirm is None or (confirm.trigger, confirm.attachment_id) != (trigger, candidate.attachment_id):
         confirm = Confirm(trigger=trigger, attachment_id=candidate.attachment_id, since=view.now)
     fresh = view.obs.enis.began_at > confirm.since
-    if trigger is Trigger.EC2:
+    if begins_on_instances(view, trigger):
         fresh = fresh and view.obs.instances.began_at > confirm.since
     if not fresh:
         state = replace(view.state, confirm=confirm)

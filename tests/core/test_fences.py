@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from unittest.mock import ANY
 
 import pytest
@@ -10,7 +11,7 @@ from eni_failover.core.fences import Fenced, fence
 from eni_failover.core.group import View
 from eni_failover.core.policy import FailbackMode, FenceMode
 from eni_failover.core.state import Durable, Sent, State
-from eni_failover.core.words import Reason, Trigger
+from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     SELF,
@@ -289,6 +290,47 @@ def test_a_takeover_by_ec2s_word_never_fences():
 
     assert bench.act(within=5).calls == (detach(),)
     assert bench.takeover.trigger is Trigger.EC2
+
+
+@pytest.mark.parametrize("state", ["stopping", "shutting-down"])
+def test_ec2s_word_waits_for_the_stop_to_be_over(state):
+    """Else the stop that a member has asked for, and died or gave up over, would itself move the ENI."""
+    bench = FencedBench(attached("alpha"))
+    bench.machine("alpha", state)
+    bench.look()
+    waiting = bench.idle(30)
+    gaps = [later - earlier for earlier, later in pairwise(bench.instance_describes[-10:])]
+    bench.machine("alpha", "stopped")
+
+    assert waiting.reason is Reason.FENCING
+    assert gaps == pytest.approx([1.0] * 9, abs=0.05)
+    assert bench.act(within=3).calls == (detach(),)
+    assert bench.takeover.trigger is Trigger.EC2
+
+
+def test_what_another_member_has_begun_to_stop_is_not_stopped_again():
+    """Its fence is under way; the turn of the next standby comes meanwhile."""
+    bench = FencedBench(attached("alpha"), local="gamma", members=3)
+    bench.says(web="down")
+    bench.run(3)
+    bench.machine("alpha", "stopping")
+
+    assert bench.idle(20).reason is Reason.FENCING
+
+
+def test_a_takeover_with_a_fence_begins_on_a_new_look_at_the_instances():
+    """It shows whether the stop has been asked for already."""
+    bench = FencedBench(attached("alpha"))
+    old = bench.view.obs.instances
+    bench.peek(attempts=tuple(attempt("web", "down", at=bench.now) for _ in range(3)))
+    due = bench.decision.instances_at
+    bench.look(instances=old)
+    waits = bench.decision.action
+    bench.look()
+
+    assert due <= bench.now
+    assert waits is Action.CONFIRM
+    assert bench.decision.calls == (stop("alpha"),)
 
 
 def test_an_eni_on_nobody_is_attached_without_a_fence():

@@ -222,12 +222,12 @@ def no_hook_runs_out_of_order(scene: Scene) -> None:
 
 
 def nothing_is_detached_before_the_fence(scene: Scene) -> None:
-    """With `fence = stop`, probes detach only what EC2 shows on an instance that is stopped or gone."""
+    """With `fence = stop`, probes and EC2's word detach only from what EC2 shows stopped or gone."""
     if scene.view.policy.fence is not FenceMode.STOP or scene.past_return:
         return
     for call, _ in scene.taken:
         assert scene.intent is not None
-        if scene.intent.trigger is Trigger.PROBES:
+        if scene.intent.trigger in {Trigger.PROBES, Trigger.EC2}:
             attachment = scene.eni(call).attachment
             assert attachment is not None
             instance = scene.one.obs.instances.find(attachment.instance_id)
