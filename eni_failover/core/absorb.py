@@ -200,9 +200,18 @@ def _is_spoilt(view: View, attempt: Attempt) -> bool:
     return late or healths.is_spoilt(attempt, view.obs.stalls)
 
 
+def _looked_at_instances(view: View) -> State:
+    survey, state = view.obs.instances, view.state
+    if survey.answered:
+        return changed(state, instances=survey, instances_failures=0)
+    if survey.began_at == state.instances_failed_at:
+        return state
+    failures = state.instances_failures + 1
+    return replace(state, instances_failures=failures, instances_failed_at=survey.began_at)
+
+
 def _instances(view: View) -> State:
-    survey, holder = view.obs.instances, view.holder
-    state = changed(view.state, instances=survey) if survey.answered else view.state
+    survey, holder, state = view.obs.instances, view.holder, _looked_at_instances(view)
     if holder is None or view.i_hold:
         return changed(state, unseen=None)
     if not survey.answered or survey.find(view.policy.me.instance_id) is None:

@@ -15,7 +15,6 @@ from eni_failover.core.decision import Decision
 from eni_failover.core.fences import begins_on_instances, is_being_stopped
 from eni_failover.core.fitness import STALL_MEMORY
 from eni_failover.core.group import CONFIRM_AFTER, RESCUE_AFTER, View
-from eni_failover.core.health import Health
 from eni_failover.core.links import READY_BOUND, lost_at
 from eni_failover.core.model import Presence, Verdict
 from eni_failover.core.moves import ATTACH_BOUND
@@ -48,8 +47,7 @@ def _describe_at(view: View) -> float:
     survey, policy = view.obs.enis, view.policy
     if not survey.answered:
         longest = min(RETRY_CAP, policy.observe_interval)
-        delay = min(longest, RETRY_FIRST * 2.0 ** min(view.state.describe_failures, 10))
-        return survey.began_at + delay * (0.5 + view.obs.jitter / 2)
+        return survey.began_at + _backoff(view, RETRY_FIRST, view.state.describe_failures, longest)
     confirm = view.state.confirm
     gone_at = lost_at(view)
     if (confirm is not None and survey.began_at <= confirm.since) or (
@@ -89,11 +87,16 @@ def _next_poll(view: View) -> float:
     return anchor + interval * (math.floor(elapsed / interval) + 1)
 
 
+def _backoff(view: View, first: float, failures: int, longest: float) -> float:
+    """How long to wait after so many failures in a row: doubled each time, and jittered down to half."""
+    return min(longest, first * 2.0 ** min(failures, 10)) * (0.5 + view.obs.jitter / 2)
+
+
 def _instances_at(view: View, decision: Decision) -> float:
     survey, policy = view.obs.instances, view.policy
     steady = survey.began_at + INSTANCES_EVERY * policy.observe_interval
     if not survey.answered:
-        return min(steady, survey.began_at + INSTANCES_SPACING)
+        return survey.began_at + _instances_retry(view)
     times = [steady]
     unseen, moved_at = view.state.unseen, view.state.moved_at
     if moved_at is not None and survey.began_at < moved_at + CONFIRM_AFTER:
@@ -118,15 +121,27 @@ def _instances_at(view: View, decision: Decision) -> float:
         times.append(view.now)
     if is_being_stopped(view):
         times.append(survey.began_at + INSTANCES_SPACING)
-    first_downs = [one.down_since for one in _holder_health(view) if one.down_since is not None]
-    if any(since > survey.began_at for since in first_downs):
+    if any(since > survey.began_at for since in _first_downs(view)):
         times.append(max(view.now, survey.began_at + INSTANCES_SPACING))
     return min(times)
 
 
-def _holder_health(view: View) -> list[Health]:
+def _instances_retry(view: View) -> float:
+    """How long after a failed look at the instances the next one is: a second where one is waited for."""
+    confirm, takeover = view.state.confirm, view.takeover
+    if confirm is not None or (takeover is not None and not takeover.committed):
+        return INSTANCES_SPACING
+    longest = INSTANCES_EVERY * view.policy.observe_interval
+    if view.is_unowned or _first_downs(view):
+        longest = min(longest, RETRY_CAP)
+    return _backoff(view, INSTANCES_SPACING, view.state.instances_failures, longest)
+
+
+def _first_downs(view: View) -> list[float]:
+    """When each holder probe that fails now began to."""
     names = {probe.name for probe in view.policy.probes if probe.scope is Scope.HOLDER}
-    return [one for one in view.state.health if one.probe in names]
+    found = (one.down_since for one in view.state.health if one.probe in names)
+    return [since for since in found if since is not None]
 
 
 def _moments(view: View) -> Iterator[float]:

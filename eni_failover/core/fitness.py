@@ -33,10 +33,9 @@ def obstacles(view: View) -> Iterator[Reason]:
     """Everything that keeps this member from holding the group."""
     instance = me(view)
     answered_at = view.state.last_answer_at
-    silent = answered_at is None or not view.is_recent(answered_at)
-    if silent:
+    is_told = view.instances.answered
+    if answered_at is None or not view.is_recent(answered_at) or not is_told:
         yield Reason.EC2_SILENT
-    is_told = instance is not None or not silent
     if is_told and (instance is None or instance.state is not InstanceState.RUNNING):
         yield Reason.INSTANCE_NOT_RUNNING
     wanted = [eni for eni in view.usable if not view.is_mine(eni)]

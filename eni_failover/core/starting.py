@@ -30,7 +30,7 @@ def begin(view: View, candidate: Candidate) -> Turnout:
         confirm = Confirm(trigger=trigger, attachment_id=candidate.attachment_id, since=view.now)
     fresh = view.obs.enis.began_at > confirm.since
     if begins_on_instances(view, trigger):
-        fresh = fresh and view.obs.instances.began_at > confirm.since
+        fresh = fresh and view.obs.instances.answered and view.obs.instances.began_at > confirm.since
     if not fresh:
         state = replace(view.state, confirm=confirm)
         return state, Decision(action=Action.CONFIRM, reason=candidate.reason)

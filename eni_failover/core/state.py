@@ -194,8 +194,9 @@ class Confirm:
 class State:
     """Everything remembered. `turn_*` are since when the rows' conditions have held without a break.
 
-    `instances` is the last look at the instances that was answered; `known_at` is when this process
-    first knew where every ENI is, and `afresh_at` when the last pause ended.
+    `instances` is the last look at the instances that was answered, `instances_failed_at` when the
+    last one began that was not. `known_at` is when this process first knew where every ENI is,
+    `afresh_at` when the last pause ended.
     """
 
     started_at: float
@@ -226,6 +227,8 @@ class State:
     surveyed_at: float | None = None
     polled_from_at: float | None = None
     describe_failures: int = 0
+    instances_failures: int = 0
+    instances_failed_at: float | None = None
     here: tuple[EniId, ...] = ()
     was_paused: bool = False
     afresh_at: float | None = None

@@ -232,6 +232,8 @@ def states(draw, policy: Policy) -> State:
             surveyed_at=moments,
             polled_from_at=moments,
             describe_failures=st.integers(0, 2000),
+            instances_failures=st.integers(0, 2000),
+            instances_failed_at=moments,
             here=st.sampled_from(((), policy.eni_ids[:1], policy.eni_ids)),
             was_paused=booleans,
             afresh_at=moments,

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from eni_failover.core.policy import FenceMode
 from tests.core.bench import Bench, taking
 from tests.core.builders import (
     attached,
@@ -187,14 +188,66 @@ def test_the_delay_is_never_longer_than_the_observe_interval():
     assert max(gaps(bench.describes)) <= 1.1
 
 
-def test_a_failed_look_at_the_instances_is_tried_again_a_second_later():
-    """Not twenty."""
+def test_failed_looks_at_the_instances_are_tried_again_with_growing_delays():
+    """A second, doubling to two observe intervals: a denial lasts, and the calls of an outage are many."""
     bench = Bench(attached("alpha"))
+    bench.jitter = 1.0
     bench.instances_answer = False
     bench.look()
     bench.instance_describes.clear()
+    bench.idle(80)
+
+    assert gaps(bench.instance_describes)[:4] == pytest.approx([4.0, 8.0, 16.0, 20.0], abs=0.1)
+
+
+def test_that_delay_is_jittered_down_to_half_too():
+    """Members that lose EC2 together do not come back together."""
+    bench = Bench(attached("alpha"))
+    bench.instances_answer = False
+    bench.look()
+
+    assert bench.decision.instances_at - bench.instance_describes[-1] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_look_at_the_instances_that_a_takeover_waits_for_is_tried_again_each_second():
+    """The confirmation of EC2's word, and a fence."""
+    bench = Bench(attached("alpha"), fence=FenceMode.STOP)
+    bench.instances_answer = False
+    bench.says(web="down")
+    bench.idle(6)
+    bench.instance_describes.clear()
     bench.idle(5)
 
-    assert gaps(bench.instance_describes) == pytest.approx(
-        [1.0] * (len(bench.instance_describes) - 1), abs=0.1
-    )
+    assert gaps(bench.instance_describes) == pytest.approx([1.0] * 4, abs=0.1)
+
+
+@pytest.mark.parametrize("cause", ["down", "on nobody"])
+def test_a_member_with_a_cause_asks_for_the_instances_every_five_seconds(cause):
+    """It is not able without them: an outage that ends should not be noticed a whole interval later."""
+    bench = Bench(attached("alpha"))
+    bench.jitter = 1.0
+    bench.instances_answer = False
+    bench.idle(100)
+    if cause == "down":
+        bench.says(web="down")
+    else:
+        bench.see(free())
+    bench.idle(30)
+    bench.instance_describes.clear()
+    bench.idle(30)
+
+    assert gaps(bench.instance_describes) == pytest.approx([5.0] * 5, abs=0.2)
+
+
+def test_an_answer_ends_the_growing_delays():
+    """The next failure is a first one."""
+    bench = Bench(attached("alpha"))
+    bench.jitter = 1.0
+    bench.instances_answer = False
+    bench.idle(60)
+    bench.instances_answer = True
+    bench.look()
+    bench.instances_answer = False
+    bench.look()
+
+    assert bench.decision.instances_at - bench.instance_describes[-1] == pytest.approx(2.0, abs=0.01)

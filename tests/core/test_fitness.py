@@ -28,7 +28,7 @@ NOW = 1000.0
 
 def view(*shapes, mine=None, others=(), state=None, local=LOCAL, answered=True, **changes) -> View:
     """Beta's view at 1000 s, EC2 having answered a second ago."""
-    found = () if mine == "absent" else (mine or instance("beta"),)
+    found = () if mine == "absent" or not answered else (mine or instance("beta"),)
     seen = obs(
         *(shapes or (attached("alpha"),)),
         now=NOW,
@@ -276,7 +276,7 @@ def test_looks_at_the_instances_that_fail_for_three_intervals_make_a_member_unab
     bench.idle(5)
 
     assert soon is None
-    assert why_not_able(bench.view) is Reason.INSTANCE_NOT_RUNNING
+    assert why_not_able(bench.view) is Reason.EC2_SILENT
 
 
 def test_an_answer_without_this_member_is_believed():

@@ -76,14 +76,27 @@ def test_a_look_that_failed_is_counted():
     known = steady(attached("alpha"))
     failed = later(known, enis=silence(1, at=NOW), instances=instances(at=NOW, answered=False))
 
-    assert failed == {"surveyed_at": NOW, "describe_failures": 1}
+    assert failed == {
+        "surveyed_at": NOW,
+        "describe_failures": 1,
+        "instances_failures": 1,
+        "instances_failed_at": NOW,
+    }
+
+
+def test_a_look_at_the_instances_that_failed_is_counted_once():
+    """However many passes hear of it."""
+    failed = instances(at=NOW, answered=False)
+    known = replace(steady(attached("alpha")), instances_failures=3, instances_failed_at=NOW)
+
+    assert later(known, attached("alpha"), at=THEN, instances=failed) == {}
 
 
 def test_an_answer_ends_the_count_of_failures():
     """However many there were."""
-    known = replace(steady(attached("alpha")), describe_failures=4)
+    known = replace(steady(attached("alpha")), describe_failures=4, instances_failures=3)
 
-    assert later(known, attached("alpha")) == {**LOOKED, "describe_failures": 0}
+    assert later(known, attached("alpha")) == {**LOOKED, "describe_failures": 0, "instances_failures": 0}
 
 
 def test_a_partial_answer_moves_no_holder():

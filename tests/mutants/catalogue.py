@@ -139,8 +139,8 @@ MUTANTS = (
         edits=(
             (
                 CORE + "candidates.py",
-                "    if view.is_moving:\n        yield Reason.MOVING\n    if unproven_until",
-                "    if unproven_until",
+                "    if view.is_moving:\n        yield Reason.MOVING\n    if view.takeover",
+                "    if view.takeover",
             ),
         ),
     ),

@@ -87,9 +87,9 @@ EQUIVALENT = (
         because="five seconds are reached long before; the bound keeps the power small",
     ),
     Equivalent(
-        function="alarms._describe_at",
-        old="2.0 ** min(view.state.describe_failures, 10)",
-        new="2.0 ** min(view.state.describe_failures, 11)",
+        function="alarms._backoff",
+        old="2.0 ** min(failures, 10)",
+        new="2.0 ** min(failures, 11)",
         because="the longest delay is reached long before; the bound keeps the power small",
     ),
     Equivalent(

@@ -163,7 +163,8 @@ _KINDS: dict[type, str] = {
         "turn_ec2:look turn_probes:look confirm:nest request:nest fit_since:failback "
         "not_ready_since:long rescue_after_at:left probes_after_at:left keep_retry_at:left "
         "stalled_at:short last_answer_at:look known_at:known instances:instances "
-        "surveyed_at:against_enis polled_from_at:drop describe_failures:drop here:keep "
+        "surveyed_at:against_enis polled_from_at:drop describe_failures:drop instances_failures:drop "
+        "instances_failed_at:drop here:keep "
         "was_paused:keep afresh_at:short reported_cause:keep"
     ),
     state.Durable: (
