@@ -200,7 +200,8 @@ def _detach(view: View, eni: Eni, attachment: Attachment, move: Move) -> Next:
     if detaching and not force:
         return move, None, Reason.DETACHING
     if move.retry_at is not None and view.now < move.retry_at:
-        return move, None, Reason.EC2_REFUSED
+        accepted = move.detach is Sent.ACCEPTED and not move.attempts
+        return move, None, Reason.FORCE_DETACH if accepted else Reason.EC2_REFUSED
     if move.detach is not Sent.NO and view.obs.enis.began_at < _settled_at(view, move, force=force):
         return move, None, Reason.ANSWER_PENDING if move.detach is Sent.UNANSWERED else Reason.DETACHING
     accepted = move.detach is Sent.ACCEPTED

@@ -57,6 +57,16 @@ def test_force_is_repeated_slowly_while_nothing_happens():
     assert bench.now - began >= 5.0
 
 
+@pytest.mark.parametrize(("verdict", "reason"), [("accepted", "force_detach"), ("busy", "ec2_refused")])
+def test_what_follows_a_forced_detach_is_called_what_it_is(verdict, reason):
+    """An accepted one is waited for: EC2 has refused nothing."""
+    bench = stuck()
+    bench.act(within=16)
+    bench.answered(verdict)
+
+    assert bench.idle(0.1).reason == reason
+
+
 def test_force_without_an_answer_waits_for_a_describe():
     """An outage brings no force on an old sight."""
     bench = stuck()
