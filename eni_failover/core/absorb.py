@@ -13,10 +13,13 @@ from eni_failover.core.fitness import is_impaired, why_not_fit
 from eni_failover.core.frozen import changed
 from eni_failover.core.group import CONFIRM_AFTER, View
 from eni_failover.core.links import not_ready
-from eni_failover.core.model import Attempt, Eni, Observation, Presence, TakeoverRequest
+from eni_failover.core.model import AttachmentStatus, Attempt, Eni, Observation, Presence, TakeoverRequest
 from eni_failover.core.policy import MemberName, Policy
 from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen
 from eni_failover.core.words import Answer, Scope, Trigger
+
+# An ENI that is detaching is had by nobody any more.
+_UNOWNED = {AttachmentStatus.DETACHING, Presence.MISSING, Presence.KNOWN}
 
 
 def absorb(state: State, obs: Observation, policy: Policy) -> State:
@@ -91,12 +94,15 @@ def _sight(view: View, eni: Eni) -> Sight:
     attachment_id = None if attachment is None else attachment.attachment_id
     if known is not None and (known.status, known.attachment_id) == (status, attachment_id):
         return known
+    began_at = view.obs.enis.began_at
+    before = None if known is None else known.unowned_since
     return Sight(
         eni_id=eni.eni_id,
         status=status,
         attachment_id=attachment_id,
-        since=view.obs.enis.began_at,
+        since=began_at,
         seen_at=view.now,
+        unowned_since=(began_at if before is None else before) if status in _UNOWNED else None,
     )
 
 

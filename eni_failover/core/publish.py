@@ -109,10 +109,11 @@ def _holder(view: View) -> str:
 
 
 def _eni_line(view: View, eni: Eni) -> EniLine:
+    unowned = _wall(view, _unowned_since(view, eni.eni_id))
+    if eni in view.unknown:
+        return EniLine(eni_id=eni.eni_id, status=eni.presence, member=UNKNOWN)
     if eni.presence is not Presence.KNOWN:
-        return EniLine(
-            eni_id=eni.eni_id, status=eni.presence, member=UNKNOWN if eni in view.unknown else NOBODY
-        )
+        return EniLine(eni_id=eni.eni_id, status=eni.presence, member=NOBODY, unowned_since_wall=unowned)
     owner, attachment = view.owner(eni), eni.attachment
     member = owner.name if owner else (FOREIGN if view.is_foreign(eni) else NOBODY)
     return EniLine(
@@ -120,13 +121,13 @@ def _eni_line(view: View, eni: Eni) -> EniLine:
         status="available" if attachment is None else attachment.status,
         member=member,
         attachment_id=None if attachment is None else attachment.attachment_id,
-        unowned_since_wall=_wall(view, _unowned_since(view, eni.eni_id)) if member == NOBODY else None,
+        unowned_since_wall=unowned if member == NOBODY else None,
     )
 
 
 def _unowned_since(view: View, eni_id: EniId) -> float:
     sight = view.sight(eni_id)
-    return view.now if sight is None else sight.since
+    return view.now if sight is None or sight.unowned_since is None else sight.unowned_since
 
 
 def _wall(view: View, at: float) -> float:

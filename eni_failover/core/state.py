@@ -145,6 +145,7 @@ class Sight:
 
     `since` is when the describe began that first showed it so, `seen_at` when its answer was taken, which a
     stall makes much later: it has certainly been so only since then, and every bound counts from there.
+    `unowned_since` is when the describe began that first showed it on nobody, None while somebody has it.
     """
 
     eni_id: EniId
@@ -152,6 +153,7 @@ class Sight:
     attachment_id: AttachmentId | None
     since: float
     seen_at: float
+    unowned_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,16 @@ LOOKED = {"surveyed_at": NOW, "last_answer_at": NOW, "instances": obs(now=NOW).i
 
 
 def sight(status: str, attachment_id: str | None = None, since: float = NOW) -> Sight:
-    return Sight(eni_id="eni-1", status=status, attachment_id=attachment_id, since=since, seen_at=NOW)
+    """So since then; nobody has it unless it is attaching or attached."""
+    owned = status in {"attaching", "attached"}
+    return Sight(
+        eni_id="eni-1",
+        status=status,
+        attachment_id=attachment_id,
+        since=since,
+        seen_at=NOW,
+        unowned_since=None if owned else since,
+    )
 
 
 def test_a_look_at_the_same_world_renews_what_is_known():

@@ -96,8 +96,13 @@ def test_what_is_not_known_or_not_there_is_said_so():
     first = bench.snapshot().enis[1]
     bench.idle(3)
 
+    second = bench.snapshot().enis[1]
+
     assert first == EniLine(eni_id="eni-2", status="unknown", member="unknown")
-    assert bench.snapshot().enis[1] == EniLine(eni_id="eni-2", status="missing", member="none")
+    assert replace(second, unowned_since_wall=None) == EniLine(
+        eni_id="eni-2", status="missing", member="none"
+    )
+    assert second.unowned_since_wall is not None
 
 
 def test_the_probe_lines_show_the_verdicts():
@@ -144,6 +149,42 @@ def test_the_addresses_are_those_of_all_enis():
     )
 
     assert bench.snapshot().addresses == ("10.0.0.9", "10.0.0.10", "fd00::9", "10.0.0.11")
+
+
+def unowned_since(bench: Bench) -> float | None:
+    wall = bench.snapshot().enis[0].unowned_since_wall
+    return None if wall is None else wall - EPOCH
+
+
+def test_an_eni_is_on_nobody_from_its_detach_to_its_attach():
+    """One outage, one beginning: detaching, then free, then attaching elsewhere."""
+    bench = Bench(attached("alpha"), members=4, local="gamma")
+    owned = unowned_since(bench)
+    bench.see(detaching("alpha"))
+    bench.look()
+    began_at = bench.view.obs.enis.began_at
+    detached = unowned_since(bench)
+    bench.see(free())
+    bench.idle(1)
+    still = unowned_since(bench)
+    bench.see(attaching("beta", "att-9"))
+    bench.look()
+
+    assert (owned, unowned_since(bench)) == (None, None)
+    assert detached == pytest.approx(began_at)
+    assert still == pytest.approx(began_at)
+
+
+def test_an_eni_that_does_not_exist_is_on_nobody():
+    """The alert for that is the same."""
+    bench = Bench(attached("alpha"))
+    bench.see(missing())
+    bench.look()
+    began_at = bench.view.obs.enis.began_at
+    bench.idle(5)
+
+    assert bench.snapshot().enis[0].status == "missing"
+    assert unowned_since(bench) == pytest.approx(began_at)
 
 
 def test_a_standby_that_could_take_over_is_ready():

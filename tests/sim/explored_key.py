@@ -185,7 +185,7 @@ _KINDS: dict[type, str] = {
         "reattached:keep attempts:few retry_at:left"
     ),
     state.Past: "trigger:keep ended_at:window forgiven:keep",
-    state.Sight: "eni_id:drop status:keep attachment_id:keep since:short seen_at:short",
+    state.Sight: "eni_id:drop status:keep attachment_id:keep since:short seen_at:short unowned_since:drop",
     state.Tenure: "member:keep attachment_id:keep since:look proven:keep answered:keep",
     state.Unseen: "instance_id:keep since:short sure:keep",
     state.Confirm: "trigger:keep attachment_id:keep since:against_both",
