@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eni_failover.core.group import CONFIRM_AFTER, View
-from eni_failover.core.model import Instance, InstanceState
+from eni_failover.core.model import Eni, Instance, InstanceState
 from eni_failover.core.policy import EniId
 from eni_failover.core.state import Takeover
 from eni_failover.core.words import Answer, Reason, Scope
@@ -47,12 +47,29 @@ def obstacles(view: View) -> Iterator[Reason]:
             yield Reason.OTHER_ZONE
     if instance is not None:
         limit = view.obs.local.max_interfaces or LEAST_INTERFACES
-        if instance.interface_count + len(wanted) > limit:
+        if instance.interface_count - len(_left(view)) + len(wanted) > limit:
             yield Reason.NO_SLOT
         if any(index is None for index in planned_indexes(view, view.takeover).values()):
             yield Reason.NO_INDEX
     if view.obs.local.attach_allowed is False:
         yield Reason.ATTACH_DENIED
+
+
+def _left(view: View) -> list[int | None]:
+    """The indexes here of those ENIs of the group that the last look at the instances still counts.
+
+    A describe since then shows them elsewhere: who has just lost an ENI has room for it.
+    """
+    instance = me(view)
+    if instance is None or view.obs.enis.began_at < view.instances.began_at:
+        return []
+    gone = {eni.eni_id for eni in view.usable if not _is_on(eni, instance)}
+    return [index for eni_id, index in instance.eni_indexes if eni_id in gone]
+
+
+def _is_on(eni: Eni, instance: Instance) -> bool:
+    """Whether the ENI takes a place of this instance: also while it is detaching."""
+    return eni.attachment is not None and eni.attachment.instance_id == instance.instance_id
 
 
 def planned_indexes(view: View, takeover: Takeover | None) -> dict[EniId, int | None]:
@@ -61,7 +78,7 @@ def planned_indexes(view: View, takeover: Takeover | None) -> dict[EniId, int | 
     An index that EC2 refused in this takeover is skipped, an index of an attach on its way is kept.
     """
     instance = me(view)
-    used = set(instance.used_indexes) if instance else {0}
+    used = set(instance.used_indexes) - set(_left(view)) if instance else {0}
     moves = takeover.moves if takeover else ()
     refused = {index for move in moves for index in move.refused_indexes}
     used |= {eni.attachment.device_index for eni in view.usable if eni.attachment and view.is_mine(eni)}

@@ -113,8 +113,9 @@ class Instance:
     """One member's instance in one describe.
 
     `used_indexes` are the device indexes of all its ENIs on network card 0, detaching ones
-    included; `interface_count` counts them, also one without an index. The other cards have limits of their
-    own (DescribeInstanceTypes, NetworkCards), and nothing is attached there.
+    included; `interface_count` counts them, also one without an index, and `eni_indexes` has the index of
+    each by its id. The other cards have limits of their own (DescribeInstanceTypes, NetworkCards), and
+    nothing is attached there.
     """
 
     instance_id: InstanceId
@@ -123,6 +124,7 @@ class Instance:
     instance_type: str = ""
     used_indexes: tuple[int, ...] = ()
     interface_count: int = 0
+    eni_indexes: tuple[tuple[EniId, int | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,7 +183,12 @@ def test_an_instance_is_read_whole():
         "Placement": {"AvailabilityZone": "eu-central-1a"},
         "InstanceType": "m5.large",
         "NetworkInterfaces": [
-            {"MacAddress": "02:00:00:00:00:0B", "Attachment": {"DeviceIndex": 2, "Status": "detaching"}},
+            {
+                "NetworkInterfaceId": "eni-2",
+                "MacAddress": "02:00:00:00:00:0B",
+                "Attachment": {"DeviceIndex": 2, "Status": "detaching"},
+            },
+            {"NetworkInterfaceId": "eni-3", "Attachment": {}},
             {"MacAddress": "02:00:00:00:00:0a", "Attachment": {"DeviceIndex": 0, "NetworkCardIndex": 0}},
             {"MacAddress": "02:00:00:00:00:0c", "Attachment": {"DeviceIndex": 1, "NetworkCardIndex": 1}},
             {},
@@ -198,7 +203,8 @@ def test_an_instance_is_read_whole():
         zone="eu-central-1a",
         instance_type="m5.large",
         used_indexes=(0, 2),
-        interface_count=3,
+        interface_count=4,
+        eni_indexes=(("eni-2", 2), ("eni-3", None)),
     )
     assert expected == instance
     assert macs_of(raw) == ("02:00:00:00:00:0a", "02:00:00:00:00:0b", "02:00:00:00:00:0c")

@@ -16,11 +16,14 @@ from tests.core.builders import (
     WEB,
     attached,
     attaching,
+    detaching,
     free,
     instance,
     instances,
     obs,
     policy,
+    survey,
+    unknown,
 )
 
 NOW = 1000.0
@@ -264,6 +267,29 @@ def test_one_failed_look_at_the_instances_leaves_a_member_able():
     bench.look()
 
     assert why_not_able(bench.view) is None
+
+
+LISTED = {"used_indexes": (0, 1, 2), "interface_count": 3, "eni_indexes": (("eni-1", 1), ("eni-2", 2))}
+
+
+@pytest.mark.parametrize(
+    ("shapes", "described_at", "reason", "index"),
+    [
+        ((attached("alpha"), attached("alpha")), NOW, None, 1),
+        ((free(), free()), NOW, None, 1),
+        ((detaching("beta"), attached("alpha")), NOW, Reason.NO_SLOT, 2),
+        ((attached("alpha"), attached("alpha")), NOW - 2, Reason.NO_SLOT, 3),
+        ((unknown(), attached("alpha")), NOW, None, 2),
+    ],
+    ids=["gone", "free", "still detaching", "the look is newer", "one is not known"],
+)
+def test_a_member_that_has_just_lost_the_enis_has_room_for_them(shapes, described_at, reason, index):
+    """A look at the instances from before the move counts them still; a describe since shows them gone."""
+    seen = view(*shapes, mine=instance("beta", **LISTED), local=replace(LOCAL, max_interfaces=3))
+    seen = replace(seen, obs=replace(seen.obs, enis=survey(*shapes, at=described_at)))
+
+    assert why_not_able(seen) is reason
+    assert planned_indexes(seen, None).get("eni-1", planned_indexes(seen, None).get("eni-2")) == index
 
 
 def test_looks_at_the_instances_that_fail_for_three_intervals_make_a_member_unable():
