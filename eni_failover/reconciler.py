@@ -23,11 +23,13 @@ from eni_failover.core.model import (
     Attempt,
     Eni,
     Link,
+    Mutation,
     Observation,
     Outcome,
     Peer,
     Request,
     TakeoverRequest,
+    Verdict,
 )
 from eni_failover.core.policy import Policy
 from eni_failover.core.publish import snapshot, with_role
@@ -201,7 +203,10 @@ class Reconciler:
             if self.state.durable != before.durable:
                 await self._journal.remember(self.state.durable, self._moment())
             await self._publish(view.with_state(self.state), decision)
-            self._inbox.outcomes += await self._actor.act(decision, decided_at=obs.now)
+            outcomes = await self._actor.act(decision, decided_at=obs.now)
+            if (Mutation.ATTACH, Verdict.DENIED) in {(one.mutation, one.verdict) for one in outcomes}:
+                self._surveys.attach_denied()
+            self._inbox.outcomes += outcomes
             self.pass_ended_at = self._clock()
             seconds = self.pass_ended_at - began_at
             self._listener.pass_ended(seconds, self._wall(), good=obs.enis.answered)

@@ -121,6 +121,10 @@ class Surveys:
         self._enis_due.set(enis_at)
         self._instances_due.set(instances_at)
 
+    def attach_denied(self) -> None:
+        """EC2 has denied an attach in earnest: as good as a DryRun's denial, until the next one."""
+        self.local = replace(self.local, attach_allowed=False)
+
     async def own_macs(self) -> tuple[str, ...]:
         """The MACs of this instance's ENIs, as soon as EC2 has told them."""
         await self._known.wait()

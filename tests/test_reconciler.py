@@ -62,6 +62,7 @@ class WorldEc2:
     def __init__(self, world, events):
         self.world, self.events = world, events
         self.hang = 0.0
+        self.denied = False
 
     def _now(self):
         return asyncio.get_running_loop().time()
@@ -108,6 +109,12 @@ class WorldEc2:
         return await self._mutate(Mutation.DETACH, eni_id, "DetachNetworkInterface", parameters)
 
     async def attach(self, *, eni_id, instance_id, device_index):
+        if self.denied:
+            now = self._now()
+            self.events.append(("denied", eni_id))
+            return Outcome(
+                mutation=Mutation.ATTACH, target=eni_id, verdict=Verdict.DENIED, sent_at=now, ended_at=now
+            )
         parameters = {"NetworkInterfaceId": eni_id, "InstanceId": instance_id, "DeviceIndex": device_index}
         return await self._mutate(Mutation.ATTACH, eni_id, "AttachNetworkInterface", parameters)
 
@@ -255,6 +262,26 @@ def test_a_takeover_adds_less_than_half_a_second_to_detection_and_ec2():
     third_down = 8.0
     added = ended.ended_wall - WALL - third_down - 3.0 - 2.0
     assert added == pytest.approx(5 * LATENCY, abs=0.05)
+
+
+def test_an_attach_that_ec2_denies_is_a_denial_before_the_next_dry_run():
+    """Who has just been denied detaches nothing more; what is detached already is still rolled forward."""
+
+    async def story(scene):
+        await asyncio.sleep(5)
+        scene.ec2.denied = True
+        scene.probe_answer = Answer.DOWN
+        await asyncio.sleep(14)
+        scene.allowed = scene.surveys.local.attach_allowed
+        scene.ec2.denied = False
+        await asyncio.sleep(30)
+
+    scene = play(story)
+
+    assert ("denied", scene.policy.eni_ids[0]) in scene.events
+    assert scene.allowed is False
+    assert scene.surveys.local.attach_allowed is True
+    assert [one.result for one in scene.ended] == [Result.SUCCESS]
 
 
 def test_a_decision_that_grew_old_is_not_acted_on():
