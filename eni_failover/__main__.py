@@ -1,21 +1,28 @@
 """The program's entry: `eni-failover` and `python -m eni_failover`.
 
-Owns one choice, `run` is answered without importing typer and rich, everything else by `cli.app`; and
-that the three standard streams are there, whoever starts the program.
+Owns one choice, `run` is answered without importing typer and rich, everything else by `cli.app`; that
+the three standard streams are there, whoever starts the program; and what a signal does to a daemon whose
+imports are not done.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
+
+_STOPPED = 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments (default: the process's own) say; the exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments is None and words[:1] == ["run"]:
+        _mind_signals()
     _open_closed_streams()
     if words[:1] == ["run"]:
         from eni_failover.cli.run import main as run  # noqa: PLC0415 - only what this command needs
@@ -28,6 +35,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         _end(status)
     return status
+
+
+def _mind_signals() -> None:
+    """Until the daemon has handlers of its own: nothing has begun, so a stop is at once, the rest ignored."""
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    os._exit(_STOPPED)  # an exception would be a traceback, or somebody's except clause
 
 
 def _open_closed_streams() -> None:

@@ -33,6 +33,7 @@ from eni_failover.status import to_document
 STOPPED, CRASHED, MISCONFIGURED = 0, 1, 2
 CREDENTIALS_INTERVAL = 300.0
 WAITING_EXTENDS = 30.0
+STARTING = "the daemon is still starting"
 
 
 def run(config_path: Path, *, member: str | None, env: Mapping[str, str]) -> int:
@@ -70,6 +71,9 @@ class Daemon:
         self._notifier = Notifier(env)
         self._stop = asyncio.Event()
         self._left: StartError | None = None
+        self._parts: Parts | None = None
+        self._reloader: Reloader | None = None
+        self._reload_is_due = False
         self._log = structlog.get_logger()
 
     async def serve(self) -> int:
@@ -77,6 +81,9 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        # Here already: it may wait for long until there is a daemon to reload, and by default both kill.
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGUSR1, self._dump)
         identified = await self._identified()
         if identified is None:
             return STOPPED
@@ -156,6 +163,9 @@ class Daemon:
             env=self._env,
         )
         reloader.connect(parts)
+        self._parts, self._reloader = parts, reloader
+        if self._reload_is_due:
+            reloader.ask()
         try:
             await warm(parts.ec2)
             await parts.servers.start()
@@ -181,9 +191,6 @@ class Daemon:
 
     async def _run_tasks(self, parts: Parts, reloader: Reloader) -> None:
         """Runs every part until the stop; a part that ends by itself is an error."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, reloader.ask)
-        loop.add_signal_handler(signal.SIGUSR1, self._dump, parts)
         eternal: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "reconciler": parts.reconciler.run,
             "probes": parts.prober.run,
@@ -223,7 +230,20 @@ class Daemon:
         self._left = StartError(words)
         self._stop.set()
 
-    def _dump(self, parts: Parts) -> None:
+    def _reload(self) -> None:
+        """SIGHUP: soon, or as soon as the start is over."""
+        if self._reloader is None:
+            self._reload_is_due = True
+            self._log.info("reload.waiting", detail=STARTING)
+        else:
+            self._reloader.ask()
+
+    def _dump(self) -> None:
+        """SIGUSR1."""
+        parts = self._parts
+        if parts is None:
+            self._log.info("status.dump", status=None, detail=STARTING)
+            return
         snapshot = parts.reconciler.snapshot
         document = None if snapshot is None else to_document(snapshot)
         self._log.info("status.dump", status=document, durable=repr(parts.reconciler.state.durable))

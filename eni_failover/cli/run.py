@@ -65,7 +65,7 @@ def start(*, config: Path | None, group: str | None, member: str | None) -> int:
     except ConfigError as error:
         sys.stderr.write("".join(f"eni-failover: {problem}\n" for problem in error.problems))
         return ExitCode.BAD_CONFIG
-    except KeyboardInterrupt:  # before the daemon listens to signals, or twice
+    except KeyboardInterrupt:  # twice: the daemon's own handlers have gone with its event loop
         return ExitCode.INTERRUPTED
 
 

@@ -64,8 +64,8 @@ def test_run_complains_in_one_line(run, started):
     assert started == []
 
 
-def test_an_interrupted_start(run, started, monkeypatch):
-    """Ctrl-C before the daemon listens to signals is the shell's 130, without a traceback."""
+def test_an_interrupted_run(run, started, monkeypatch):
+    """Ctrl-C where nobody handles it is the shell's 130, without a traceback."""
 
     def interrupted(*_: object, **__: object) -> int:
         raise KeyboardInterrupt
