@@ -26,7 +26,7 @@ def client_of(config: Path | None, group: str | None, *, mention: bool = True) -
 
     A file with mistakes, or with another group or socket by now, still finds the daemon that runs with
     the one before them: an operator must not lose sight of a group, or a takeover, because somebody is
-    editing. What is wrong is mentioned, unless the daemon will list it all.
+    editing. What is wrong is mentioned, unless the daemon will list it all or the command prints nothing.
     """
     path = path_for(config, group, os.environ)
     try:

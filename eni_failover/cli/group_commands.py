@@ -102,7 +102,7 @@ def _status(
 
     if is_active and (as_json or watch):
         raise typer.BadParameter("it prints nothing, leave out --json and --watch", param_hint="--is-active")
-    client = configured.client_of(config, group)
+    client = configured.client_of(config, group, mention=not is_active)
     return status.status(client, as_json=as_json, watch=watch, is_active=is_active)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from eni_failover.core.words import Role
+
 
 @pytest.mark.parametrize("command", ["status", "takeover"])
 def test_a_file_with_mistakes_still_finds_its_daemon(run, daemon, desk, member, command):
@@ -84,3 +86,23 @@ def test_another_files_daemon_is_left_alone(run, moved_on, desk, tmp_path):
 
     assert (result.code, desk.orders) == (3, [])
     assert "no daemon answers at" in result.err
+
+
+@pytest.mark.parametrize(("role", "code"), [(Role.ACTIVE, 0), (Role.STANDBY, 1)])
+def test_is_active_prints_nothing_of_a_mistake(*, run, daemon, desk, member, standby, role, code):
+    """The status is the whole answer: a script's log has no line of it each time somebody edits."""
+    desk.script = [standby(role=role)]
+    member.config.write_text(member.config.read_text().replace("fall = 3", "fall = 0"))
+    result = run("status", "--is-active", "--config", member.config)
+
+    assert (result.code, result.out, result.err) == (code, "", "")
+
+
+def test_is_active_without_a_daemon_keeps_its_line(run, member):
+    """Exit 3 says why, the mistake is not the reason."""
+    member.config.write_text(member.config.read_text().replace("fall = 3", "fall = 0"))
+    result = run("status", "--is-active", "--config", member.config)
+
+    assert (result.code, result.out) == (3, "")
+    assert result.err.startswith("eni-failover: no daemon answers at ")
+    assert result.err.count("\n") == 1
