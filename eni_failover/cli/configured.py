@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from eni_failover.config.schema import ControlTable
 from eni_failover.errors import ConfigError
 
 _DEFAULT_SOCKET = ControlTable().socket
+_LARGEST = 64 * 1024
+_LINE = r"""^[ \t]*(?:control[ \t]*\.[ \t]*)?{}[ \t]*=[ \t]*(["'])([^"'\\\x00-\x1f]+)\1"""
+_FIRST_TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
 
 
 def config_of(config: Path | None, group: str | None) -> Config:
@@ -26,26 +30,27 @@ def client_of(config: Path | None, group: str | None, *, mention: bool = True) -
 
     A file with mistakes, or with another group or socket by now, still finds the daemon that runs with
     the one before them: an operator must not lose sight of a group, or a takeover, because somebody is
-    editing. What is wrong is mentioned, unless the daemon will list it all or the command prints nothing.
+    editing, also where it is no TOML at the moment. What is wrong is mentioned, unless the daemon will
+    list it all or the command prints nothing.
     """
     path = path_for(config, group, os.environ)
+    mistakes = None
     try:
-        socket = load(path, os.environ).socket
+        named, is_certain = load(path, os.environ).socket, True
     except ConfigError as error:
-        written = _socket_in(path)
-        if written is None:
+        text = _text_in(path)
+        if text is None:
             raise
-        if mention:
-            complain(f"{error.problems[0]} ({_count(error)}; the daemon goes on without them)")
-        socket = written
-    former = None if os.path.exists(socket) else _former_socket(path, socket)  # noqa: PTH110 - False where a look is forbidden
-    if former is None:
-        return Client(socket)
-    if mention:
-        complain(
-            f"{path}: the daemon that runs it listens at {former} until it is restarted, not at {socket}"
-        )
-    return Client(former)
+        mistakes = error
+        named, is_certain = _socket_in(text)
+    found = named if os.path.exists(named) else _former_socket(path, named)  # noqa: PTH110 - False where a look is forbidden
+    if mistakes and not found and not is_certain:
+        raise mistakes
+    if mistakes and mention:
+        complain(f"{mistakes.problems[0]} ({_count(mistakes)}; the daemon goes on without them)")
+    if found not in {None, named} and is_certain and mention:
+        complain(f"{path}: the daemon that runs it listens at {found} until it is restarted, not at {named}")
+    return Client(found or named)
 
 
 def _former_socket(path: Path, named: Path) -> Path | None:
@@ -61,17 +66,39 @@ def _former_socket(path: Path, named: Path) -> Path | None:
     return None
 
 
-def _socket_in(path: Path) -> Path | None:
-    """Where a file with mistakes says that the socket is, None when it cannot be told."""
+def _text_in(path: Path) -> str | None:
+    """What can be read of a file with mistakes; None when it cannot be read."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        with path.open("rb") as file:
+            return file.read(_LARGEST).decode("utf-8-sig", errors="replace")
+    except (OSError, ValueError):
         return None
+
+
+def _socket_in(text: str) -> tuple[Path, bool]:
+    """Where a file with mistakes says that the socket is, and whether that is certain."""
+    try:
+        raw = tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return _spelled_socket(text), False
     group, control = raw.get("group"), raw.get("control", {})
     written = control.get("socket") if isinstance(control, dict) else None
     if isinstance(written, str):
-        return Path(written)
-    return Path(str(_DEFAULT_SOCKET).replace(GROUP, group)) if isinstance(group, str) else None
+        return Path(written), True
+    return (_default_socket(group), True) if isinstance(group, str) else (_DEFAULT_SOCKET, False)
+
+
+def _spelled_socket(text: str) -> Path:
+    """Where a line of what is no TOML says that it is: somebody may be in the middle of another line."""
+    socket = re.search(_LINE.format("socket"), text, re.MULTILINE)
+    if socket is not None:
+        return Path(socket[2])
+    group = re.search(_LINE.format("group"), _FIRST_TABLE.split(text, maxsplit=1)[0], re.MULTILINE)
+    return _DEFAULT_SOCKET if group is None else _default_socket(group[2])
+
+
+def _default_socket(group: str) -> Path:
+    return Path(str(_DEFAULT_SOCKET).replace(GROUP, group))
 
 
 def _count(error: ConfigError) -> str:

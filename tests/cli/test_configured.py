@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from eni_failover.cli import configured
 from eni_failover.core.words import Role
 
 
@@ -106,3 +107,77 @@ def test_is_active_without_a_daemon_keeps_its_line(run, member):
     assert (result.code, result.out) == (3, "")
     assert result.err.startswith("eni-failover: no daemon answers at ")
     assert result.err.count("\n") == 1
+
+
+@pytest.fixture
+def broken_off(member):
+    """Somebody is in the middle of a line of the member's file."""
+    member.config.write_text(member.config.read_text() + "[log\n")
+    return member
+
+
+@pytest.mark.parametrize("command", ["status", "pause", "takeover"])
+def test_a_file_that_is_no_toml_still_finds_its_daemon(run, daemon, broken_off, command):
+    """The line that names the socket still does, and the mistake is mentioned."""
+    result = run(command, "--config", broken_off.config)
+
+    assert result.code not in {2, 3}
+    assert result.err.startswith(f"eni-failover: {broken_off.config}:30: not valid TOML: ")
+    assert result.err.splitlines()[0].endswith("(a mistake in the file; the daemon goes on without them)")
+
+
+@pytest.mark.parametrize("line", ["control.socket = '{}'\n", '  socket="{}" # here\n'])
+def test_the_spellings_of_a_socket_in_a_file_that_is_no_toml(run, daemon, member, line):
+    """A line is read as TOML would read it."""
+    member.config.write_text(line.format(member.socket) + "group = \n")
+
+    assert run("status", "--config", member.config).code == 0
+
+
+def test_the_default_socket_of_a_file_that_is_no_toml(run, member, monkeypatch, daemon):
+    """The group before the first table names it; what another table calls a group does not."""
+    monkeypatch.setattr(configured, "_DEFAULT_SOCKET", member.socket.with_name("<group>.sock"))
+    member.config.write_text('# group = "no"\ngroup = "orders"\n[log\ngroup = "other"\n')
+
+    assert run("status", "--config", member.config).code == 0
+
+
+@pytest.mark.parametrize("text", ['group = "orders\n', "", "group = 3\n", "\xff\xfe"])
+def test_a_file_that_names_no_socket_finds_the_daemon_that_runs_it(
+    *, run, serve, desk, member, monkeypatch, text
+):
+    """The daemons at the usual place are asked which file they run."""
+    monkeypatch.setattr(configured, "_DEFAULT_SOCKET", member.socket.with_name("<group>.sock"))
+    serve(desk, member.socket, config=member.config)
+    member.config.write_bytes(text.encode("latin-1"))
+    result = run("status", "--config", member.config)
+
+    assert result.code == 0
+    assert result.err.count("\n") == 1
+    assert "the daemon goes on without them" in result.err
+
+
+def test_a_file_that_is_no_toml_and_has_no_daemon_is_2(run, broken_off):
+    """Nobody answers for it, so its mistakes are what there is to say."""
+    result = run("status", "--config", broken_off.config)
+
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"eni-failover: {broken_off.config}:30: not valid TOML: ")
+
+
+def test_a_file_that_cannot_be_read_is_2(run, daemon, member):
+    """It could be any daemon's."""
+    member.config.unlink()
+    result = run("status", "--config", member.config)
+
+    assert (result.code, result.out) == (2, "")
+    assert result.err == f"eni-failover: {member.config}: cannot be read: No such file or directory\n"
+
+
+def test_a_reload_of_a_file_that_is_no_toml_is_the_daemons_to_refuse(run, daemon, desk, broken_off):
+    """It lists what is wrong: 2, and nothing is mentioned twice."""
+    desk.problems = ("orders.toml:33: not valid TOML",)
+    result = run("reload", "--config", broken_off.config)
+
+    assert (result.code, desk.orders) == (2, ["reload"])
+    assert result.err.splitlines()[0] == "eni-failover: orders.toml:33: not valid TOML"
