@@ -79,9 +79,15 @@ def _keys(draft: Draft, position: int, probe: ProbeTable) -> Iterator[Mistake]:
             text = f"missing, a probe of type {probe.type} has one, such as {example}"
             yield Mistake(key=key, text=text)
     own = (*required, *optional)
-    for name in sorted(probe.model_fields_set.difference(_COMMON, own)):
+    for name in sorted(_written(draft, position, probe).difference(_COMMON, own)):
         text = f"does not belong to type {probe.type}, which has {', '.join(own) or 'no keys of its own'}"
         yield Mistake(key=("probe", position, name), text=text)
+
+
+def _written(draft: Draft, position: int, probe: ProbeTable) -> set[str]:
+    """The known keys that the file writes here, with a wrong value too."""
+    wrong = {str(key[2]) for key in draft.broken if key[:2] == ("probe", position) and len(key) > 2}
+    return probe.model_fields_set | wrong.intersection(ProbeTable.model_fields)
 
 
 def _times(draft: Draft, position: int, probe: ProbeTable) -> Iterator[Mistake]:

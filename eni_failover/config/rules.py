@@ -51,7 +51,7 @@ def _enis(draft: Draft) -> Iterator[Mistake]:
     key = ("eni", "ids")
     ids = draft.document.eni.ids
     has_wrong_ids = any(broken[:2] == key for broken in draft.broken)
-    if not ids and not has_wrong_ids and draft.is_intact("eni"):
+    if not ids and not has_wrong_ids and draft.is_intact(*key):
         yield Mistake(key=key, text='must list one ENI or more, such as ["eni-0123456789abcdef0"]')
     for eni_id, count in Counter(ids).items():
         if count > 1:
