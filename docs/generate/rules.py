@@ -26,8 +26,12 @@ RULES = (
     ("down_when_too_many", "No more of them than there are."),
     ("down_when_without_holder_probes", "Without holder probes there is nothing to count."),
     ("failback_without_self_probe", "An automatic failback needs a self probe."),
+    ("move_interval_longer", "move_interval is not longer than observe_interval."),
+    ("network_off_with_path_check", "Without link checks there is no path to check."),
+    ("network_off_with_ipv6_router", "Nor is a router of use."),
     ("socket_is_role_file", "The socket and the role file are two files."),
     ("paths_are_the_state_directory", "Neither is where the state is kept."),
+    ("paths_below_a_file", "Nothing is below one of the two."),
 )
 """All of config/rules.py and config/probe_rules.py."""
 

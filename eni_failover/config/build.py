@@ -81,9 +81,9 @@ def build(document: Document, *, path: Path, level: LogLevel | None) -> Config:
         network=_network(document.network),
         hooks=_hooks(document.hooks),
         listen=document.server.listen,
-        socket=_path(document.control, "socket", document.group),
-        role_file=_path(document.control, "role_file", document.group),
-        state_directory=_path(document.state, "directory", document.group),
+        socket=path_of(document.control, "socket", document.group),
+        role_file=path_of(document.control, "role_file", document.group),
+        state_directory=path_of(document.state, "directory", document.group),
         log=LogSettings(format=log.format, level=level or log.level),
         config_hash="",
         file_hash="",
@@ -122,7 +122,8 @@ def _down_needed(policy: PolicyTable, probes: tuple[ProbeTable, ...]) -> int:
     return max(1, holder) if policy.down_when == ALL else 1
 
 
-def _path(table: Table, name: str, group: str) -> Path:
+def path_of(table: Table, name: str, group: str) -> Path:
+    """The path under this key, a default with the group's name in it."""
     value: Path = getattr(table, name)
     return value if name in table.model_fields_set else Path(str(value).replace(GROUP, group))
 

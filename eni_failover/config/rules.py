@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from eni_failover.config.build import path_of
 from eni_failover.config.choices import ALL, ANY
 from eni_failover.config.mistakes import Mistake
 from eni_failover.config.probe_rules import probe_mistakes
 from eni_failover.config.reading import Draft
+from eni_failover.config.settings import NetworkMode
 from eni_failover.config.wording import found, shown
 from eni_failover.core.policy import FailbackMode
 from eni_failover.core.words import Scope
@@ -34,7 +36,9 @@ def contradictions(draft: Draft) -> Iterator[Mistake]:
     yield from probe_mistakes(draft)
     yield from _down_when(draft)
     yield from _failback(draft)
-    yield from _control(draft)
+    yield from _timing(draft)
+    yield from _network(draft)
+    yield from _paths(draft)
 
 
 def _top(draft: Draft) -> Iterator[Mistake]:
@@ -120,13 +124,48 @@ def _failback(draft: Draft) -> Iterator[Mistake]:
         yield Mistake(key=("policy", "failback"), text=text)
 
 
-def _control(draft: Draft) -> Iterator[Mistake]:
-    control = draft.document.control
-    if control.socket == control.role_file:
+def _timing(draft: Draft) -> Iterator[Mistake]:
+    key = ("timing", "move_interval")
+    timing = draft.document.timing
+    is_certain = draft.is_intact(*key) and draft.is_intact("timing", "observe_interval")
+    if is_certain and timing.move_interval > timing.observe_interval:
+        longest, wanted = f"{timing.observe_interval:g}s", f"{timing.move_interval:g}s"
+        yield Mistake(key=key, text=f"must not be longer than observe_interval ({longest}), not {wanted}")
+
+
+def _network(draft: Draft) -> Iterator[Mistake]:
+    network = draft.document.network
+    if network.mode is not NetworkMode.OFF:
+        return
+    if network.path_check:
+        text = 'has no effect with mode = "off", which looks at no link: keep one of the two'
+        yield Mistake(key=("network", "path_check"), text=text)
+    if network.ipv6_router:
+        text = 'has no effect with mode = "off", which sets no link up: keep one of the two'
+        yield Mistake(key=("network", "ipv6_router"), text=text)
+
+
+def _paths(draft: Draft) -> Iterator[Mistake]:
+    """Socket, role file and state directory each have a place that the others leave them."""
+    group = draft.document.group
+    control, state = draft.document.control, draft.document.state
+    files = {
+        name: path_of(control, name, group)
+        for name in ("socket", "role_file")
+        if draft.is_intact("control", name)
+    }
+    places = {("control", name): file for name, file in files.items()}
+    if draft.is_intact("state", "directory"):
+        places["state", "directory"] = path_of(state, "directory", group)
+    if len(set(files.values())) < len(files):
         yield Mistake(key=("control", "role_file"), text="must be another path than control.socket")
-    for name in ("socket", "role_file"):
-        if getattr(control, name) == draft.document.state.directory:
+    for name, file in files.items():
+        if file == places.get(("state", "directory")):
             yield Mistake(key=("control", name), text="must be another path than state.directory")
+    for key, place in places.items():
+        for name, file in files.items():
+            if file in place.parents:
+                yield Mistake(key=key, text=f"must not be below control.{name}, which is a file")
 
 
 def _are_scopes_certain(draft: Draft) -> bool:
