@@ -46,15 +46,13 @@ def wish_of(
 
 def init(wish: Draft, *, output: Path | None, force: bool) -> ExitCode:
     """Prints the file, or writes it to `output`; one that exists only with `force`."""
-    if output is not None and output.exists() and not force:
+    if output is not None and os.path.lexists(output) and not force:
         complain(f"{output} exists: --force overwrites it")
         return ExitCode.FAILED
     try:
         draft = wish if wish.is_complete else asyncio.run(_looked_up(wish))
         text = _checked(render(draft))
-        if output is None:
-            typer.echo(text, nl=False)
-        else:
+        if output is not None:
             _write(output, text)
     except UnknownError as error:
         complain(str(error))
@@ -62,6 +60,8 @@ def init(wish: Draft, *, output: Path | None, force: bool) -> ExitCode:
     except OSError as error:
         complain(f"{output}: {error.strerror or error}")
         return ExitCode.FAILED
+    if output is None:
+        typer.echo(text, nl=False)
     if not draft.probes:
         complain("no probe: only EC2's word starts a takeover; add one with --probe, or in the file")
     return ExitCode.OK
@@ -76,14 +76,16 @@ async def _looked_up(wish: Draft) -> Draft:
 
 def _checked(text: str) -> str:
     """The text, when `check --offline` would accept it. Raises UnknownError with what it would say."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "config.toml"
-        path.write_text(text, encoding="utf-8")
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "config.toml"
+            path.write_text(text, encoding="utf-8")
             load(path, {})
-        except ConfigError as error:
-            problems = (problem.removeprefix(f"{path}:") for problem in error.problems)
-            raise UnknownError(f"the file would be wrong: {'; '.join(problems)}") from error
+    except OSError as error:
+        raise UnknownError(f"the file cannot be checked: {error.strerror or error}") from error
+    except ConfigError as error:
+        problems = (problem.removeprefix(f"{path}:") for problem in error.problems)
+        raise UnknownError(f"the file would be wrong: {'; '.join(problems)}") from error
     return text
 
 

@@ -23,6 +23,10 @@ _VERBS = """\
 # Ctrl-C ends it"""
 
 
+class _UnheardError(Exception):
+    """Nobody can be told how the lab is reached."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
     """How long the fake EC2 takes, in seconds."""
@@ -45,6 +49,9 @@ def lab(times: Times, *, members: int, enis: int, port: int, imds_port: int) -> 
     code = ExitCode.OK
     try:
         asyncio.run(_until_interrupted(options))
+    except* _UnheardError as errors:
+        complain(f"cannot write to standard output: {errors.exceptions[0]}")
+        code = ExitCode.FAILED
     except* OSError as errors:
         complain(f"the lab cannot listen: {errors.exceptions[0]}")
         code = ExitCode.FAILED
@@ -60,4 +67,7 @@ async def _until_interrupted(options: ServeOptions) -> None:
 
 
 def _announce(text: str) -> None:
-    typer.echo(text + "\n" + _VERBS)
+    try:
+        typer.echo(text + "\n" + _VERBS)
+    except OSError as error:  # else it would look like a port that is taken
+        raise _UnheardError(error.strerror or str(error)) from error

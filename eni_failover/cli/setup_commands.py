@@ -14,6 +14,7 @@ import typer
 
 from eni_failover.cli.options import ConfigPath, GroupName, examples
 
+_STANDARD_OUTPUT = Path("-")
 _REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-[0-9]{1,2}")
 
 app = typer.Typer(rich_markup_mode=None)
@@ -99,7 +100,7 @@ def _init(
         typer.Option("--witness", metavar="HOST", help="Am I on the network? A host to ping; repeat it."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="PATH", help="Write there.  [default: print it]")
+        Path | None, typer.Option("--output", metavar="PATH", help="Write there; - prints it.  [default: -]")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> int:
@@ -114,4 +115,4 @@ def _init(
         probes=probe or (),
         witnesses=witness or (),
     )
-    return init.init(wish, output=output, force=force)
+    return init.init(wish, output=None if output == _STANDARD_OUTPUT else output, force=force)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tomllib
 from dataclasses import replace
 
 import pytest
@@ -202,45 +200,6 @@ def test_contradictions_between_options_are_told(run, alone):
     assert (result.code, result.out) == (1, "")
     assert "only one is listed" in result.err
     assert ".toml" not in result.err
-
-
-def test_a_file_is_never_overwritten_by_itself(run, tmp_path, alone):
-    """--force does, and then wholly; it is readable for the service's user."""
-    file = tmp_path / "orders.toml"
-    file.write_text("mine")
-    refused = run("init", *WRITTEN, "--output", file)
-    kept = file.read_text()
-    forced = run("init", *WRITTEN, "--output", file, "--force")
-
-    assert (refused.code, kept) == (1, "mine")
-    assert "--force" in refused.err
-    assert (forced.code, forced.out) == (0, "")
-    assert tomllib.loads(file.read_text())["group"] == "orders"
-    assert oct(file.stat().st_mode & 0o777) == "0o644"
-    assert [one.name for one in tmp_path.iterdir()] == ["orders.toml"]
-
-
-def test_a_place_that_cannot_be_written_is_one_line(run, tmp_path, alone):
-    """No such directory."""
-    result = run("init", *WRITTEN, "--output", tmp_path / "no" / "orders.toml")
-
-    assert (result.code, result.out) == (1, "")
-    assert f"{tmp_path}/no/orders.toml: No such file or directory" in result.err
-
-
-def test_a_write_that_fails_leaves_the_old_file(run, tmp_path, alone, monkeypatch):
-    """And nothing beside it."""
-    file = tmp_path / "orders.toml"
-    file.write_text("mine")
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fchmod", full)
-    result = run("init", *WRITTEN, "--output", file, "--force")
-
-    assert (result.code, file.read_text()) == (1, "mine")
-    assert [one.name for one in tmp_path.iterdir()] == ["orders.toml"]
 
 
 @pytest.mark.parametrize(

@@ -65,3 +65,19 @@ def test_lab_on_a_taken_port(run):
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("eni-failover: the lab cannot listen: ")
     assert result.err.count("\n") == 1
+
+
+def test_lab_on_a_full_standard_output():
+    """Nobody is told how to reach it: exit 1, and the line names what failed."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [sys.executable, "-m", "eni_failover", "lab"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+
+    expected = "eni-failover: cannot write to standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, expected)
