@@ -12,6 +12,8 @@ import typer
 
 from eni_failover.cli.options import examples, seconds_of
 
+_LARGEST_PORT = 65535
+
 app = typer.Typer(rich_markup_mode=None)
 
 
@@ -37,7 +39,8 @@ def _lab(
         str, typer.Option("--api", metavar="DURATION", help="How long each EC2 call takes.")
     ] = "40ms",
     port: Annotated[
-        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Of EC2; 0 is any free one.")
+        int,
+        typer.Option("--port", metavar="PORT", min=0, max=_LARGEST_PORT, help="Of EC2; 0 is any free one."),
     ] = 0,
     imds_port: Annotated[
         int,
@@ -45,7 +48,7 @@ def _lab(
             "--imds-port",
             metavar="PORT",
             min=0,
-            max=65535,
+            max=_LARGEST_PORT,
             help="Of the first member's IMDS; the others follow.",
         ),
     ] = 0,
@@ -53,6 +56,10 @@ def _lab(
     """Serve a fake EC2 on loopback. With IMDS, until interrupted; prints the variables to export."""
     from eni_failover.cli import lab  # noqa: PLC0415 - see the module's docstring
 
+    last = _LARGEST_PORT + 1 - members
+    if imds_port > last:
+        text = f"must be {last} or less: each of {members} members has one, in a row"
+        raise typer.BadParameter(text, param_hint="--imds-port")
     times = lab.Times(
         detach=seconds_of(detach, "--detach"),
         attach=seconds_of(attach, "--attach"),

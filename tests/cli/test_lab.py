@@ -81,3 +81,12 @@ def test_lab_on_a_full_standard_output():
 
     expected = "eni-failover: cannot write to standard output: No space left on device\n"
     assert (done.returncode, done.stderr) == (1, expected)
+
+
+@pytest.mark.parametrize(("members", "port"), [(2, 65535), (50, 65487)])
+def test_lab_without_ports_for_all(run, members, port):
+    """The first member's IMDS has this port, the others the next: they must exist. A wrong option, exit 2."""
+    result = run("lab", "--members", members, "--imds-port", port)
+
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert f"--imds-port: must be {65536 - members} or less: each of {members} members has one" in result.err
