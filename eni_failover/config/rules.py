@@ -125,10 +125,15 @@ def _failback(draft: Draft) -> Iterator[Mistake]:
 
 
 def _timing(draft: Draft) -> Iterator[Mistake]:
+    """Only what is written contradicts: a short observe_interval alone, as in a trial, is no mistake."""
     key = ("timing", "move_interval")
     timing = draft.document.timing
     is_certain = draft.is_intact(*key) and draft.is_intact("timing", "observe_interval")
-    if is_certain and timing.move_interval > timing.observe_interval:
+    if (
+        is_certain
+        and "move_interval" in timing.model_fields_set
+        and timing.move_interval > timing.observe_interval
+    ):
         longest, wanted = f"{timing.observe_interval:g}s", f"{timing.move_interval:g}s"
         yield Mistake(key=key, text=f"must not be longer than observe_interval ({longest}), not {wanted}")
 
