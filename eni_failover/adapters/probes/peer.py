@@ -1,7 +1,8 @@
 """The peer probe: what the probed member's own daemon says of its role.
 
 Down only on silence or on its own word: a daemon that refuses, resets or answers anything else may
-be restarting, and the holder serves without it.
+be restarting, and the holder serves without it. Another member's word, which comes where an address has
+moved or a proxy stands in between, says nothing of this one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _OK = 200
 
 
 class PeerProbe:
-    """A /status of our group with any role but fault is up, with fault down, all else unknown."""
+    """The member's own /status with any role but fault is up, with fault down, all else unknown."""
 
     def __init__(self, settings: PeerSettings) -> None:
         self._settings = settings
@@ -41,7 +42,7 @@ class PeerProbe:
             limit=MAX_BODY,
         )
         if isinstance(page, Page):
-            return self._judge(page)
+            return self._judge(page, target)
         if page.answered:
             # Refused, reset or not HTTP: a sign of life, and no word on the role.
             return ProbeResult(answer=Answer.UNKNOWN, answered=True, detail=page.detail)
@@ -51,7 +52,7 @@ class PeerProbe:
         """Close the client session."""
         await self._web.close()
 
-    def _judge(self, page: Page) -> ProbeResult:
+    def _judge(self, page: Page, target: Target) -> ProbeResult:
         if page.status != _OK:
             return _unclear(f"status {page.status}")
         try:
@@ -62,6 +63,8 @@ class PeerProbe:
             case {"schema": schema, "group": group, "role": str(role)}:
                 if schema != SCHEMA or group != self._settings.group:
                     return _unclear("another schema or group")
+                if status.get("member") != target.member:
+                    return _unclear("another member")
             case _:
                 return _unclear("no /status of ours")
         answer = Answer.DOWN if role == Role.FAULT else Answer.UP

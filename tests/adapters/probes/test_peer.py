@@ -21,6 +21,10 @@ def status(**changes) -> bytes:
     return json.dumps(STATUS | changes).encode()
 
 
+def nameless(**changes) -> bytes:
+    return json.dumps({key: one for key, one in (STATUS | changes).items() if key != "member"}).encode()
+
+
 async def attempt(port: int, *, target=LOCAL) -> ProbeResult:
     probe = PeerProbe(PeerSettings(url=f"http://{{address}}:{port}/status", group="orders"))
     try:
@@ -71,10 +75,15 @@ def test_a_role_of_a_later_version_is_up():
         (status(role=None), "no /status of ours"),
         (status(schema=2), "another schema or group"),
         (status(group="billing", role="fault"), "another schema or group"),
+        (status(member="beta"), "another member"),
+        (status(member="beta", role="fault"), "another member"),
+        (status(member=None), "another member"),
+        (status(member=["alpha"]), "another member"),
+        (nameless(role="fault"), "another member"),
     ],
 )
 def test_what_is_not_our_answer_is_unknown(body, detail):
-    """Another program on the port, another group, another schema: a sign of life, and no word."""
+    """Another program on the port, another group, schema or member: a sign of life, and no word."""
     assert unclear(detail) == ask(says(page(body)))
 
 
