@@ -71,23 +71,23 @@ def service(place: Place) -> Iterator[Child]:
             child.kill()
 
 
+def daemon_command(files: MemberFiles) -> list[str]:
+    """The command that runs the member's daemon.
+
+    With -P, else -m puts the current directory before the standard library: a file http.py in it would
+    be executed. Not with -I, which takes PYTHONPATH away, too: this package may have been found by it.
+    """
+    return [sys.executable, "-P", "-m", "eni_failover", "run", "--config", str(files.config)]
+
+
 @contextmanager
-def daemon(place: Place, env: Mapping[str, str]) -> Iterator[Child]:
+def daemon(place: MemberFiles, env: Mapping[str, str]) -> Iterator[Child]:
     """The member's daemon while the block lasts, with these variables laid over a clean environment."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     with (
         place.log.open("wb") as log,
         subprocess.Popen(  # noqa: S603 - this interpreter and this package
-            [
-                sys.executable,
-                "-m",
-                "eni_failover",
-                "run",
-                "--config",
-                str(place.config),
-                "--member",
-                place.name,
-            ],
+            [*daemon_command(place), "--member", place.name],
             env={**ours, **env},
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -21,6 +20,7 @@ from typing import Any
 from pyroute2 import IPRoute
 
 from eni_failover.errors import StartError
+from eni_failover.lab.demo_children import daemon_command
 from eni_failover.lab.demo_places import ENI, GROUP, HOLDER, PROBE, STANDBY, MemberFiles
 from eni_failover.lab.demo_values import ClientView, DemoEvent, Packets
 from eni_failover.lab.demo_watch import Watch
@@ -154,10 +154,13 @@ class NetStage:
         where = f"{self._address(name)}:{SERVICE_PORT}"
         text = f"{name}'s service listens at {where} (pid {serving.pid})"
         watch.note(DemoEvent.SERVICE_STARTED, text, member=name, pid=serving.pid)
-        command = [sys.executable, "-m", "eni_failover", "run", "--config", str(files.config)]
         with files.log.open("wb") as log:
             running = self._net.spawn(
-                name, command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                name,
+                daemon_command(files),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         text = f"{name}'s daemon runs (pid {running.pid})"
         watch.note(DemoEvent.DAEMON_STARTED, text, member=name, pid=running.pid)
