@@ -95,7 +95,8 @@ class Counters:
         )
         self.ec2_requests = counter(
             "ec2_requests_total",
-            "Attempts of EC2 calls: ok, the AWS error code, timeout, connection.",
+            "Attempts of EC2 calls: ok, the AWS error code, timeout, connection;"
+            " a code that is not known to come with a call appears when it is first seen.",
             *("operation", "code"),
         )
         self.reconcile = counter("reconcile_total", "Passes that ended.", "result")

@@ -1,7 +1,8 @@
 """The label values that exist from the start.
 
 A counter that appears only with its first event hides that event from `increase()`: Prometheus has no
-value before it. So every pair that can be foreseen is there at 0.
+value before it. So every pair that can be foreseen is there at 0. Not foreseen are EC2's rare codes: any
+other than those below appears when it is first seen.
 """
 
 from __future__ import annotations
@@ -62,18 +63,56 @@ PASS_RESULTS = ("success", "error")
 HOOKS = ("on_active", "on_standby", "on_fault", "notify")
 HOOK_RESULTS = ("success", "failed", "timeout", "missing", "dropped")
 LINK_REPAIRS = ("link", "address", "route", "rule")
-EC2_OPERATIONS = (
-    "DescribeNetworkInterfaces",
-    "DescribeInstances",
-    "DescribeInstanceTypes",
-    "DescribeSubnets",
-    "AttachNetworkInterface",
-    "DetachNetworkInterface",
-    "ModifyNetworkInterfaceAttribute",
-    "StopInstances",
+# What each call can be answered: by us, by whoever stands before EC2's own rules, by EC2 in trouble.
+_EVERY_CALL = (
+    "ok",
+    "timeout",
+    "connection",
+    "RequestLimitExceeded",
+    "UnauthorizedOperation",
+    "AuthFailure",
+    "RequestExpired",
+    "InternalError",
+    "Unavailable",
+    "ServiceUnavailable",
 )
-# What alerts look for; every other code of EC2 appears with its first use.
-EC2_CODES = ("ok", "timeout", "connection", "RequestLimitExceeded", "UnauthorizedOperation")
+# What EC2 is known to say to this one: describes ask by Filter, which refuses nothing.
+_OWN_CODES = {
+    "DescribeNetworkInterfaces": (),
+    "DescribeInstances": (),
+    "DescribeInstanceTypes": (),
+    "DescribeSubnets": (),
+    "AttachNetworkInterface": (
+        "DryRunOperation",
+        "InvalidNetworkInterface.InUse",
+        "InvalidNetworkInterfaceID.NotFound",
+        "InvalidInstanceID.NotFound",
+        "InvalidParameterValue",
+        "InvalidParameterCombination",
+        "AttachmentLimitExceeded",
+        "IncorrectState",
+        "IncorrectInstanceState",
+    ),
+    "DetachNetworkInterface": (
+        "DryRunOperation",
+        "InvalidAttachmentID.NotFound",
+        "IncorrectState",
+        "OperationNotPermitted",
+    ),
+    "ModifyNetworkInterfaceAttribute": (
+        "DryRunOperation",
+        "InvalidAttachmentID.NotFound",
+        "InvalidNetworkInterfaceID.NotFound",
+    ),
+    "StopInstances": (
+        "DryRunOperation",
+        "InvalidInstanceID.NotFound",
+        "IncorrectInstanceState",
+        "OperationNotPermitted",
+        "UnsupportedOperation",
+    ),
+}
+EC2_OPERATIONS = tuple(_OWN_CODES)
 
 
 def decisions() -> Iterator[tuple[str, str]]:
@@ -81,3 +120,10 @@ def decisions() -> Iterator[tuple[str, str]]:
     for action, reasons in _REASONS.items():
         for reason in reasons:
             yield action, reason
+
+
+def ec2_requests() -> Iterator[tuple[str, str]]:
+    """Each EC2 call with the codes that are known to come with it; EC2 has no closed list of them."""
+    for operation, own in _OWN_CODES.items():
+        for code in (*_EVERY_CALL, *own):
+            yield operation, code
