@@ -25,10 +25,11 @@ from eni_failover.adapters.ec2_details import (
     read_instance_details,
     read_type_limits,
 )
-from eni_failover.adapters.ec2_errors import DRY_RUN
+from eni_failover.adapters.ec2_errors import DRY_RUN, verdict_of
 from eni_failover.adapters.ec2_model import Operation
 from eni_failover.adapters.ec2_pages import PAGE, all_pages
 from eni_failover.adapters.ec2_views import read_subnets
+from eni_failover.core.model import Verdict
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
 from eni_failover.errors import AdapterError, DeniedError
 
@@ -44,10 +45,14 @@ _Answer = TypeVar("_Answer", bound=Mapping[str, Any])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """What a DryRun said: allowed, denied, or (None) neither; `detail` is EC2's word."""
+    """What a DryRun said: allowed, denied, or (None) neither; `detail` is EC2's word.
+
+    `gone`: the attachment that it named is no more, which says nothing of permissions.
+    """
 
     allowed: bool | None
     detail: str = ""
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +184,8 @@ class Ec2Inspection:
         except AdapterError as error:
             if error.code == DRY_RUN:
                 return Permission(allowed=True)
-            return Permission(allowed=None, detail=f"{error.code}: {error}")
+            gone = verdict_of(error) is Verdict.GONE
+            return Permission(allowed=None, detail=f"{error.code}: {error}", gone=gone)
         return Permission(allowed=None, detail="the answer does not say that it was a DryRun")
 
     async def _ask(self, operation: Operation, send: Callable[[EC2Client], _Answer]) -> _Answer:

@@ -18,7 +18,7 @@ from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, TypeLim
 from eni_failover.adapters.ec2_inspection import Ec2Inspection, Permission
 from eni_failover.adapters.imds import Imds, ImdsInterface
 from eni_failover.config import Config
-from eni_failover.core.policy import EniId, FenceMode, Member, MemberName
+from eni_failover.core.policy import AttachmentId, EniId, FenceMode, Member, MemberName
 from eni_failover.errors import AdapterError, DeniedError
 from eni_failover.preflight.api_path import source_to
 from eni_failover.preflight.facts import Api, Cloud, Maybe, Missed
@@ -180,27 +180,37 @@ async def _may_attach(asked: Asked) -> Mapping[EniId, Permission]:
 
 
 async def _may_detach(asked: Asked, enis: Sequence[EniDetail]) -> Mapping[EniId, Permission]:
-    return await _each(
-        asked,
-        {
-            one.eni.eni_id: partial(asked.ec2.may_detach, held.attachment_id)
-            for one in enis
-            if (held := one.eni.attachment) is not None
-        },
-    )
+    return await _of_attachments(asked, enis, lambda _, held: asked.ec2.may_detach(held))
 
 
 async def _may_keep(asked: Asked, enis: Sequence[EniDetail]) -> Mapping[EniId, Permission]:
-    return await _each(
-        asked,
-        {
-            one.eni.eni_id: partial(
-                asked.ec2.may_keep, eni_id=one.eni.eni_id, attachment_id=held.attachment_id
-            )
-            for one in enis
-            if (held := one.eni.attachment) is not None
-        },
+    return await _of_attachments(
+        asked, enis, lambda eni_id, held: asked.ec2.may_keep(eni_id=eni_id, attachment_id=held)
     )
+
+
+async def _of_attachments(
+    asked: Asked, enis: Sequence[EniDetail], ask: Callable[[EniId, AttachmentId], Awaitable[Permission]]
+) -> Mapping[EniId, Permission]:
+    """The answer about each ENI's attachment, if it has one.
+
+    An ENI that has moved since it was described is described anew and asked about once more; one that
+    has moved again, or is nowhere now, is left out: nothing was said of the permission.
+    """
+
+    def questions(found: Sequence[EniDetail]) -> Mapping[EniId, Callable[[], Awaitable[Permission]]]:
+        return {
+            one.eni.eni_id: partial(ask, one.eni.eni_id, held.attachment_id)
+            for one in found
+            if (held := one.eni.attachment) is not None
+        }
+
+    said = dict(await _each(asked, questions(enis)))
+    if moved := [eni_id for eni_id, one in said.items() if one.gone]:
+        found = await _answer(asked, lambda: asked.ec2.enis(moved))
+        if not isinstance(found, Missed):
+            said |= await _each(asked, questions(found))
+    return {eni_id: one for eni_id, one in said.items() if not one.gone}
 
 
 async def _may_stop(asked: Asked) -> Mapping[MemberName, Permission]:

@@ -31,10 +31,11 @@ TRIES = {
     [
         (412, "DryRunOperation", Permission(allowed=True)),
         (403, "UnauthorizedOperation", Permission(allowed=False, detail="because")),
+        (400, "IncorrectState", Permission(allowed=None, detail="IncorrectState: because")),
         (
             400,
             "InvalidAttachmentID.NotFound",
-            Permission(allowed=None, detail="InvalidAttachmentID.NotFound: because"),
+            Permission(allowed=None, detail="InvalidAttachmentID.NotFound: because", gone=True),
         ),
     ],
 )

@@ -192,3 +192,20 @@ def facts(file=None, *, identity=None, of_cloud: dict | None = None, of_host: di
 def said(check) -> tuple[str, str]:
     """A check's result and detail."""
     return str(check.result), check.detail
+
+
+class MovingGate:
+    """Lets every EC2 call through; before the n-th `move` is called, for each n of `before`, from 1."""
+
+    def __init__(self, move, *, before: tuple[int, ...]) -> None:
+        self._move = move
+        self._before = before
+        self._calls = 0
+
+    async def __aenter__(self) -> None:
+        self._calls += 1
+        if self._calls in self._before:
+            self._move()
+
+    async def __aexit__(self, *_: object) -> None:
+        pass

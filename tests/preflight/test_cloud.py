@@ -14,7 +14,7 @@ from eni_failover.core.policy import FenceMode
 from eni_failover.lab.world import floating_eni_id
 from eni_failover.preflight import cloud
 from eni_failover.preflight.facts import Missed
-from tests.preflight.builders import ALPHA, ENI, SUBNET, config
+from tests.preflight.builders import ALPHA, BETA, ENI, SUBNET, MovingGate, config
 
 YES = Permission(allowed=True)
 DENIAL = "You are not authorized to perform this operation."
@@ -24,7 +24,7 @@ DENIAL = "You are not authorized to perform this operation."
 def gather(make_ec2, on_beta, world):
     """Gathers for beta; `changes` are fields of the configuration. Forgets the calls before."""
 
-    def gathered(*, wall=time.time, me=True, imds=None, patience=2.0, **changes):
+    def gathered(*, wall=time.time, me=True, imds=None, patience=2.0, gate=None, **changes):
         file = replace(config(), **changes)
         ec2 = make_ec2(read_timeout=patience)
         world.clear_calls()
@@ -35,7 +35,7 @@ def gather(make_ec2, on_beta, world):
             me=file.members[1] if me else None,
             credentials_until=ec2.credentials_expiry,
             tried=file.eni_ids,
-            gate=asyncio.Semaphore(cloud.SIDE_BY_SIDE),
+            gate=gate or asyncio.Semaphore(cloud.SIDE_BY_SIDE),
         )
         return asyncio.run(cloud.gather(asked))
 
@@ -158,6 +158,41 @@ def test_an_eni_on_nobody_has_no_attachment_to_try(gather, world):
     found = gather()
 
     assert (found.attach, found.detach, found.keep) == ({ENI: YES}, {}, {})
+
+
+def test_an_eni_that_moves_meanwhile_is_asked_about_anew(gather, world):
+    """The old attachment's absence says nothing of permissions: the new one is described and tried."""
+    found = gather(gate=MovingGate(lambda: world.place("floating-1", BETA, index=1), before=(3,)))
+
+    assert found.detach == {ENI: YES}
+    assert [action for action in actions(world) if action[0] == "DetachNetworkInterface"] == [
+        ("DetachNetworkInterface", "DryRunOperation", True),
+        ("DetachNetworkInterface", "InvalidAttachmentID.NotFound", True),
+    ]
+
+
+@pytest.mark.parametrize(("then", "call", "tries"), [(ALPHA, 9, 2), (None, 8, 1)])
+def test_an_eni_that_does_not_come_to_rest_is_left_out(gather, world, then, call, tries):
+    """It has moved again, or is on nobody by now: asked about once more at most."""
+    moves = iter((BETA, then))
+    gate = MovingGate(lambda: world.place("floating-1", next(moves), index=1), before=(3, call))
+    found = gather(gate=gate)
+    codes = [code for action, code, _ in actions(world) if action == "DetachNetworkInterface"]
+
+    assert (found.attach, found.detach) == ({ENI: YES}, {})
+    assert codes == ["InvalidAttachmentID.NotFound"] * tries
+
+
+def test_a_lost_describe_of_a_moved_eni_leaves_it_out(gather, world):
+    """Describes are denied from the first half of the questions on."""
+
+    def moved_and_denied():
+        world.place("floating-1", BETA, index=1)
+        world.deny("DescribeNetworkInterfaces", "beta")
+
+    found = gather(gate=MovingGate(moved_and_denied, before=(3,)))
+
+    assert (found.attach, found.detach) == ({ENI: YES}, {})
 
 
 def test_every_eni_is_tried(gather, world):

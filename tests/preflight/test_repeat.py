@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,7 +14,7 @@ from eni_failover.core.words import CheckResult
 from eni_failover.lab.world import floating_eni_id
 from eni_failover.preflight import repeat
 from eni_failover.preflight.repeat import Pace, RepeatedChecks, Sources
-from tests.preflight.builders import ALPHA, ENI, config, facts
+from tests.preflight.builders import ALPHA, BETA, ENI, MovingGate, config, facts
 from tests.virtual_loop import run
 
 
@@ -204,6 +205,23 @@ def test_each_round_tries_the_permissions_of_another_eni(repeated, world):
     assert last["attach_permission"] == f"allowed for {', '.join(ids)}"
     assert last["detach_permission"] == f"allowed for {', '.join(ids)}"
     assert len(world.calls) == 3 * 7
+
+
+def test_a_move_in_the_middle_of_a_round_is_no_warning(repeated, world):
+    """The attachment described before it is no more: what the round before has found out still stands."""
+    holders = itertools.cycle((BETA, ALPHA))
+    checks = repeated()
+    rounds(checks, 1)
+    checks._gate = MovingGate(
+        lambda: world.place("floating-1", next(holders), index=1), before=tuple(range(3, 20))
+    )
+    [said] = rounds(checks, 1)
+
+    assert {one.code for one in world.calls if one.action == "DetachNetworkInterface"} == {
+        "DryRunOperation",
+        "InvalidAttachmentID.NotFound",
+    }
+    assert said["detach_permission"] == f"allowed for {ENI}"
 
 
 def test_a_round_makes_no_more_than_three_calls_a_minute():
