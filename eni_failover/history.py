@@ -1,7 +1,6 @@
 """The journal: what must outlive the process, as JSON lines in the state directory.
 
-Owns the file, its lock, its rotation and its reading. Two kinds of line: `memory` (the whole durable
-state; the last one counts) and `history` (a takeover that ended). A line is flushed to the disk
+Owns the file, its lock and its rotation, and what a start makes of it. A line is flushed to the disk
 before anything it announces is done. A disk that refuses or hangs is reported and never in the way:
 EC2 is the lock, the journal is only what lets a killed member carry on.
 """
@@ -9,18 +8,14 @@ EC2 is the lock, the journal is only what lets a killed member carry on.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any
 
 from eni_failover.core.frozen import rebase
 from eni_failover.core.policy import MemberName
@@ -28,22 +23,12 @@ from eni_failover.core.snapshot import History
 from eni_failover.core.state import Durable
 from eni_failover.core.words import Trigger
 from eni_failover.errors import StartError
+from eni_failover.journal_lines import DURABLE, FILE, FUTURE_TOLERANCE, HISTORY, boot_id, decoded, parsed
 
-FILE = "journal.jsonl"
 LOCK = "lock"
 ROTATE_AT = 1_048_576
 KEPT_HISTORY = 200
 WRITE_TIMEOUT = 1.0
-FUTURE_TOLERANCE = 2.0
-
-# Python's calendar: a time outside cannot be shown. Monotonic times and counts are far within.
-_EARLIEST = datetime(1, 1, 2, tzinfo=UTC).timestamp()
-_LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
-
-_DURABLE: TypeAdapter[Durable] = TypeAdapter(Durable)
-_HISTORY: TypeAdapter[History] = TypeAdapter(History)
-
-T = TypeVar("T")
 
 
 class JournalLockedError(StartError):
@@ -65,14 +50,6 @@ class Moment:
 
     now: float
     wall: float
-
-
-def boot_id() -> str:
-    """The kernel's id of this boot, empty where there is none (proc(5), random/boot_id)."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
 
 
 class Journal:
@@ -119,8 +96,8 @@ class Journal:
                 memory = line
             elif line["kind"] == "history":
                 self._history.append(line)
-        history = [one for line in self._history if (one := _parsed(_HISTORY, line, problems)) is not None]
-        durable = _parsed(_DURABLE, memory, problems) if memory else None
+        history = [one for line in self._history if (one := parsed(HISTORY, line, problems)) is not None]
+        durable = parsed(DURABLE, memory, problems) if memory else None
         if memory is not None and durable is not None:
             self._memory = memory
             lived = memory["now"] - memory["wall"]
@@ -131,18 +108,18 @@ class Journal:
 
     async def remember(self, durable: Durable, moment: Moment) -> None:
         """Puts the durable state on disk, or gives up after one second and says so in `problem`."""
-        self._memory = self._line("memory", moment, _DURABLE.dump_python(durable, mode="json"))
+        self._memory = self._line("memory", moment, DURABLE.dump_python(durable, mode="json"))
         await self._append(self._memory)
 
     async def record(self, ended: History, moment: Moment) -> None:
         """Puts an ended takeover on disk."""
-        line = self._line("history", moment, _HISTORY.dump_python(ended, mode="json"))
+        line = self._line("history", moment, HISTORY.dump_python(ended, mode="json"))
         self._history = [*self._history, line][-KEPT_HISTORY:]
         await self._append(line)
 
     def takeovers(self) -> tuple[History, ...]:
         """This member's ended takeovers, oldest first, from memory: the disk is not asked."""
-        return tuple(one for line in self._history if (one := _parsed(_HISTORY, line, [])) is not None)
+        return tuple(one for line in self._history if (one := parsed(HISTORY, line, [])) is not None)
 
     def close(self) -> None:
         """Releases the lock; a write that hangs is left behind."""
@@ -212,7 +189,7 @@ class Journal:
             return
         for number, raw in enumerate(text.splitlines(), start=1):
             if raw.strip():
-                line = _decoded(raw)
+                line = decoded(raw)
                 if line is None:
                     problems.append(f"journal line {number} is torn or not ours: ignored")
                 else:
@@ -226,57 +203,6 @@ class Journal:
         if line["wall"] > moment.wall + FUTURE_TOLERANCE:
             return "journal line from the future ignored: has the clock been set back?"
         return ""
-
-
-def read_history(directory: Path, *, group: str) -> tuple[History, ...]:
-    """The group's ended takeovers, oldest first, without a daemon. Raises OSError.
-
-    A directory without a journal has an empty history.
-    """
-    path = directory / FILE
-    if not path.exists():
-        directory.stat()
-        return ()
-    lines = (_decoded(raw) for raw in path.read_bytes().splitlines())
-    ours = (line for line in lines if line and line["kind"] == "history" and line["group"] == group)
-    return tuple(one for line in ours if (one := _parsed(_HISTORY, line, [])) is not None)
-
-
-def _decoded(raw: bytes) -> dict[str, Any] | None:
-    """The line, or None. Every number in it is finite and within the calendar."""
-    with contextlib.suppress(ValueError, RecursionError):
-        line = json.loads(raw, parse_float=_number, parse_int=_whole, parse_constant=_number)
-        strings, numbers = ("kind", "group", "instance_id", "boot_id"), ("wall", "now")
-        if (
-            isinstance(line, dict)
-            and all(isinstance(line.get(key), str) for key in strings)
-            and all(type(line.get(key)) in {int, float} for key in numbers)  # true is an int, too
-            and "data" in line
-        ):
-            return line
-    return None
-
-
-def _number(text: str) -> float:
-    """What json reads as a float, NaN and Infinity included. Raises ValueError outside the calendar."""
-    number = float(text)
-    if not _EARLIEST <= number < _LATEST:
-        raise ValueError("a number that nothing here has")
-    return number
-
-
-def _whole(text: str) -> int:
-    _number(text)  # JSON has integers of any size
-    return int(text)
-
-
-def _parsed(adapter: TypeAdapter[T], line: dict[str, Any], problems: list[str]) -> T | None:
-    try:
-        # Strict: else pydantic takes the text "nan" for a number. From JSON, which has no tuples and enums.
-        return adapter.validate_json(json.dumps(line["data"]), strict=True)
-    except (ValidationError, RecursionError) as error:
-        problems.append(f"journal line not understood ({type(error).__name__}): ignored")
-        return None
 
 
 def _woken(durable: Durable) -> Durable:

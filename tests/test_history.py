@@ -18,6 +18,7 @@ from eni_failover.core.snapshot import History
 from eni_failover.core.state import Durable, Move, Past, Sent, Takeover
 from eni_failover.core.words import Phase, Reason, Result, Trigger
 from eni_failover.history import Journal, JournalLockedError, Moment
+from eni_failover.journal_lines import FILE
 
 GROUP, INSTANCE, BOOT = "orders", "i-0bbbbbbbbbbbbbbb2", "boot-1"
 
@@ -154,7 +155,7 @@ def test_lines_that_are_not_ours_are_reported_and_ignored(tmp_path, number, kwar
 def test_a_torn_last_line_is_ignored_and_the_next_line_is_whole(tmp_path):
     """A power cut in the middle of a write costs that line only."""
     write(tmp_path, ended=(ENDED,))
-    with (tmp_path / history.FILE).open("ab") as file:
+    with (tmp_path / FILE).open("ab") as file:
         file.write(b'{"kind":"memory","group":"ord')
     write(tmp_path, durable=None, ended=(replace(ENDED, takeover_id="t2"),))
 
@@ -170,7 +171,7 @@ def test_a_torn_last_line_is_ignored_and_the_next_line_is_whole(tmp_path):
 )
 def test_nonsense_in_the_journal_never_stops_a_start(tmp_path, raw):
     """Whatever is in the file, the worst is a reported line."""
-    (tmp_path / history.FILE).write_bytes(raw + b"\n")
+    (tmp_path / FILE).write_bytes(raw + b"\n")
 
     recovered = load(tmp_path)
 
@@ -181,7 +182,7 @@ def test_nonsense_in_the_journal_never_stops_a_start(tmp_path, raw):
 def test_a_memory_of_wrong_shape_is_reported_and_ignored(tmp_path):
     """An older or newer version's memory that cannot be understood is as good as none."""
     write(tmp_path)
-    path = tmp_path / history.FILE
+    path = tmp_path / FILE
     line = json.loads(path.read_text())
     line["data"]["takeover"]["trigger"] = "sunspots"
     path.write_text(json.dumps(line) + "\n")
@@ -207,7 +208,7 @@ def test_the_file_is_rotated_and_keeps_memory_and_recent_history(tmp_path, monke
     asyncio.run(body())
 
     recovered = load(tmp_path)
-    assert (tmp_path / history.FILE).stat().st_size <= 4_000
+    assert (tmp_path / FILE).stat().st_size <= 4_000
     assert [one.takeover_id for one in recovered.history][-1] == "t29"
     assert recovered.durable.takeover is not None
 
@@ -312,21 +313,6 @@ def test_the_lock_goes_with_a_killed_process(tmp_path):
     mine.close()
 
     assert mine.problem == ""
-
-
-def test_history_is_read_without_a_daemon(tmp_path):
-    """`eni-failover history` needs the file only."""
-    write(tmp_path, ended=(ENDED, replace(ENDED, takeover_id="t2")))
-
-    assert [one.takeover_id for one in history.read_history(tmp_path, group=GROUP)] == ["t0", "t2"]
-    assert history.read_history(tmp_path, group="other") == ()
-
-
-def test_no_journal_is_an_empty_history_and_no_directory_an_error(tmp_path):
-    """Nothing happened yet, and nothing is there, are two things."""
-    assert history.read_history(tmp_path, group=GROUP) == ()
-    with pytest.raises(FileNotFoundError):
-        history.read_history(tmp_path / "absent", group=GROUP)
 
 
 def test_each_line_is_flushed_to_the_disk(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from eni_failover.config import Config
 from eni_failover.core.snapshot import History
 from eni_failover.core.words import Phase
 from eni_failover.exitcodes import ExitCode
-from eni_failover.history import read_history
+from eni_failover.journal_lines import read_history
 from eni_failover.status import history_document
 
 

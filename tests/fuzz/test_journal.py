@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from eni_failover.core.model import PauseKind, PauseRecord
 from eni_failover.core.snapshot import History
 from eni_failover.core.state import Durable
-from eni_failover.history import FILE, Journal, Moment, Recovered, read_history
+from eni_failover.history import Journal, Moment, Recovered
+from eni_failover.journal_lines import FILE, read_history
 from eni_failover.status import history_document
 from tests.fuzz.efforts import LONG, QUICK
 
