@@ -23,7 +23,7 @@ from eni_failover.core.snapshot import History
 from eni_failover.core.state import Durable
 from eni_failover.core.words import Trigger
 from eni_failover.errors import StartError
-from eni_failover.journal_lines import DURABLE, FILE, FUTURE_TOLERANCE, HISTORY, boot_id, decoded, parsed
+from eni_failover.journal_lines import DURABLE, FILE, HISTORY, Stray, boot_id, decoded, parsed, stray
 
 LOCK = "lock"
 ROTATE_AT = 1_048_576
@@ -196,13 +196,16 @@ class Journal:
                     yield line
 
     def _why_not_ours(self, line: dict[str, Any], moment: Moment) -> str:
-        if line["group"] != self._stamp["group"]:
-            return f"journal line of group {line['group']!r} ignored"
-        if line["instance_id"] != self._stamp["instance_id"]:
-            return f"journal line of another machine ({line['instance_id']!r}) ignored"
-        if line["wall"] > moment.wall + FUTURE_TOLERANCE:
-            return "journal line from the future ignored: has the clock been set back?"
-        return ""
+        mine = self._stamp
+        match stray(line, group=mine["group"], instance_id=mine["instance_id"], wall=moment.wall):
+            case None:
+                return ""
+            case Stray.GROUP:
+                return f"journal line of group {line['group']!r} ignored"
+            case Stray.MACHINE:
+                return f"journal line of another machine ({line['instance_id']!r}) ignored"
+            case Stray.FUTURE:
+                return "journal line from the future ignored: has the clock been set back?"
 
 
 def _woken(durable: Durable) -> Durable:

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,18 +43,70 @@ def boot_id() -> str:
         return ""
 
 
-def read_history(directory: Path, *, group: str) -> tuple[History, ...]:
-    """The group's ended takeovers, oldest first, without a daemon. Raises OSError.
+class Stray(StrEnum):
+    """Why a line is not this machine's word of the past."""
 
+    GROUP = "of another group"
+    MACHINE = "of another machine"
+    FUTURE = "from the future"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takeovers:
+    """Ended takeovers, oldest first, and how many more the journal has that do not belong here."""
+
+    takeovers: tuple[History, ...] = ()
+    left_out: Mapping[Stray, int] = field(default_factory=dict)
+
+
+def stray(line: dict[str, Any], *, group: str, instance_id: str | None, wall: float) -> Stray | None:
+    """What sets the line apart from this group's on this machine so far; None for one that counts.
+
+    `instance_id` None: any machine's; `wall` is now, in seconds since the Unix epoch.
+    """
+    if line["group"] != group:
+        return Stray.GROUP
+    if instance_id is not None and line["instance_id"] != instance_id:
+        return Stray.MACHINE
+    if line["wall"] > wall + FUTURE_TOLERANCE:
+        return Stray.FUTURE
+    return None
+
+
+def read_history(directory: Path, *, group: str, wall: float, boot: str | None = None) -> Takeovers:
+    """The ended takeovers of the group on this machine, without a daemon and without IMDS. Raises OSError.
+
+    Which machine this is only the lines can tell: it is the one that wrote the newest line in this boot of
+    the kernel (`boot`, by default the running one's), else the newest at all. So a journal that came with
+    a copied disk is shown as this machine's until its own daemon has written into it.
     A directory without a journal has an empty history.
     """
     path = directory / FILE
     if not path.exists():
         directory.stat()
-        return ()
-    lines = (decoded(raw) for raw in path.read_bytes().splitlines())
-    ours = (line for line in lines if line and line["kind"] == "history" and line["group"] == group)
-    return tuple(one for line in ours if (one := parsed(HISTORY, line, [])) is not None)
+        return Takeovers()
+    lines = [line for raw in path.read_bytes().splitlines() if (line := decoded(raw)) is not None]
+    mine = _last_writer(
+        [one for one in lines if stray(one, group=group, instance_id=None, wall=wall) is None],
+        boot_id() if boot is None else boot,
+    )
+    ended: list[History] = []
+    left_out: Counter[Stray] = Counter()
+    for line in lines:
+        if line["kind"] == "history":
+            why = stray(line, group=group, instance_id=mine, wall=wall)
+            if why is not None:
+                left_out[why] += 1
+            elif (one := parsed(HISTORY, line, [])) is not None:
+                ended.append(one)
+    return Takeovers(takeovers=tuple(ended), left_out=left_out)
+
+
+def _last_writer(lines: Sequence[dict[str, Any]], boot: str) -> str | None:
+    """The instance id of the newest line of this boot, else of the newest; None without lines."""
+    of_this_boot = [line for line in lines if boot and line["boot_id"] == boot]
+    newest = (of_this_boot or lines)[-1:]
+    return newest[0]["instance_id"] if newest else None
 
 
 def decoded(raw: bytes) -> dict[str, Any] | None:

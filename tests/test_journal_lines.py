@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from eni_failover.core.snapshot import History
+from eni_failover.core.state import Durable
 from eni_failover.core.words import Reason, Result, Trigger
 from eni_failover.history import Journal, Moment
 from eni_failover.journal_lines import read_history
@@ -28,26 +29,103 @@ ENDED = History(
 
 def write(directory, *names, wall=1_010.0, instance=INSTANCE, group=GROUP, boot="boot-1"):
     """Appends an ended takeover for each name, as that machine's daemon does."""
+    journal = Journal(directory, group=group, instance_id=instance, boot=boot)
+    for name in names:
+        asyncio.run(journal.record(replace(ENDED, takeover_id=name), Moment(now=110.0, wall=wall)))
+    journal.close()
 
-    async def body():
-        journal = Journal(directory, group=group, instance_id=instance, boot=boot)
-        for name in names:
-            await journal.record(replace(ENDED, takeover_id=name), Moment(now=110.0, wall=wall))
-        journal.close()
 
-    asyncio.run(body())
+def remember(directory):
+    """Appends a memory line."""
+    journal = Journal(directory, group=GROUP, instance_id=INSTANCE, boot="boot-1")
+    asyncio.run(journal.remember(Durable(), Moment(now=110.0, wall=1_010.0)))
+    journal.close()
+
+
+def names(directory, *, wall=2_000.0, boot="boot-9", group=GROUP) -> list[str]:
+    found = read_history(directory, group=group, wall=wall, boot=boot)
+    return [one.takeover_id for one in found.takeovers]
+
+
+def left_out(directory, *, wall=2_000.0, boot="boot-9", group=GROUP) -> dict[str, int]:
+    return dict(read_history(directory, group=group, wall=wall, boot=boot).left_out)
 
 
 def test_history_is_read_without_a_daemon(tmp_path):
     """`eni-failover history` needs the file only."""
     write(tmp_path, "t0", "t2")
 
-    assert [one.takeover_id for one in read_history(tmp_path, group=GROUP)] == ["t0", "t2"]
-    assert read_history(tmp_path, group="other") == ()
+    assert names(tmp_path) == ["t0", "t2"]
+    assert left_out(tmp_path) == {}
+
+
+def test_another_groups_lines_are_left_out(tmp_path):
+    """A directory that two groups have been given."""
+    write(tmp_path, "t0")
+    write(tmp_path, "t1", group="other")
+
+    assert names(tmp_path) == ["t0"]
+    assert left_out(tmp_path) == {"of another group": 1}
+
+
+def test_lines_from_the_future_are_left_out(tmp_path):
+    """As the daemon does; so near a future is no more than two clocks that differ."""
+    write(tmp_path, "t0", wall=2_002.0)
+    write(tmp_path, "t1", wall=2_003.0)
+
+    assert names(tmp_path) == ["t0"]
+    assert left_out(tmp_path) == {"from the future": 1}
+
+
+def test_the_newest_line_says_which_machine_this_is(tmp_path):
+    """A disk copied from another machine: since the first start here the newest line is ours."""
+    write(tmp_path, "t0", "t1", instance=OTHER)
+    before = names(tmp_path)
+    write(tmp_path, "t2")
+
+    assert before == ["t0", "t1"]
+    assert names(tmp_path) == ["t2"]
+    assert left_out(tmp_path) == {"of another machine": 2}
+
+
+def test_a_memory_line_says_so_too(tmp_path):
+    """A machine that has taken nothing over yet has a memory all the same."""
+    write(tmp_path, "t0", instance=OTHER)
+    remember(tmp_path)
+
+    assert names(tmp_path) == []
+    assert left_out(tmp_path) == {"of another machine": 1}
+
+
+def test_a_line_of_this_boot_knows_better_than_the_newest(tmp_path):
+    """A directory that two machines share by mistake: the kernel's boot id is this machine's alone."""
+    write(tmp_path, "t0", boot="boot-9")
+    write(tmp_path, "t1", instance=OTHER, boot="boot-2")
+
+    assert names(tmp_path) == ["t0"]
+    assert names(tmp_path, boot="boot-2") == ["t1"]
+    assert names(tmp_path, boot="") == ["t1"]
+
+
+def test_lines_without_a_boot_id_are_of_no_boot(tmp_path):
+    """Where the kernel has none, it is empty on both sides, and equal for no reason."""
+    write(tmp_path, "t0", boot="")
+    write(tmp_path, "t1", instance=OTHER, boot="boot-2")
+
+    assert names(tmp_path, boot="") == ["t1"]
+
+
+def test_a_line_that_is_left_out_is_not_the_newest(tmp_path):
+    """Neither another group's nor one from the future tells which machine this is."""
+    write(tmp_path, "t0")
+    write(tmp_path, "t1", instance=OTHER, group="other")
+    write(tmp_path, "t2", instance=OTHER, wall=3_000.0)
+
+    assert names(tmp_path) == ["t0"]
 
 
 def test_no_journal_is_an_empty_history_and_no_directory_an_error(tmp_path):
     """Nothing happened yet, and nothing is there, are two things."""
-    assert read_history(tmp_path, group=GROUP) == ()
+    assert names(tmp_path) == []
     with pytest.raises(FileNotFoundError):
-        read_history(tmp_path / "absent", group=GROUP)
+        names(tmp_path / "absent")

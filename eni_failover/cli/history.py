@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,20 +14,23 @@ from eni_failover.config import Config
 from eni_failover.core.snapshot import History
 from eni_failover.core.words import Phase
 from eni_failover.exitcodes import ExitCode
-from eni_failover.journal_lines import read_history
+from eni_failover.journal_lines import Takeovers, read_history
 from eni_failover.status import history_document
 
 
 def history(config: Config, *, last: int | None, as_json: bool) -> ExitCode:
     """Prints the takeovers, oldest first; of many, only the `last` ones. None is no mistake."""
     try:
-        lines = read_history(config.state_directory, group=config.group)
+        found = read_history(config.state_directory, group=config.group, wall=time.time())
     except FileNotFoundError:
-        lines = ()
+        found = Takeovers()
     except OSError as error:
         complain(f"the journal in {config.state_directory} cannot be read: {error.strerror or error}")
         return ExitCode.FAILED
-    shown = lines if last is None else lines[-last:]
+    if found.left_out:
+        counted = (f"{n} {'line' if n == 1 else 'lines'} {why}" for why, n in found.left_out.items())
+        complain(f"left out of the journal in {config.state_directory}: {', '.join(counted)}")
+    shown = found.takeovers if last is None else found.takeovers[-last:]
     if as_json:
         for line in shown:
             typer.echo(json.dumps(history_document(line)))

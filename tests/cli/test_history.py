@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 
 import pytest
 
@@ -20,8 +21,8 @@ def took_over(number: int) -> History:
         reason=Reason.HOLDER_DOWN,
         from_member="alpha",
         to_member="beta",
-        started_wall=1_800_000_000.0 + number,
-        ended_wall=1_800_000_006.5 + number,
+        started_wall=1_700_000_000.0 + number,
+        ended_wall=1_700_000_006.5 + number,
         result=Result.SUCCESS,
         phases=((Phase.DETACH, 3.04), (Phase.ATTACH, 2.0)),
     )
@@ -34,7 +35,7 @@ def lines(member) -> list[History]:
     journal = Journal(member.state, group="orders", instance_id="i-0bbbbbbbbbbbbbbb2")
     journal.lock()
     for line in lines:
-        asyncio.run(journal.record(line, Moment(now=1.0, wall=1_800_000_010.0)))
+        asyncio.run(journal.record(line, Moment(now=1.0, wall=1_700_000_010.0)))
     journal.close()
     return lines
 
@@ -47,9 +48,9 @@ def test_history_without_a_daemon(run, member, lines):
     assert (result.code, result.err) == (0, "")
     assert rows[0] == ["started", "trigger", "reason", "from", "to", "result", "took", "phases", "detail"]
     assert [row[0] for row in rows[1:]] == [
-        "2027-01-15T08:00:01Z",
-        "2027-01-15T08:00:02Z",
-        "2027-01-15T08:00:03Z",
+        "2023-11-14T22:13:21Z",
+        "2023-11-14T22:13:22Z",
+        "2023-11-14T22:13:23Z",
     ]
     assert rows[1][1:] == [
         "probes",
@@ -80,6 +81,37 @@ def test_json_lines_are_the_documented_ones(run, member, lines):
     assert [history_document(line) for line in lines] == [
         json.loads(line) for line in result.out.splitlines()
     ]
+
+
+def append(member, number: int, *, instance="i-0bbbbbbbbbbbbbbb2", ahead: float = -60.0) -> None:
+    """A takeover more, written so many seconds ahead of now by that instance's daemon."""
+    journal = Journal(member.state, group="orders", instance_id=instance, boot="another")
+    asyncio.run(journal.record(took_over(number), Moment(now=1.0, wall=time.time() + ahead)))
+    journal.close()
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_lines_left_out_are_told_on_standard_error(run, member, lines, form):
+    """Another machine's, and those from the future: counted, and not among the results."""
+    append(member, 4, instance="i-0ccccccccccccccc3")
+    append(member, 5, instance="i-0ccccccccccccccc3")
+    append(member, 6, ahead=3600.0)
+    result = run("history", *form, "--config", member.config)
+    left_out = "2 lines of another machine, 1 line from the future"
+
+    assert result.code == 0
+    assert f"eni-failover: left out of the journal in {member.state}: {left_out}\n" == result.err
+    assert len(result.out.splitlines()) == len(lines) + (not form)
+
+
+def test_nothing_but_left_out_lines_is_an_empty_history(run, member):
+    """Both are told, exit 0."""
+    member.state.mkdir()
+    append(member, 1, ahead=3600.0)
+    result = run("history", "--json", "--config", member.config)
+
+    assert (result.code, result.out) == (0, "")
+    assert f"eni-failover: left out of the journal in {member.state}: 1 line from the future\n" == result.err
 
 
 @pytest.mark.parametrize("exists", [False, True])

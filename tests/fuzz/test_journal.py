@@ -69,7 +69,7 @@ def recovered(content: bytes) -> tuple[Recovered, tuple[History, ...]]:
             found = journal.load(NOW, local="beta")
         finally:
             journal.close()
-        return found, read_history(directory, group=GROUP)
+        return found, read_history(directory, group=GROUP, wall=NOW.wall).takeovers
 
 
 def check(content: bytes) -> Recovered:
