@@ -109,12 +109,21 @@ class Broadcast:
             return
         problem = self.role_file.write(role)
         if not problem:
+            self._remove_old()
             self._written = (self.role_file, role)
         if problem and problem != self._role_problem:
             self._log.error("role_file.failed", error=problem)
         elif self._role_problem and not problem:
             self._log.info("role_file.works_again")
         self._role_problem = problem
+
+    def _remove_old(self) -> None:
+        """A reload has named another file: nobody keeps the old one true. One try is enough."""
+        if self._written is None or self._written[0] is self.role_file:
+            return
+        problem = self._written[0].give_way(self.role_file)
+        if problem:
+            self._log.warning("role_file.not_removed", error=problem)
 
     def _enqueue_hooks(self, view: Snapshot, role: Role) -> None:
         trigger = view.takeover.trigger if view.takeover else self._last_trigger

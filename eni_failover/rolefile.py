@@ -36,6 +36,21 @@ class RoleFile:
             return f"{self._path}: {error.strerror or error}"
         return ""
 
+    def give_way(self, successor: RoleFile) -> str:
+        """Remove the file, as `successor` has been written and has the role from now on.
+
+        Both may be one file by two names, /run and /var/run: then it stays. Returns what went wrong, empty
+        when nothing did; never raises OSError.
+        """
+        try:
+            if not self._path.samefile(successor._path):
+                self._path.unlink()
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            return f"{self._path}: {error.strerror or error}"
+        return ""
+
     def _make(self, data: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         descriptor = os.open(self._new, flags, _MODE)

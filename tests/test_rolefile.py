@@ -80,6 +80,46 @@ def test_link_in_the_new_files_place_is_not_followed(tmp_path: Path) -> None:
     assert precious.read_text() == "precious"
 
 
+def test_file_gives_way_to_another(tmp_path: Path) -> None:
+    """Nobody rewrites it any more: it would say this role for ever."""
+    old, new = tmp_path / "old.role", tmp_path / "new.role"
+    file, successor = RoleFile(old), RoleFile(new)
+    file.write(Role.ACTIVE)
+    successor.write(Role.ACTIVE)
+
+    assert file.give_way(successor) == ""
+    assert list(tmp_path.iterdir()) == [new]
+
+
+def test_file_that_is_gone_already_gives_way(tmp_path: Path) -> None:
+    """Somebody was faster: nothing to tell."""
+    successor = RoleFile(tmp_path / "new.role")
+    successor.write(Role.ACTIVE)
+
+    assert RoleFile(tmp_path / "old.role").give_way(successor) == ""
+
+
+def test_file_does_not_give_way_to_itself_by_another_name(tmp_path: Path) -> None:
+    """/var/run and /run are one directory: the new file must stay."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "var").symlink_to(tmp_path / "run")
+    file, successor = RoleFile(tmp_path / "run" / "role"), RoleFile(tmp_path / "var" / "role")
+    file.write(Role.ACTIVE)
+    successor.write(Role.ACTIVE)
+
+    assert file.give_way(successor) == ""
+    assert (tmp_path / "var" / "role").read_text() == "active\n"
+
+
+def test_file_that_cannot_give_way_is_told(tmp_path: Path) -> None:
+    """A failure is returned as one line with the path."""
+    old, new = tmp_path / "old.role", tmp_path / "new.role"
+    old.mkdir()
+    RoleFile(new).write(Role.ACTIVE)
+
+    assert RoleFile(old).give_way(RoleFile(new)) == f"{old}: Is a directory"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk without room is an answer, not an exception, and the old role stays."""

@@ -41,13 +41,14 @@ def test_what_an_operator_says_of_a_takeover_is_told_everywhere(pair):
 
 @pytest.mark.slow
 def test_a_role_file_named_by_a_reload_has_the_role(pair):
-    """Without waiting for the next change of role, which may be a year away."""
+    """Without waiting for the next change of role, which may be a year away; the old file is gone."""
     elsewhere = pair.beta.directory / "elsewhere"
     text = pair.beta.config.read_text()
     pair.beta.write(text.replace(str(pair.beta.role_file), str(elsewhere)))
 
     assert pair.beta.command("reload").returncode == 0
     wait(elsewhere.exists, "the new role file", member=pair.beta)
+    wait(lambda: not pair.beta.role_file.exists(), "the old role file's end", member=pair.beta)
     assert elsewhere.read_text() == "standby\n"
 
 
