@@ -30,6 +30,9 @@ ROTATE_AT = 1_048_576
 KEPT_HISTORY = 200
 WRITE_TIMEOUT = 1.0
 
+_TAKEN = "another eni-failover daemon uses this"
+_REMOVED = "the journal was removed while this daemon ran: written anew"
+
 
 class JournalLockedError(StartError):
     """Another daemon serves this group with this state directory."""
@@ -68,7 +71,8 @@ class Journal:
         self._memory: dict[str, Any] | None = None
         self._history: list[dict[str, Any]] = []
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        self._writing: asyncio.Future[None] | None = None
+        self._writing: asyncio.Future[str] | None = None
+        self._begun = False  # whether the file has something of ours, to be missed when it is empty
 
     def lock(self) -> None:
         """Takes the lock for this process's life. Raises JournalLockedError when another has it.
@@ -76,13 +80,22 @@ class Journal:
         An unusable directory is a problem to report, not a reason to stop.
         """
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self._directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = self._locked()
         except BlockingIOError as error:
-            raise JournalLockedError(f"{self._directory}: another eni-failover daemon uses this") from error
+            raise JournalLockedError(f"{self._directory}: {_TAKEN}") from error
         except OSError as error:
             self.problem = f"state directory: {error}"
+
+    def _locked(self) -> int:
+        """The descriptor of the lock, held. Raises BlockingIOError when another daemon has it, or OSError."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def load(self, moment: Moment, *, local: MemberName) -> Recovered:
         """Reads what is there. Lines of another machine, from the future, or torn are reported."""
@@ -96,6 +109,7 @@ class Journal:
                 memory = line
             elif line["kind"] == "history":
                 self._history.append(line)
+        self._begun = memory is not None or bool(self._history)
         history = [one for line in self._history if (one := parsed(HISTORY, line, problems)) is not None]
         durable = parsed(DURABLE, memory, problems) if memory else None
         if memory is not None and durable is not None:
@@ -115,7 +129,10 @@ class Journal:
         """Puts an ended takeover on disk."""
         line = self._line("history", moment, HISTORY.dump_python(ended, mode="json"))
         self._history = [*self._history, line][-KEPT_HISTORY:]
+        before = self.problem
         await self._append(line)
+        if before == _REMOVED and not self.problem:
+            self.problem = before  # of the memory's write in the same pass: nobody has read it yet
 
     def takeovers(self) -> tuple[History, ...]:
         """This member's ended takeovers, oldest first, from memory: the disk is not asked."""
@@ -139,16 +156,16 @@ class Journal:
         self._writing = loop.run_in_executor(self._writer, self._write, line)
         try:
             async with asyncio.timeout(WRITE_TIMEOUT):
-                await asyncio.shield(self._writing)
+                self.problem = await asyncio.shield(self._writing)
         except TimeoutError:
             self.problem = f"the disk is slow: a write took over {WRITE_TIMEOUT:g} s"
             self._writing.add_done_callback(_ignore)
         except OSError as error:
             self.problem = str(error)
-        else:
-            self.problem = ""
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def _write(self, line: dict[str, Any]) -> str:
+        """Appends the line. Returns what there is to report all the same, mostly nothing; raises OSError."""
+        self._keep_lock()
         text = json.dumps(line, separators=(",", ":")) + "\n"
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -161,8 +178,34 @@ class Journal:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        if size + len(text) > ROTATE_AT:
+        removed = self._begun and not size
+        self._begun = True
+        if removed or size + len(text) > ROTATE_AT:
             self._rotate()
+        return _REMOVED if removed else ""
+
+    def _keep_lock(self) -> None:
+        """Takes the lock again when the directory has no longer the file that is locked. Raises OSError.
+
+        Whoever removes a state directory takes the lock away with it: the next daemon would find it free.
+        """
+        held = self._lock
+        if held is None:
+            return
+        try:
+            if os.path.samestat(os.fstat(held), (self._directory / LOCK).stat()):
+                return
+        except FileNotFoundError:
+            pass
+        try:
+            fresh = self._locked()
+        except BlockingIOError as error:
+            raise OSError(f"{self._directory}: {_TAKEN}") from error
+        try:
+            # Under its old number: another thread may be about to close that.
+            os.dup2(fresh, held, inheritable=False)
+        finally:
+            os.close(fresh)
 
     def _rotate(self) -> None:
         """Rewrites the file with the newest memory and history; a crash leaves the old or the new."""
@@ -225,7 +268,7 @@ def _rebooted(durable: Durable, local: MemberName) -> Durable:
     return replace(durable, excused=True) if concerned else durable
 
 
-def _ignore(future: asyncio.Future[None]) -> None:
+def _ignore(future: asyncio.Future[str]) -> None:
     """Takes the late result of a write that was reported slow already."""
     if not future.cancelled():
         future.exception()

@@ -247,6 +247,101 @@ def test_the_problem_goes_away_when_the_disk_works_again(tmp_path):
     assert one.problem == ""
 
 
+@pytest.fixture
+def running(tmp_path):
+    """The journal of a daemon that has written a takeover and its memory; its directory is `state`."""
+    one = journal(tmp_path / "state")
+    one.lock()
+    write_on(one)
+    yield one
+    one.close()
+
+
+def write_on(one, takeover_id="t0") -> list[str]:
+    """What is wrong after each of two writes."""
+
+    async def body():
+        await one.record(replace(ENDED, takeover_id=takeover_id), Moment(now=110.0, wall=1_010.0))
+        recorded = one.problem
+        await one.remember(DURABLE, Moment(now=110.0, wall=1_010.0))
+        return [recorded, one.problem]
+
+    return asyncio.run(body())
+
+
+@pytest.mark.parametrize("how", ["removed", "moved away", "emptied", "made anew", "journal removed"])
+def test_a_state_directory_that_goes_is_told_and_begun_anew(running, tmp_path, how):
+    """The first write after it puts everything back, and says so; the next one is a write like any."""
+    state = tmp_path / "state"
+    if how == "moved away":
+        state.rename(tmp_path / "elsewhere")
+    else:
+        for path in state.iterdir():
+            if how != "journal removed" or path.name == FILE:
+                path.unlink()
+    if how in {"removed", "made anew"}:
+        state.rmdir()
+    if how == "made anew":
+        state.mkdir()
+    problems = write_on(running, "t1")
+
+    assert problems == ["the journal was removed while this daemon ran: written anew", ""]
+    assert [one.takeover_id for one in load(state).history] == ["t0", "t1"]
+    assert load(state).durable.takeover.takeover_id == "t1"
+    with pytest.raises(JournalLockedError):
+        journal(state).lock()
+
+
+def test_the_second_write_of_a_pass_does_not_cover_what_the_first_has_found(running, tmp_path):
+    """A takeover that ends is a change of the memory, then a line of history; the problem is read last."""
+    (tmp_path / "state" / FILE).unlink()
+
+    async def body():
+        await running.remember(DURABLE, Moment(now=110.0, wall=1_010.0))
+        await running.record(ENDED, Moment(now=110.0, wall=1_010.0))
+        return running.problem
+
+    assert asyncio.run(body()) == "the journal was removed while this daemon ran: written anew"
+    assert write_on(running)[-1] == ""
+
+
+def test_a_state_directory_that_another_daemon_has_taken_is_left_to_it(running, tmp_path):
+    """Two daemons in one journal would each read the other's memory as its own."""
+    (tmp_path / "state").rename(tmp_path / "elsewhere")
+    other = journal(tmp_path / "state")
+    other.lock()
+    problems = write_on(running, "t1")
+    other.close()
+    later = write_on(running, "t2")
+
+    assert problems == [f"{tmp_path / 'state'}: another eni-failover daemon uses this"] * 2
+    assert later == ["the journal was removed while this daemon ran: written anew", ""]
+
+
+def test_a_state_directory_that_cannot_be_made_again_is_a_problem(running, tmp_path):
+    """Reported at each write like a full disk, and the daemon goes on."""
+    (tmp_path / "state").rename(tmp_path / "elsewhere")
+    (tmp_path / "state").write_text("")
+    problems = write_on(running, "t1")
+
+    assert all("state" in problem for problem in problems)
+    assert (tmp_path / "state").read_text() == ""
+
+
+def test_a_journal_found_at_the_start_is_missed_too(tmp_path):
+    """The daemon has not written yet, but has read."""
+    write(tmp_path, ended=(ENDED,))
+    one = journal(tmp_path)
+    one.lock()
+    one.load(Moment(now=10.0, wall=1_030.0), local="beta")
+    (tmp_path / FILE).unlink()
+    problems = write_on(one, "t1")
+    one.close()
+
+    assert "removed" in problems[0]
+    assert [found.takeover_id for found in load(tmp_path).history] == ["t0", "t1"]
+
+
 def test_a_hanging_disk_is_left_behind(tmp_path, monkeypatch):
     """A write that does not end is reported once its time is over, and the next is not queued behind."""
     monkeypatch.setattr(history, "WRITE_TIMEOUT", 0.01)

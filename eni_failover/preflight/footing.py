@@ -18,6 +18,9 @@ def disk(facts: Facts) -> Check:
         return failed("disk", f"another process has the lock in {found.path}", remedy)
     if found.problem:
         return _unwritten(found)
+    if not found.exists and found.lock is LockState.OURS:
+        detail = f"{found.path} was removed while the daemon runs"
+        return warned("disk", detail, "the daemon makes it anew at its next write")
     if found.free_bytes is not None and found.free_bytes < LEAST_FREE:
         return failed("disk", f"{found.path}: {found.free_bytes // 1024} KiB are free", "make room")
     if found.write_seconds is not None and found.write_seconds > SLOW_WRITE:

@@ -50,9 +50,8 @@ def _is_intent(line):
 
 def _write_or_die(self, line):
     if _passed["journal"] or _is_intent(line):
-        _pass("journal", lambda: _write(self, line))
-    else:
-        _write(self, line)
+        return _pass("journal", lambda: _write(self, line))
+    return _write(self, line)
 
 
 def _call_or_die(self, operation, parameters):

@@ -23,6 +23,10 @@ HERE = "/var/lib/eni-failover/orders"
         ({"free_bytes": 4 * 1024 * 1024 - 1024}, ("fail", f"{HERE}: 4095 KiB are free")),
         ({"write_seconds": 1.5}, ("warn", f"{HERE}: a small write took 1.5 s")),
         ({"exists": False, "write_seconds": None}, ("pass", f"{HERE}, made when the daemon starts")),
+        (
+            {"exists": False, "write_seconds": None, "lock": LockState.OURS},
+            ("warn", f"{HERE} was removed while the daemon runs"),
+        ),
         ({"lock": LockState.OURS}, ("pass", HERE)),
         ({"free_bytes": None}, ("pass", HERE)),
     ],
