@@ -174,6 +174,17 @@ def test_the_instances_are_looked_at_every_second_during_the_fence():
     assert 9 <= len(bench.instance_describes) - before <= 11
 
 
+def test_failed_looks_at_the_instances_are_repeated_every_second_during_the_fence():
+    """A takeover waits for them, and moves on the first answer."""
+    bench = fencing()
+    bench.accepted()
+    bench.instances_answer = False
+    bench.idle(10)
+    gaps = [later - earlier for earlier, later in pairwise(bench.instance_describes[-6:])]
+
+    assert gaps == pytest.approx([1.0] * 5, abs=0.05)
+
+
 def test_without_a_fence_nothing_is_stopped():
     """`fence = "none"` is the default."""
     bench = Bench(attached("alpha"))

@@ -94,7 +94,7 @@ def test_downs_from_before_the_end_of_a_pause_count_no_more(ends):
         case _:
             bench.now += 20
             bench.peek(attempts=before)
-    late = attempt("web", "down", at=bench.now)
+    late = replace(attempt("web", "down", at=bench.now), started_at=bench.now)
     bench.now += 0.5
     bench.peek(attempts=(late,))
 
