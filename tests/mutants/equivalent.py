@@ -27,7 +27,7 @@ EQUIVALENT = (
     Equivalent(
         function="absorb._operators",
         old="turn_probes=None",
-        new="replace(state, health=fresh, turn_unowned=None, turn_ec2=None, )",
+        new="afresh_at=view.now, turn_unowned=None, turn_ec2=None, )",
         because=f"{READ_LATER}: without a verdict of the probes their clock stops in the same pass",
     ),
     Equivalent(
@@ -45,7 +45,7 @@ EQUIVALENT = (
     Equivalent(
         function="absorb._operators",
         old="turn_unowned=None",
-        new="replace(state, health=fresh, turn_ec2=None, turn_probes=None)",
+        new="afresh_at=view.now, turn_ec2=None, turn_probes=None",
         because="a pause has held that clock at none, but for a rescue, which has no turn",
     ),
     Equivalent(function="candidates.unproven_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
