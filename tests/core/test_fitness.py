@@ -277,11 +277,12 @@ LISTED = {"used_indexes": (0, 1, 2), "interface_count": 3, "eni_indexes": (("eni
     [
         ((attached("alpha"), attached("alpha")), NOW, None, 1),
         ((free(), free()), NOW, None, 1),
+        ((free(), free()), NOW - 1, None, 1),
         ((detaching("beta"), attached("alpha")), NOW, Reason.NO_SLOT, 2),
         ((attached("alpha"), attached("alpha")), NOW - 2, Reason.NO_SLOT, 3),
         ((unknown(), attached("alpha")), NOW, None, 2),
     ],
-    ids=["gone", "free", "still detaching", "the look is newer", "one is not known"],
+    ids=["gone", "free", "in the same moment", "still detaching", "the look is newer", "one is not known"],
 )
 def test_a_member_that_has_just_lost_the_enis_has_room_for_them(shapes, described_at, reason, index):
     """A look at the instances from before the move counts them still; a describe since shows them gone."""
