@@ -21,10 +21,10 @@ _STOPPED = 0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments (default: the process's own) say; the exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    if arguments is None and words[:1] == ["run"]:
-        _mind_signals()
     _open_closed_streams()
     if words[:1] == ["run"]:
+        if arguments is None:
+            _mind_signals()
         from eni_failover.cli.run import main as run  # noqa: PLC0415 - only what this command needs
 
         status = run(words[1:])

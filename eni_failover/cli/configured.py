@@ -11,11 +11,11 @@ from eni_failover.cli.terminal import complain
 from eni_failover.client import Client, UnreachableError
 from eni_failover.config import Config, load, path_for
 from eni_failover.config.build import GROUP
+from eni_failover.config.load import LARGEST
 from eni_failover.config.schema import ControlTable
 from eni_failover.errors import ConfigError
 
 _DEFAULT_SOCKET = ControlTable().socket
-_LARGEST = 64 * 1024
 _LINE = r"""^[ \t]*(?:control[ \t]*\.[ \t]*)?{}[ \t]*=[ \t]*(["'])([^"'\\\x00-\x1f]+)\1"""
 _FIRST_TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
 
@@ -70,7 +70,7 @@ def _text_in(path: Path) -> str | None:
     """What can be read of a file with mistakes; None when it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(_LARGEST).decode("utf-8-sig", errors="replace")
+            return file.read(LARGEST).decode("utf-8-sig", errors="replace")
     except (OSError, ValueError):
         return None
 

@@ -29,7 +29,7 @@ LOG_LEVEL_VARIABLE = "ENI_FAILOVER_LOG_LEVEL"
 DIRECTORY = Path("/etc/eni-failover")
 DEFAULT_PATH = DIRECTORY / "config.toml"
 
-_LARGEST = 64 * 1024
+LARGEST = 64 * 1024
 # tomllib takes time and memory with the square of the parts of a key; no key of ours has more than 4.
 # Texts are searched too: no host name or path of theirs has so many dots in a row. Of longer quoted
 # parts a file has too few to matter; without a bound this search would have the same fault.
@@ -83,13 +83,13 @@ def _read(path: Path) -> str:
     """The file's text. A byte order mark, which some editors write, is no part of it."""
     try:
         with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
+            content = file.read(LARGEST + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise ConfigError(f"{shown(str(path))}: cannot be read: {error}") from error
-    if len(content) > _LARGEST:
-        raise ConfigError(f"{path}: is larger than {_LARGEST // 1024} KiB, which no configuration is")
+    if len(content) > LARGEST:
+        raise ConfigError(f"{path}: is larger than {LARGEST // 1024} KiB, which no configuration is")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -109,19 +109,17 @@ def _holder(view: View) -> str:
 
 
 def _eni_line(view: View, eni: Eni) -> EniLine:
-    unowned = _wall(view, _unowned_since(view, eni.eni_id))
     if eni in view.unknown:
         return EniLine(eni_id=eni.eni_id, status=eni.presence, member=UNKNOWN)
-    if eni.presence is not Presence.KNOWN:
-        return EniLine(eni_id=eni.eni_id, status=eni.presence, member=NOBODY, unowned_since_wall=unowned)
     owner, attachment = view.owner(eni), eni.attachment
     member = owner.name if owner else (FOREIGN if view.is_foreign(eni) else NOBODY)
+    unattached = "available" if eni.presence is Presence.KNOWN else eni.presence
     return EniLine(
         eni_id=eni.eni_id,
-        status="available" if attachment is None else attachment.status,
+        status=unattached if attachment is None else attachment.status,
         member=member,
         attachment_id=None if attachment is None else attachment.attachment_id,
-        unowned_since_wall=unowned if member == NOBODY else None,
+        unowned_since_wall=_wall(view, _unowned_since(view, eni.eni_id)) if member == NOBODY else None,
     )
 
 
