@@ -20,25 +20,19 @@ from eni_failover.core.policy import AttachmentId, EniId, MemberName
 from eni_failover.core.snapshot import Check, DecisionLine, EniLine, ProbeLine, Snapshot
 from eni_failover.core.words import Action, Answer, CheckResult, Reason, Role, Scope
 from eni_failover.lab import LabThread, Settings, World, demo_places
+from tests.pair_file import MEMBERS
 
 WALL = 1_800_000_000.25
 
-FILE = """\
+_HEAD = """\
 config_version = 1
 group = "orders"
 
 [eni]
 ids = ["eni-0ffffffffffffff01"]
 
-[[member]]
-name = "alpha"
-instance_id = "i-0aaaaaaaaaaaaaaa1"
-address = "10.0.1.11"
-[[member]]
-name = "beta"
-instance_id = "i-0bbbbbbbbbbbbbbb2"
-address = "10.0.1.12"
-
+"""
+_REST = """
 [[probe]]
 name = "web"
 type = "http"
@@ -54,6 +48,7 @@ role_file = "{directory}/orders.role"
 [state]
 directory = "{directory}/state"
 """
+FILE = _HEAD + MEMBERS + _REST
 
 
 @dataclass(eq=False)

@@ -33,6 +33,7 @@ from eni_failover.core.policy import (
     TakeoverMode,
 )
 from eni_failover.core.words import ProbeType, Scope
+from tests.pair_file import MEMBERS as MEMBERS_TEXT
 
 MEMBERS = (
     Member(name=MemberName("alpha"), instance_id=InstanceId("i-0aaaaaaaaaaaaaaa1"), address="10.0.1.11"),
@@ -240,16 +241,7 @@ def test_hashes_are_of_the_meaning(configs):
     assert one.file_hash == other.file_hash
 
 
-ALPHA_AND_BETA = """
-[[member]]
-name = "alpha"
-instance_id = "i-0aaaaaaaaaaaaaaa1"
-address = "10.0.1.11"
-[[member]]
-name = "beta"
-instance_id = "i-0bbbbbbbbbbbbbbb2"
-address = "10.0.1.12"
-"""
+ALPHA_AND_BETA = "\n" + MEMBERS_TEXT
 BETA_AND_ALPHA = """
 [[member]]
 name = "beta"
