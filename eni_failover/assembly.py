@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -111,7 +111,7 @@ def build(
 
     Raises ConfigError when this host cannot run one of the probes.
     """
-    policy = config.policy_for(identified.member.name)
+    policy = config.policy_for(identified.member.instance_id)
     me = identified.member
     metrics = Metrics(registry=CollectorRegistry(), group=config.group, version=__version__)
     metrics.configured(policy)
@@ -222,15 +222,19 @@ def _reconciler(
     checks: RepeatedChecks,
 ) -> Reconciler:
     """The loop, with what an earlier process left in the journal."""
-    recovered = journal.load(Moment(now=CLOCK(), wall=WALL()), local=policy.local)
+    recovered = journal.load(Moment(now=CLOCK(), wall=WALL()), me=policy.me.instance_id)
     logger = structlog.get_logger()
     for problem in recovered.problems:
         logger.warning("journal.ignored", detail=problem)
     if recovered.durable.takeover is not None:
         logger.warning("takeover.found", takeover_id=recovered.durable.takeover.takeover_id)
+    durable = recovered.durable
+    # A journal of before members were known by their instance ids has the last holder's name.
+    named = {str(member.name): member.instance_id for member in policy.members}
+    last_had = None if durable.last_had is None else named.get(durable.last_had, durable.last_had)
     return Reconciler(
         policy=policy,
-        state=State(started_at=CLOCK(), durable=recovered.durable),
+        state=State(started_at=CLOCK(), durable=replace(durable, last_had=last_had)),
         version=__version__,
         actor=actor,
         surveys=surveys,

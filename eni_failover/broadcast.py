@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from eni_failover.core.decision import Decision
-from eni_failover.core.policy import Member, MemberName, Policy
+from eni_failover.core.policy import Policy
 from eni_failover.core.snapshot import History, Snapshot
 from eni_failover.core.state import State
 from eni_failover.core.words import Action, Role, Trigger
@@ -87,12 +87,8 @@ class Broadcast:
 
     def _aim_probes(self, state: State) -> None:
         tenure = state.tenure
-        member = self._member(tenure.member) if tenure is not None else None
-        self._prober.target(member)
-        self._prober.settle({one.probe: one.verdict for one in state.health})
-
-    def _member(self, name: MemberName) -> Member | None:
-        return next((one for one in self.policy.members if one.name == name), None)
+        self._prober.target(None if tenure is None else self.policy.member_of(tenure.instance_id))
+        self._prober.settle({health.probe.name: health.verdict for health in state.health})
 
     def _show_role(self, view: Snapshot, role: Role) -> None:
         changed, was = role is not self._role, self._role or "none"

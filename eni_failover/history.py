@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from eni_failover.core.frozen import rebase
-from eni_failover.core.policy import MemberName
+from eni_failover.core.policy import InstanceId
 from eni_failover.core.snapshot import History
 from eni_failover.core.state import Durable
 from eni_failover.core.words import Trigger
@@ -97,7 +97,7 @@ class Journal:
             raise
         return descriptor
 
-    def load(self, moment: Moment, *, local: MemberName) -> Recovered:
+    def load(self, moment: Moment, *, me: InstanceId) -> Recovered:
         """Reads what is there. Lines of another machine, from the future, or torn are reported."""
         problems: list[str] = []
         memory: dict[str, Any] | None = None
@@ -117,7 +117,7 @@ class Journal:
             lived = memory["now"] - memory["wall"]
             durable = _woken(rebase(durable, moment.now - moment.wall - lived))
             if memory["boot_id"] != self._stamp["boot_id"]:
-                durable = _rebooted(durable, local)
+                durable = _rebooted(durable, me)
         return Recovered(durable=durable or Durable(), history=tuple(history), problems=tuple(problems))
 
     async def remember(self, durable: Durable, moment: Moment) -> None:
@@ -262,9 +262,9 @@ def _woken(durable: Durable) -> Durable:
     return replace(durable, takeover=replace(takeover, deadline_at=takeover.started_at))
 
 
-def _rebooted(durable: Durable, local: MemberName) -> Durable:
+def _rebooted(durable: Durable, me: InstanceId) -> Durable:
     """The machine was not running for a while: row 11 forgives what was lost meanwhile."""
-    concerned = durable.last_had == local or durable.lost_at is not None
+    concerned = durable.last_had == me or durable.lost_at is not None
     return replace(durable, excused=True) if concerned else durable
 
 

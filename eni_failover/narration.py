@@ -9,13 +9,13 @@ import structlog
 
 from eni_failover.core.health import Health
 from eni_failover.core.model import PauseRecord
-from eni_failover.core.policy import MemberName
+from eni_failover.core.policy import Member
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.state import State, Takeover
 from eni_failover.core.words import Answer
 from eni_failover.status import time_text
 
-_Standing = tuple[MemberName | None, Answer]
+_Standing = tuple[Member | None, Answer]
 
 
 class Narration:
@@ -55,15 +55,15 @@ class Narration:
 
     def _tell_verdict(self, health: Health) -> None:
         """A probe's verdict, after rise or fall. Another member to ask is no change of a verdict."""
-        about, was = self._standings.get(health.probe, (health.member, Answer.UNKNOWN))
+        about, was = self._standings.get(health.probe.name, (health.member, Answer.UNKNOWN))
         if about != health.member:
             was = Answer.UNKNOWN
-        self._standings[health.probe] = (health.member, health.verdict)
+        self._standings[health.probe.name] = (health.member, health.verdict)
         if health.verdict is was:
             return
-        keys = {"probe": health.probe, "to": str(health.verdict), "was": str(was)}
+        keys = {"probe": health.probe.name, "to": str(health.verdict), "was": str(was)}
         if health.member is not None:
-            keys["about"] = health.member
+            keys["about"] = health.member.name
         if health.detail:
             keys["detail"] = health.detail
         tell = self._log.warning if health.verdict is Answer.DOWN else self._log.info

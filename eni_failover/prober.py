@@ -114,7 +114,7 @@ class Prober:
             member: Member | None = self._me
             if lane.scope is Scope.HOLDER:
                 member = None if self._holder == self._me else self._holder
-            lane.ask(None if member is None else Target.of(member))
+            lane.ask(member)
 
 
 class _Lane:
@@ -138,7 +138,7 @@ class _Lane:
         self._clock = clock
         self._on_attempt = on_attempt
         self._wake = wake
-        self._target: Target | None = None
+        self._member: Member | None = None
         self._slot: float | None = None  # of the latest attempt; None: the next is due now
         self._waiting_since = 0.0
         self._last: Answer | None = None
@@ -149,17 +149,17 @@ class _Lane:
         self._dropped = False
         self._crash = ""
 
-    def ask(self, target: Target | None) -> None:
-        if target == self._target:
+    def ask(self, member: Member | None) -> None:
+        if member == self._member:
             return
-        self._target = target
+        self._member = member
         self._slot = None
         self._waiting_since = self._clock() + self._offset
         self._last = self._decided = None
         self._verdict = Answer.UNKNOWN
         self._dropped = True
         if self._deadline is not None and not self._deadline.expired():
-            # The running attempt is about the old target: its time is up.
+            # The running attempt is about another member: its time is up.
             self._deadline.reschedule(asyncio.get_running_loop().time())
         self._changed.set()
 
@@ -187,30 +187,30 @@ class _Lane:
     def _due(self) -> float:
         return self._waiting_since if self._slot is None else self._slot + self._gap()
 
-    async def _turn(self) -> Target:
-        """Wait for the next slot of a target. What changes meanwhile moves the slot."""
+    async def _turn(self) -> Member:
+        """Wait for the next slot of a member to ask. What changes meanwhile moves the slot."""
         while True:
-            delay = None if self._target is None else self._due() - self._clock()
-            if self._target is not None and delay is not None and delay <= _GRAIN:
-                return self._target
+            delay = None if self._member is None else self._due() - self._clock()
+            if self._member is not None and delay is not None and delay <= _GRAIN:
+                return self._member
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._changed.wait()
 
-    async def _attempt(self, target: Target) -> None:
+    async def _attempt(self, member: Member) -> None:
         due, started = self._due(), self._clock()
         late = max(0.0, started - max(due, self._waiting_since))
         missed = math.floor((started - due) / self._gap() + _GRAIN)
         self._slot = due + self._gap() * max(0, missed)
         self._dropped = False
-        result = await self._ask(target)
+        result = await self._ask(Target.of(member))
         if self._dropped:
             return
         self._waiting_since = self._clock()
         attempt = Attempt(
-            probe=self.name,
-            member=target.member,
+            probe=self._policy,
+            member=member,
             answer=result.answer,
             answered=result.answered,
             started_at=started,

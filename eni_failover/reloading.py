@@ -87,7 +87,7 @@ class Reloader:
         if parts is None:
             return
         self._config = replace(self._config, members=members)
-        policy = self._config.policy_for(parts.me.name)
+        policy = self._config.policy_for(parts.me.instance_id)
         parts.reconciler.take_policy(policy, lambda taken: _apply_policy(parts, taken))
 
     def _check(self, new: Config, parts: Parts) -> None:
@@ -126,7 +126,7 @@ class Reloader:
             parts.broadcast.role_file = RoleFile(new.role_file)
         parts.links.set_network(new.network)
         parts.servers.interval = new.observe_interval
-        policy = new.policy_for(parts.me.name)
+        policy = new.policy_for(parts.me.instance_id)
 
         def applied(policy: Policy) -> None:
             _apply_policy(parts, policy)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eni_failover.core.model import PauseKind, PauseRecord, Peer
-from eni_failover.core.policy import MemberName
+from eni_failover.core.policy import Member
 from eni_failover.core.snapshot import Check, History, Snapshot, TakeoverLine
 from eni_failover.core.words import Phase
 
@@ -40,6 +40,7 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
         "version": snapshot.version,
         "group": snapshot.group,
         "member": snapshot.member,
+        "instance_id": snapshot.instance_id,
         "role": snapshot.role,
         "holder": snapshot.holder,
         "enis": [
@@ -130,7 +131,7 @@ def acknowledged(record: PauseRecord | None, member: str, peers: tuple[Peer, ...
     return (member, *(() if record.local else same))
 
 
-def peer_from_document(document: object, member: str, *, group: str | None = None) -> Peer:
+def peer_from_document(document: object, member: Member, *, group: str | None = None) -> Peer:
     """What a member's `/status` says about it.
 
     Fields this version does not know are ignored, fields that are absent take the value that says
@@ -139,13 +140,13 @@ def peer_from_document(document: object, member: str, *, group: str | None = Non
     unprintable characters, because they go on into logs, hooks and this member's own `/status`.
     """
     try:
-        return _peer(_Fields.of(document), MemberName(member), group)
+        return _peer(_Fields.of(document), member, group)
     except (ValueError, OverflowError):  # OverflowError: a time outside the calendar
-        return Peer(member=MemberName(member), reachable=False)
+        return Peer(member=member.name, instance_id=member.instance_id, reachable=False)
 
 
-def _peer(fields: _Fields, member: MemberName, group: str | None) -> Peer:
-    if fields.whole("schema") != SCHEMA or fields.text("member") != member:
+def _peer(fields: _Fields, member: Member, group: str | None) -> Peer:
+    if fields.whole("schema") != SCHEMA or not _is_of(fields, member):
         raise _MalformedError("not the document that was asked for")
     if group is not None and fields.text("group") != group:
         raise _MalformedError("another group's document")
@@ -153,7 +154,8 @@ def _peer(fields: _Fields, member: MemberName, group: str | None) -> Peer:
     last = fields.inner("last_takeover")
     record = fields.inner("pause_record")
     return Peer(
-        member=member,
+        member=member.name,
+        instance_id=member.instance_id,
         reachable=True,
         role=fields.text("role", limit=32),
         version=fields.text("version", limit=64),
@@ -164,6 +166,12 @@ def _peer(fields: _Fields, member: MemberName, group: str | None) -> Peer:
         last_takeover_trigger="" if last is None else last.text("trigger", limit=32),
         last_takeover_ended_wall=None if last is None else last.time("ended_at"),
     )
+
+
+def _is_of(fields: _Fields, member: Member) -> bool:
+    """Whether this member wrote the document; an older version shows its name alone."""
+    instance_id, name = fields.text("instance_id"), fields.text("member")
+    return instance_id == member.instance_id if instance_id else name == member.name
 
 
 def _record(fields: _Fields) -> PauseRecord:
@@ -286,6 +294,7 @@ def _takeover_document(line: TakeoverLine | None) -> dict[str, Any] | None:
 def _peer_document(peer: Peer) -> dict[str, Any]:
     return {
         "member": peer.member,
+        "instance_id": peer.instance_id,
         "reachable": peer.reachable,
         "role": peer.role,
         "paused": peer.paused,

@@ -35,7 +35,7 @@ TAKEOVER = Takeover(
     committed=True,
 )
 DURABLE = Durable(
-    last_had="alpha",
+    last_had="i-alpha",
     lost_at=50.0,
     past=(Past(trigger=Trigger.PROBES, ended_at=40.0),),
     pause=PauseRecord(kind=PauseKind.PAUSE, at=990.0, until=2_000.0, reason="work", by="root@alpha"),
@@ -73,7 +73,7 @@ def write(directory, *, durable=DURABLE, ended=(), now=110.0, wall=1_010.0, **kw
 
 def load(directory, *, now=10.0, wall=1_030.0, **kwargs):
     one = journal(directory, **kwargs)
-    recovered = one.load(Moment(now=now, wall=wall), local="beta")
+    recovered = one.load(Moment(now=now, wall=wall), me="i-beta")
     one.close()
     return recovered
 
@@ -333,7 +333,7 @@ def test_a_journal_found_at_the_start_is_missed_too(tmp_path):
     write(tmp_path, ended=(ENDED,))
     one = journal(tmp_path)
     one.lock()
-    one.load(Moment(now=10.0, wall=1_030.0), local="beta")
+    one.load(Moment(now=10.0, wall=1_030.0), me="i-beta")
     (tmp_path / FILE).unlink()
     problems = write_on(one, "t1")
     one.close()

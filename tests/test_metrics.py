@@ -120,7 +120,7 @@ def snapshot(**changes) -> Snapshot:
         probes=(ProbeLine(name="web", scope=Scope.HOLDER, member="alpha", state=Answer.UP, consecutive=9),),
         ready=True,
         checks=(Check(name="slot", result=CheckResult.PASS),),
-        peers=(Peer(member=MemberName("alpha"), reachable=True),),
+        peers=(Peer(member=MemberName("alpha"), instance_id=InstanceId("i-alpha"), reachable=True),),
     )
     return replace(base, **changes)
 
@@ -128,8 +128,8 @@ def snapshot(**changes) -> Snapshot:
 def attempt(answer: Answer, seconds: float = 0.004, name: str = "web") -> Attempt:
     """One finished attempt."""
     return Attempt(
-        probe=name,
-        member=MemberName("alpha"),
+        probe=probe(name),
+        member=Member(name="alpha", instance_id="i-alpha", address="10.0.1.11"),
         answer=answer,
         answered=True,
         started_at=10.0,
@@ -349,7 +349,11 @@ def test_what_a_reload_took_away_is_gone() -> None:
     metrics.publish(
         snapshot(
             probes=(ProbeLine(name="old", scope=Scope.HOLDER, member="x", state=Answer.UP, consecutive=1),),
-            peers=(Peer(member=MemberName("gone-member"), reachable=True),),
+            peers=(
+                Peer(
+                    member=MemberName("gone-member"), instance_id=InstanceId("i-gone-member"), reachable=True
+                ),
+            ),
             enis=(EniLine(eni_id=EniId("eni-gone"), status="attached", member="beta"),),
             checks=(Check(name="gone_check", result=CheckResult.PASS),),
         )

@@ -43,6 +43,7 @@ _spec.loader.exec_module(virtual_loop)
 
 LATENCY = 0.04
 WALL = 1_800_000_000.0
+WEB = builders.probe(type=ProbeType.TCP, rise=1)
 
 
 def policy(world, local="beta"):
@@ -50,9 +51,9 @@ def policy(world, local="beta"):
         Member(name=name, instance_id=world.instance(name).id, address=address)
         for name, address in (("alpha", "10.0.1.11"), ("beta", "10.0.1.12"))
     )
-    web = builders.probe(type=ProbeType.TCP, rise=1)
+    me = members[("alpha", "beta").index(local)]
     return replace(
-        builders.policy(local, probes=(web,)), members=members, eni_ids=(world.eni("floating-1").id,)
+        builders.policy(local, probes=(WEB,)), me=me, members=members, eni_ids=(world.eni("floating-1").id,)
     )
 
 
@@ -192,8 +193,8 @@ class Scene:
         while True:
             now = self.loop.time()
             attempt = Attempt(
-                probe="web",
-                member="alpha",
+                probe=WEB,
+                member=self.reconciler.policy.members[0],
                 answer=self.probe_answer,
                 answered=True,
                 started_at=now,

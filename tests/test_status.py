@@ -7,7 +7,7 @@ import pytest
 
 from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest, Peer
 from eni_failover.core.pause import stamp
-from eni_failover.core.policy import AttachmentId, EniId, MemberName
+from eni_failover.core.policy import AttachmentId, EniId, InstanceId, Member, MemberName
 from eni_failover.core.snapshot import (
     Check,
     DecisionLine,
@@ -37,6 +37,7 @@ from eni_failover.status import (
     to_document,
 )
 
+BETA = Member(name=MemberName("beta"), instance_id=InstanceId("i-0bbbbbbbbbbbbbbb2"), address="10.0.1.12")
 WALL = 1_795_000_000.25
 WALL_TEXT = "2026-11-18T11:06:40.250000Z"
 PAUSE = PauseRecord(
@@ -104,6 +105,7 @@ def snapshot(**changes) -> Snapshot:
         peers=(
             Peer(
                 member=MemberName("alpha"),
+                instance_id=InstanceId("i-alpha"),
                 reachable=True,
                 role="fault",
                 version="0.1.0",
@@ -134,6 +136,7 @@ def test_document_is_the_contract() -> None:
         "version": "0.1.0",
         "group": "orders",
         "member": "beta",
+        "instance_id": "i-0bbbbbbbbbbbbbbb2",
         "role": "taking",
         "holder": "alpha",
         "enis": [{"id": "eni-1", "status": "attached", "member": "alpha", "attachment_id": "eni-attach-1"}],
@@ -167,6 +170,7 @@ def test_document_is_the_contract() -> None:
         "peers": [
             {
                 "member": "alpha",
+                "instance_id": "i-alpha",
                 "reachable": True,
                 "role": "fault",
                 "paused": True,
@@ -243,7 +247,7 @@ def test_pause_answer_names_who_has_the_record() -> None:
     older = replace(PAUSE, at=PAUSE.at - 5)
     unlike = replace(PAUSE, kind=PauseKind.RESUME, until=None)
     peers = tuple(
-        Peer(member=MemberName(name), reachable=True, pause=record)
+        Peer(member=MemberName(name), instance_id=InstanceId(f"i-{name}"), reachable=True, pause=record)
         for name, record in (
             ("same", replace(PAUSE, at=PAUSE.at + 1e-6)),
             ("older", older),
@@ -263,6 +267,7 @@ def test_peer_reads_what_another_member_wrote() -> None:
     """A peer read from a document is what that member's snapshot said."""
     expected = Peer(
         member=MemberName("beta"),
+        instance_id=BETA.instance_id,
         reachable=True,
         role="taking",
         version="0.1.0",
@@ -274,7 +279,7 @@ def test_peer_reads_what_another_member_wrote() -> None:
         last_takeover_ended_wall=WALL - 4,
     )
 
-    assert expected == peer_from_document(document(), "beta", group="orders")
+    assert expected == peer_from_document(document(), BETA, group="orders")
 
 
 def test_record_is_the_same_however_often_it_is_passed_on() -> None:
@@ -282,7 +287,7 @@ def test_record_is_the_same_however_often_it_is_passed_on() -> None:
     first = time_text(1_795_000_000.123456789)
     text = first
     for _ in range(5):
-        text = time_text(peer_from_document(document(pause_record={**RECORD, "at": text}), "beta").pause.at)
+        text = time_text(peer_from_document(document(pause_record={**RECORD, "at": text}), BETA).pause.at)
 
     assert first == text
 
@@ -293,14 +298,16 @@ def test_peer_reads_a_record_as_it_was_stamped(wall: float) -> None:
     record = stamp(PauseRequest(kind=PauseKind.PAUSE, duration=60.0, by="op"), None, wall)
     shown = to_document(snapshot(pause=record, paused=True))
 
-    assert peer_from_document(shown, "beta").pause == record
+    assert peer_from_document(shown, BETA).pause == record
 
 
 def test_peer_ignores_what_it_does_not_know() -> None:
     """Fields of a later version change nothing, fields that are absent say nothing."""
     minimal = {"schema": 1, "member": "beta", "new": {"deep": [1]}}
 
-    assert Peer(member=MemberName("beta"), reachable=True) == peer_from_document(minimal, "beta")
+    assert Peer(
+        member=MemberName("beta"), instance_id=BETA.instance_id, reachable=True
+    ) == peer_from_document(minimal, BETA)
 
 
 RECORD = {"kind": "pause", "at": WALL_TEXT}
@@ -310,10 +317,12 @@ RECORD = {"kind": "pause", "at": WALL_TEXT}
     "changes",
     [
         {"schema": 2},
+        {"instance_id": "i-0aaaaaaaaaaaaaaa1"},
+        {"instance_id": 5},
+        {"instance_id": None, "member": "alpha"},
         {"schema": True},
         {"schema": "1"},
         {"schema": None},
-        {"member": "alpha"},
         {"member": 5},
         {"group": "payments"},
         {"role": 5},
@@ -340,21 +349,23 @@ RECORD = {"kind": "pause", "at": WALL_TEXT}
 )
 def test_hostile_document_is_not_ours(changes: dict) -> None:
     """A known field of a wrong type, another schema, member or group is no answer of this peer."""
-    expected = Peer(member=MemberName("beta"), reachable=False)
+    expected = Peer(member=MemberName("beta"), instance_id=BETA.instance_id, reachable=False)
 
-    assert expected == peer_from_document(document(**changes), "beta", group="orders")
+    assert expected == peer_from_document(document(**changes), BETA, group="orders")
 
 
 @pytest.mark.parametrize("whole", [None, 1, "x", [], float("nan"), [{}]], ids=repr)
 def test_anything_but_an_object_is_not_ours(whole: object) -> None:
     """A JSON value that is no object is no answer."""
-    assert Peer(member=MemberName("beta"), reachable=False) == peer_from_document(whole, "beta")
+    assert Peer(
+        member=MemberName("beta"), instance_id=BETA.instance_id, reachable=False
+    ) == peer_from_document(whole, BETA)
 
 
 def test_peer_texts_are_bounded_and_printable() -> None:
     """A peer's texts are cut, and lose what could forge a log line or break the encoding of ours."""
     hostile = {**RECORD, "reason": "a\nb\x1b[2J\ud800" + "x" * 10_000, "by": "r\0oot"}
-    peer = peer_from_document(document(pause_record=hostile), "beta")
+    peer = peer_from_document(document(pause_record=hostile), BETA)
 
     assert peer.pause.reason.startswith("ab[2Jxxx")
     assert len(peer.pause.reason) <= 500
@@ -364,7 +375,7 @@ def test_peer_texts_are_bounded_and_printable() -> None:
 def test_what_was_taken_from_a_peer_can_be_written_again() -> None:
     """The latest time that is accepted from a peer does not break this member's own /status."""
     latest = {**RECORD, "until": "9998-12-31T23:59:59Z"}
-    peer = peer_from_document(document(pause_record=latest), "beta")
+    peer = peer_from_document(document(pause_record=latest), BETA)
     actual = to_document(snapshot(pause=peer.pause))
 
     assert actual["paused"]["until"].startswith("9998-12-31T23:59:59")

@@ -17,7 +17,7 @@ import aiohttp
 import structlog
 
 from eni_failover.core.model import Peer
-from eni_failover.core.policy import Member, MemberName
+from eni_failover.core.policy import Member
 
 MAX_BODY = 256 * 1024
 _OK = 200
@@ -37,7 +37,7 @@ class PeerWatcher:
         *,
         me: Member,
         url_of: Callable[[Member], str],
-        parse: Callable[[object, str], Peer],
+        parse: Callable[[object, Member], Peer],
         on_change: Callable[[], None],
         interval: float = 2.0,
         timeout: float = 1.0,
@@ -60,10 +60,11 @@ class PeerWatcher:
 
     def replace(self, members: Iterable[Member]) -> None:
         """From now on these are the members. What is known of those that stay is kept."""
+        known = {peer.instance_id: peer for peer in self._known.values()}
         self._known = {
-            member: self._known.get(member) or Peer(member=member.name, reachable=False)
+            member: replace(known.get(member.instance_id) or _silent(member), member=member.name)
             for member in members
-            if member.name != self._me.name
+            if member.instance_id != self._me.instance_id
         }
         self._heard = {member: heard for member, heard in self._heard.items() if member in self._known}
         self._replaced.set()
@@ -104,12 +105,12 @@ class PeerWatcher:
         try:
             async with session.get(self._url_of(member), allow_redirects=False) as response:
                 if response.status != _OK:
-                    return _silent(member.name), f"HTTP status {response.status}"
+                    return _silent(member), f"HTTP status {response.status}"
                 document = json.loads(await _read(response))
         except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
             # Its words are not repeated: aiohttp's quote what came, and any service may answer there.
-            return _silent(member.name), type(error).__name__
-        peer = self._parse(document, member.name)
+            return _silent(member), type(error).__name__
+        peer = self._parse(document, member)
         return peer, "" if peer.reachable else "not a /status of this member"
 
     def _keep(self, member: Member, answer: Peer, problem: str) -> None:
@@ -130,8 +131,8 @@ class PeerWatcher:
             self._on_change()
 
 
-def _silent(name: MemberName) -> Peer:
-    return Peer(member=name, reachable=False)
+def _silent(member: Member) -> Peer:
+    return Peer(member=member.name, instance_id=member.instance_id, reachable=False)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

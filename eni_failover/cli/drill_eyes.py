@@ -16,6 +16,7 @@ from eni_failover.adapters.ec2_details import EniDetail
 from eni_failover.cli.examine import look_at_enis
 from eni_failover.client import Client, UnreachableError
 from eni_failover.config import Config
+from eni_failover.core.policy import Member
 from eni_failover.preflight.facts import Missed
 from eni_failover.preflight.neighbours import document_at
 from eni_failover.status import peer_from_document
@@ -41,14 +42,18 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eyes:
-    """`url` is the holder's /status; `config` has the members that are there now."""
+    """`config` has the members that are there now, `holding` is the one that holds."""
 
     client: Client
     config: Config
     me: str
-    holder: str
-    url: str
+    holding: Member
     region: str | None
+
+    @property
+    def holder(self) -> str:
+        """The holder's name."""
+        return self.holding.name
 
     def look(self) -> Look:
         """Both members now; takes seven seconds at worst."""
@@ -64,8 +69,8 @@ class Eyes:
 
     def holder_status(self) -> Document | None:
         """What the holder's daemon says of itself."""
-        document, _ = asyncio.run(document_at(self.url))
-        return as_status(document, self.holder, self.config.group)
+        document, _ = asyncio.run(document_at(self.config.status_url(self.holding)))
+        return as_status(document, self.holding, self.config.group)
 
     def enis(self) -> tuple[EniDetail, ...] | None:
         """EC2's own word about the ENIs, None when it gives none."""
@@ -73,7 +78,7 @@ class Eyes:
         return None if isinstance(found, Missed) else found
 
 
-def as_status(document: object, member: str, group: str) -> Document | None:
+def as_status(document: object, member: Member, group: str) -> Document | None:
     """The document, when it is a /status of this member and its parts are what they must be."""
     if not isinstance(document, dict) or not peer_from_document(document, member, group=group).reachable:
         return None

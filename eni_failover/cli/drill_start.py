@@ -126,8 +126,7 @@ def _eyes(client: Client, facts: Facts, here: Document) -> Eyes:
         client=client,
         config=config,
         me=me.name,
-        holder=holder,
-        url=config.status_url(other),
+        holding=other,
         region=None if isinstance(api, Missed) else api.region,
     )
 

@@ -131,6 +131,7 @@ def path_of(table: Table, name: str, group: str) -> Path:
 def _spec(table: ProbeTable, document: Document) -> ProbeSpec:
     if table.type is None:
         raise InvariantError(f"probe {table.name} was built without a type")
+    settings = _settings(table.type, table, document)
     policy = ProbePolicy(
         name=table.name,
         type=table.type,
@@ -140,8 +141,9 @@ def _spec(table: ProbeTable, document: Document) -> ProbeSpec:
         timeout=table.timeout,
         fall=table.fall,
         rise=table.rise,
+        settings=settings,
     )
-    return ProbeSpec(policy=policy, settings=_settings(table.type, table, document))
+    return ProbeSpec(policy=policy, settings=settings)
 
 
 def _settings(kind: ProbeType, table: ProbeTable, document: Document) -> ProbeSettings:
@@ -174,7 +176,7 @@ def _config_hash(config: Config) -> str:
         {
             "eni_ids": config.eni_ids,
             "device_index": config.device_index,
-            "members": [asdict(member) for member in config.members],
+            "members": [(member.instance_id, member.address) for member in config.members],
             "discovery": None if config.discovery is None else asdict(config.discovery),
         }
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from eni_failover.adapters.probes.spec import ProbeSpec, Target
 from eni_failover.config.targets import split_listen, status_url
-from eni_failover.core.policy import EniId, FailbackMode, FenceMode, Member, MemberName, Policy, TakeoverMode
+from eni_failover.core.policy import EniId, FailbackMode, FenceMode, InstanceId, Member, Policy, TakeoverMode
 from eni_failover.errors import ConfigError
 
 
@@ -149,18 +149,18 @@ class Config:
         """Where another member's /status is; one that listens on every address is asked at its own."""
         return Target.of(member).fill(status_url(self.listen))
 
-    def policy_for(self, member: MemberName) -> Policy:
-        """What the core needs when it decides for this member.
+    def policy_for(self, instance_id: InstanceId) -> Policy:
+        """What the core needs when it decides for the member that is this instance.
 
         Raises ConfigError when the file lists no such member.
         """
-        names = [one.name for one in self.members]
-        if member not in names:
-            known = ", ".join(names) or "none"
-            raise ConfigError(f"{self.path}: no [[member]] is named {member!r}, the file lists: {known}")
+        me = next((member for member in self.members if member.instance_id == instance_id), None)
+        if me is None:
+            known = ", ".join(member.instance_id for member in self.members) or "none"
+            raise ConfigError(f"{self.path}: no [[member]] is {instance_id}, the file lists: {known}")
         return Policy(
             group=self.group,
-            local=member,
+            me=me,
             members=self.members,
             eni_ids=self.eni_ids,
             device_index=self.device_index,

@@ -14,7 +14,7 @@ from eni_failover.core.frozen import changed
 from eni_failover.core.group import CONFIRM_AFTER, View
 from eni_failover.core.links import not_ready
 from eni_failover.core.model import AttachmentStatus, Attempt, Eni, Observation, Presence, TakeoverRequest
-from eni_failover.core.policy import MemberName, Policy
+from eni_failover.core.policy import InstanceId, Member, Policy
 from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen
 from eni_failover.core.words import Answer, Scope, Trigger
 
@@ -122,18 +122,20 @@ def _holder(view: View) -> State:
     tenure = state.tenure
     if tenure is None or tenure.attachment_id != attachment.attachment_id:
         since = None if at_start else view.now
-        tenure = Tenure(member=view.holder.name, attachment_id=attachment.attachment_id, since=since)
-    is_another = state.durable.last_had != view.holder.name
+        tenure = Tenure(
+            instance_id=view.holder.instance_id, attachment_id=attachment.attachment_id, since=since
+        )
+    is_another = state.durable.last_had != view.holder.instance_id
     return changed(
         state,
         tenure=tenure,
         holder_changed_at=view.now if is_another else state.holder_changed_at,
-        durable=_had(view, view.holder.name, at_start=at_start),
+        durable=_had(view, view.holder.instance_id, at_start=at_start),
     )
 
 
-def _had(view: View, holder: MemberName, *, at_start: bool) -> Durable:
-    durable, local = view.state.durable, view.policy.local
+def _had(view: View, holder: InstanceId, *, at_start: bool) -> Durable:
+    durable, local = view.state.durable, view.policy.me.instance_id
     if holder == local:
         return changed(durable, last_had=holder, lost_at=None, excused=False, lost_unseen=False)
     if durable.last_had != local:
@@ -153,36 +155,36 @@ def _had(view: View, holder: MemberName, *, at_start: bool) -> Durable:
     )
 
 
-def is_operators(view: View, holder: MemberName) -> bool:
+def is_operators(view: View, holder: InstanceId) -> bool:
     """Whether that member says that an operator brought the group to it."""
-    peer = next((one for one in view.obs.peers if one.member == holder), None)
+    peer = next((one for one in view.obs.peers if one.instance_id == holder), None)
     return peer is not None and (peer.takeover_trigger or peer.last_takeover_trigger) == Trigger.MANUAL
 
 
-def _target(view: View, scope: Scope) -> MemberName | None:
+def _target(view: View, scope: Scope) -> Member | None:
     if scope is not Scope.HOLDER:
-        return view.policy.local
+        return view.policy.me
     tenure = view.state.tenure
-    return None if tenure is None or tenure.member == view.policy.local else tenure.member
+    if tenure is None or tenure.instance_id == view.policy.me.instance_id:
+        return None
+    return view.policy.member_of(tenure.instance_id)
 
 
 def _probes(view: View) -> State:
     state, tenure = view.state, view.state.tenure
-    known = {one.probe: one for one in state.health}
+    known = {(health.probe, health.member): health for health in state.health}
     standing = []
     for probe in view.policy.probes:
         target = _target(view, probe.scope)
-        health = known.get(probe.name)
-        if health is None or health.member != target:
-            health = healths.fresh(probe.name, target, view.now)
+        health = known.get((probe, target)) or healths.fresh(probe, target, view.now)
         for attempt in view.obs.attempts:
-            if attempt.probe != probe.name or attempt.member != target:
+            if (attempt.probe, attempt.member) != (probe, target):
                 continue
             if probe.scope is Scope.HOLDER and _is_refusal(attempt) and tenure is not None:
                 tenure = replace(tenure, answered=True)
             if _is_of_a_pause(view, attempt) or _is_spoilt(view, attempt):
                 continue
-            health = healths.advance(health, attempt, probe)
+            health = healths.advance(health, attempt)
             if probe.scope is Scope.HOLDER and attempt.answer is health.verdict is Answer.UP and tenure:
                 tenure = replace(tenure, proven=True)
         standing.append(health)
@@ -259,8 +261,8 @@ def _calls(view: View) -> State:
 
 def _is_without(view: View) -> bool:
     """Whether this member had the first ENI last, and has it no more; row 11 asks how it was since."""
-    durable, tenure, local = view.state.durable, view.state.tenure, view.policy.local
-    left = view.state.known_at is not None and (tenure is None or tenure.member != local)
+    durable, tenure, local = view.state.durable, view.state.tenure, view.policy.me.instance_id
+    left = view.state.known_at is not None and (tenure is None or tenure.instance_id != local)
     return durable.lost_at is not None or (durable.last_had == local and left)
 
 

@@ -139,8 +139,7 @@ def _instances_retry(view: View) -> float:
 
 def _first_downs(view: View) -> list[float]:
     """When each holder probe that fails now began to."""
-    names = {probe.name for probe in view.policy.probes if probe.scope is Scope.HOLDER}
-    found = (one.down_since for one in view.state.health if one.probe in names)
+    found = (health.down_since for health in view.state.health if health.probe.scope is Scope.HOLDER)
     return [since for since in found if since is not None]
 
 

@@ -16,7 +16,7 @@ from eni_failover.core.fitness import me, why_not_able, why_not_fit
 from eni_failover.core.frozen import changed
 from eni_failover.core.group import RESCUE_AFTER, View
 from eni_failover.core.model import AttachmentStatus, InstanceState
-from eni_failover.core.policy import AttachmentId, FailbackMode
+from eni_failover.core.policy import AttachmentId, FailbackMode, InstanceId
 from eni_failover.core.state import State
 from eni_failover.core.words import Answer, Reason, Scope, Trigger
 
@@ -121,12 +121,11 @@ def probes(view: View) -> Candidate | None:
     attachment = view.holder_attachment
     if attachment is None or view.i_hold or attachment.status is not AttachmentStatus.ATTACHED:
         return None
-    names = {probe.name for probe in view.policy.probes if probe.scope is Scope.HOLDER}
     down = [
         one
         for one in view.state.health
         # One that has just answered is on its way up: it keeps its verdict until `rise`, and starts nothing.
-        if one.probe in names and one.verdict is Answer.DOWN and one.streak is not Answer.UP
+        if one.probe.scope is Scope.HOLDER and one.verdict is Answer.DOWN and one.streak is not Answer.UP
     ]
     if not down or len(down) < view.policy.down_needed:
         return None
@@ -199,7 +198,11 @@ def failback(view: View) -> Candidate | None:
     if holder is None or attachment is None or view.i_hold:
         return None
     # Lost while this daemon was down: the holder itself says whether an operator wanted that.
-    was_absent = durable.lost_unseen and _is_known(view, holder.name) and not is_operators(view, holder.name)
+    was_absent = (
+        durable.lost_unseen
+        and _is_known(view, holder.instance_id)
+        and not is_operators(view, holder.instance_id)
+    )
     if durable.lost_at is None or not (durable.excused or was_absent):
         return None
     return Candidate(
@@ -211,8 +214,8 @@ def failback(view: View) -> Candidate | None:
     )
 
 
-def _is_known(view: View, name: str) -> bool:
-    return any(peer.member == name and peer.reachable for peer in view.obs.peers)
+def _is_known(view: View, instance_id: InstanceId) -> bool:
+    return any(peer.instance_id == instance_id and peer.reachable for peer in view.obs.peers)
 
 
 def _failback_blocks(view: View) -> Iterator[Reason]:

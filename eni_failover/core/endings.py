@@ -27,7 +27,7 @@ def end(view: View, takeover: Takeover, result: Result, reason: Reason) -> tuple
         trigger=takeover.trigger,
         reason=reason,
         from_member=takeover.from_member,
-        to_member=view.policy.local,
+        to_member=view.policy.me.name,
         started_wall=takeover.started_wall,
         ended_wall=takeover.started_wall + (view.now - takeover.started_at),
         result=result,

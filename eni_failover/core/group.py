@@ -122,7 +122,7 @@ class View:
     def is_mine(self, eni: Eni) -> bool:
         """Whether this member has the ENI (attaching or attached)."""
         owner = self.owner(eni)
-        return owner is not None and owner.name == self.policy.local
+        return owner is not None and owner.instance_id == self.policy.me.instance_id
 
     def is_attached_here(self, eni: Eni) -> bool:
         """Whether the ENI is attached to this member, by EC2."""
@@ -145,7 +145,7 @@ class View:
     @property
     def i_hold(self) -> bool:
         """Whether this member is the holder."""
-        return self.holder is not None and self.holder.name == self.policy.local
+        return self.holder is not None and self.holder.instance_id == self.policy.me.instance_id
 
     @property
     def all_here(self) -> bool:
@@ -198,9 +198,9 @@ class View:
         Left out is the member that has the first ENI, else the one that last had it: a living
         daemon on a holder with a dead service would else take the ENI back each time.
         """
-        out = self.holder.name if self.holder else self.state.durable.last_had
-        others = [member.name for member in self.policy.members if member.name != out]
-        return others.index(self.policy.local) if self.policy.local in others else None
+        out = self.holder.instance_id if self.holder else self.state.durable.last_had
+        others = [member.instance_id for member in self.policy.members if member.instance_id != out]
+        return others.index(self.policy.me.instance_id) if self.policy.me.instance_id in others else None
 
     @property
     def unowned_wait(self) -> float:
@@ -212,8 +212,7 @@ class View:
 
     def verdicts(self, scope: Scope) -> tuple[Answer, ...]:
         """The verdicts of this scope's probes, in file order."""
-        names = [probe.name for probe in self.policy.probes if probe.scope is scope]
-        return tuple(one.verdict for one in self.state.health if one.probe in names)
+        return tuple(health.verdict for health in self.state.health if health.probe.scope is scope)
 
     @property
     def witnesses_up(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from eni_failover.core.model import Attempt, Stall
-from eni_failover.core.policy import MemberName, ProbePolicy
+from eni_failover.core.policy import Member, ProbePolicy
 from eni_failover.core.words import Answer
 
 STALE_AFTER = 3
@@ -26,8 +26,8 @@ class Health:
     since when there has been no verdict, None while there is one.
     """
 
-    probe: str
-    member: MemberName | None
+    probe: ProbePolicy
+    member: Member | None
     verdict: Answer = Answer.UNKNOWN
     streak: Answer = Answer.UNKNOWN
     consecutive: int = 0
@@ -37,12 +37,12 @@ class Health:
     detail: str = ""
 
 
-def fresh(probe: str, member: MemberName | None, now: float) -> Health:
+def fresh(probe: ProbePolicy, member: Member | None, now: float) -> Health:
     """A probe that has seen nothing of this member yet."""
     return Health(probe=probe, member=member, undecided_since=now)
 
 
-def advance(health: Health, attempt: Attempt, policy: ProbePolicy) -> Health:
+def advance(health: Health, attempt: Attempt) -> Health:
     """The standing after one more answer about the same member."""
     if attempt.answer is Answer.UNKNOWN:
         unknowns = health.unknowns + 1
@@ -53,7 +53,7 @@ def advance(health: Health, attempt: Attempt, policy: ProbePolicy) -> Health:
         return replace(blank, undecided_since=since, detail=attempt.detail)
     same = attempt.answer is health.streak
     consecutive = health.consecutive + 1 if same else 1
-    needed = policy.rise if attempt.answer is Answer.UP else policy.fall
+    needed = health.probe.rise if attempt.answer is Answer.UP else health.probe.fall
     decided = consecutive >= needed
     verdict = attempt.answer if decided else health.verdict
     down_since = None

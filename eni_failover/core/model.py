@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from eni_failover.core.policy import AttachmentId, EniId, InstanceId, MemberName
+from eni_failover.core.policy import AttachmentId, EniId, InstanceId, Member, MemberName, ProbePolicy
 from eni_failover.core.words import Answer, Reason
 
 
@@ -142,14 +142,14 @@ class InstanceSurvey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One finished probe attempt.
+    """One finished probe attempt: this probe, as it was configured, asked this member.
 
     `answered` is whether the target gave any sign of life: a refusal and a wrong answer do, a
     timeout does not. An answer of `unknown` may still carry one (a refused peer probe).
     """
 
-    probe: str
-    member: MemberName
+    probe: ProbePolicy
+    member: Member
     answer: Answer
     answered: bool
     started_at: float
@@ -212,9 +212,10 @@ class PauseRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """What another member's /status said, the last time it was asked."""
+    """What another member's /status said, the last time it was asked; `member` is its name in our file."""
 
     member: MemberName
+    instance_id: InstanceId
     reachable: bool
     role: str = ""
     version: str = ""

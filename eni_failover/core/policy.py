@@ -5,6 +5,7 @@ Owns no defaults and no validation: `eni_failover.config` does both and builds t
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
@@ -40,7 +41,10 @@ class FenceMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """An instance that may hold the group; `address` is on its primary ENI, where probes go."""
+    """An instance that may hold the group; `address` is on its primary ENI, where probes go.
+
+    It is known by its instance id; `name` is for people alone.
+    """
 
     name: MemberName
     instance_id: InstanceId
@@ -49,7 +53,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbePolicy:
-    """When a probe runs and how many consecutive answers decide. All times in seconds."""
+    """When a probe runs and how many consecutive answers decide. All times in seconds.
+
+    `settings` is what it asks, in the adapter's own words: here only whether it is the same matters.
+    """
 
     name: str
     type: ProbeType
@@ -59,6 +66,7 @@ class ProbePolicy:
     timeout: float
     fall: int
     rise: int
+    settings: Hashable = None
 
     @property
     def worst_case(self) -> float:
@@ -70,15 +78,15 @@ class ProbePolicy:
 class Policy:
     """Everything `step` may depend on beside the state and the observation.
 
-    `members` is in file order: the first is the primary. `eni_ids` is in file order: the first is
-    the group's lock. `down_needed` is how many holder probes must be down (1 for "any", their
+    `me` is this member. `members` and `eni_ids` are in file order: the first member is the primary, the
+    first ENI the group's lock. `down_needed` is how many holder probes must be down (1 for "any", their
     number for "all"). `device_index` None means the lowest free one; `force_detach_after` None
     means never. `call_timeout` is connect plus read timeout: how long an unanswered call may still
     take effect.
     """
 
     group: str
-    local: MemberName
+    me: Member
     members: tuple[Member, ...]
     eni_ids: tuple[EniId, ...]
     device_index: int | None
@@ -109,14 +117,9 @@ class Policy:
         return None
 
     @property
-    def me(self) -> Member:
-        """This member."""
-        return next(member for member in self.members if member.name == self.local)
-
-    @property
     def is_primary(self) -> bool:
         """Whether this member is the one listed first."""
-        return self.members[0].name == self.local
+        return self.members[0].instance_id == self.me.instance_id
 
     @property
     def moving_bound(self) -> float:

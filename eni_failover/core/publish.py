@@ -79,7 +79,7 @@ def snapshot(
     return Snapshot(
         version=version,
         group=policy.group,
-        member=policy.local,
+        member=policy.me.name,
         instance_id=policy.me.instance_id,
         config_hash=policy.config_hash,
         role=state.role,
@@ -133,18 +133,16 @@ def _wall(view: View, at: float) -> float:
 
 
 def _probe_lines(view: View) -> tuple[ProbeLine, ...]:
-    scopes = {probe.name: probe.scope for probe in view.policy.probes}
     return tuple(
         ProbeLine(
-            name=one.probe,
-            scope=scopes[one.probe],
-            member=one.member or NOBODY,
-            state=one.verdict,
-            consecutive=one.consecutive,
-            detail=one.detail,
+            name=health.probe.name,
+            scope=health.probe.scope,
+            member=health.member.name if health.member else NOBODY,
+            state=health.verdict,
+            consecutive=health.consecutive,
+            detail=health.detail,
         )
-        for one in view.state.health
-        if one.probe in scopes
+        for health in view.state.health
     )
 
 

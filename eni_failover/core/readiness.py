@@ -72,23 +72,18 @@ def _group(view: View) -> Iterator[Check]:
 
 
 def _probes(view: View) -> Iterator[Check]:
-    by_name = {one.probe: one for one in view.state.health}
     undecided = [
-        f"{Reason.PROBE_UNKNOWN} {probe.name}"
-        for probe in view.policy.probes
-        if probe.scope is Scope.HOLDER
-        and (health := by_name.get(probe.name)) is not None
-        and _is_undecided(view, health, UNDECIDED_INTERVALS * probe.interval)
+        f"{Reason.PROBE_UNKNOWN} {health.probe.name}"
+        for health in view.state.health
+        if health.probe.scope is Scope.HOLDER
+        and _is_undecided(view, health, UNDECIDED_INTERVALS * health.probe.interval)
     ]
     yield _check("holder_probes", undecided, "a probe that this host cannot send decides nothing")
-    unfit = [
-        probe.name
-        for probe in view.policy.probes
-        if probe.scope is Scope.SELF
-        and (health := by_name.get(probe.name)) is not None
-        and health.verdict is not Answer.UP
+    failing = [
+        f"{Reason.SELF_PROBE_DOWN} {health.probe.name}"
+        for health in view.state.health
+        if health.probe.scope is Scope.SELF and health.verdict is not Answer.UP
     ]
-    failing = [f"{Reason.SELF_PROBE_DOWN} {name}" for name in unfit]
     yield _check("self_probes", failing, "mend what this member's own probes say")
     lonely = [] if view.witnesses_up else [Reason.WITNESSES_DOWN.value]
     yield _check("witnesses", lonely, "no witness answers: this host may be the one that is cut off")

@@ -35,7 +35,7 @@ def begin(view: View, candidate: Candidate) -> Turnout:
         state = replace(view.state, confirm=confirm)
         return state, Decision(action=Action.CONFIRM, reason=candidate.reason)
     takeover = Takeover(
-        takeover_id=f"{int(view.obs.wall * 1000):x}-{view.policy.local}",
+        takeover_id=f"{int(view.obs.wall * 1000):x}-{view.policy.me.name}",
         trigger=trigger,
         reason=candidate.reason,
         from_member=_from_member(view),

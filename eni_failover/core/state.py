@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from eni_failover.core.health import Health
 from eni_failover.core.model import InstanceSurvey, PauseRecord, TakeoverRequest
-from eni_failover.core.policy import AttachmentId, EniId, InstanceId, MemberName
+from eni_failover.core.policy import AttachmentId, EniId, InstanceId
 from eni_failover.core.words import Reason, Role, Trigger
 
 
@@ -127,7 +127,7 @@ class Durable:
     takeover followed too soon on a failback.
     """
 
-    last_had: MemberName | None = None
+    last_had: InstanceId | None = None
     lost_at: float | None = None
     excused: bool = False
     lost_unseen: bool = False
@@ -164,7 +164,7 @@ class Tenure:
     `answered`: it has given any sign of life, a refusal included.
     """
 
-    member: MemberName
+    instance_id: InstanceId
     attachment_id: AttachmentId
     since: float | None
     proven: bool = False

@@ -120,10 +120,10 @@ class Metrics:
 
     def probe_attempt(self, attempt: Attempt) -> None:
         """A probe attempt has ended. One of a probe that a reload took away is not counted."""
-        scope = self._scopes.get(attempt.probe)
-        if scope is not None:
-            self._probe_attempts.of(attempt.probe, scope, attempt.answer).inc()
-            self._probe_seconds.of(attempt.probe).observe(attempt.ended_at - attempt.started_at)
+        probe = attempt.probe
+        if self._scopes.get(probe.name) is probe.scope:
+            self._probe_attempts.of(probe.name, probe.scope, attempt.answer).inc()
+            self._probe_seconds.of(probe.name).observe(attempt.ended_at - attempt.started_at)
 
     def ec2_request(self, operation: str, code: str, seconds: float) -> None:
         """One attempt of an EC2 call: ok, the AWS error code, timeout or connection."""

@@ -24,13 +24,12 @@ async def ask_peers(config: Config, me: Member | None) -> tuple[Peer, ...]:
     others = [one for one in config.members if one != me]
     async with asyncio.TaskGroup() as group:
         asking = [
-            group.create_task(status_at(config.status_url(one), one.name, group=config.group))
-            for one in others
+            group.create_task(status_at(config.status_url(one), one, group=config.group)) for one in others
         ]
     return tuple(task.result()[0] for task in asking)
 
 
-async def status_at(url: str, member: str, *, group: str) -> tuple[Peer, str]:
+async def status_at(url: str, member: Member, *, group: str) -> tuple[Peer, str]:
     """The member's /status at this URL, and why there is none."""
     document, why = await document_at(url)
     peer = peer_from_document(document, member, group=group)

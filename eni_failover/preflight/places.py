@@ -34,7 +34,7 @@ async def http(config: Config, me: Member) -> Place:
             case errno.EADDRINUSE:
                 asked = host if host not in {"0.0.0.0", "::"} else me.address  # noqa: S104 - compared only
                 url = f"http://{f'[{asked}]' if ':' in asked else asked}:{port}/status"
-                found, _ = await status_at(url, me.name, group=config.group)
+                found, _ = await status_at(url, me, group=config.group)
                 return Place(what=what, state=PortState.OURS if found.reachable else PortState.TAKEN)
             case errno.EADDRNOTAVAIL:
                 return Place(what=what, state=PortState.NO_ADDRESS)

@@ -144,8 +144,8 @@ def test_peers_are_the_others_in_their_order_from_the_start() -> None:
     )
 
     assert watcher.peers() == (
-        Peer(member=MemberName("gamma"), reachable=False),
-        Peer(member=MemberName("beta"), reachable=False),
+        Peer(member=MemberName("gamma"), instance_id=InstanceId("i-gamma"), reachable=False),
+        Peer(member=MemberName("beta"), instance_id=InstanceId("i-beta"), reachable=False),
     )
 
 
@@ -162,6 +162,7 @@ def test_answer_is_what_the_peer_says() -> None:
 
         assert world.peer() == Peer(
             member=MemberName("beta"),
+            instance_id=InstanceId("i-beta"),
             reachable=True,
             role="standby",
             version="0.1.0",
@@ -264,6 +265,7 @@ def test_peer_that_does_not_answer_well_is_unreachable_and_keeps_its_word(answer
 
         assert world.peer() == Peer(
             member=MemberName("beta"),
+            instance_id=InstanceId("i-beta"),
             reachable=False,
             role="",
             version="0.1.0",
@@ -328,7 +330,9 @@ def test_peer_that_is_down_from_the_start_is_logged_once() -> None:
         eternal.cancel()
         await asyncio.wait([eternal])
 
-        assert watcher.peers() == (Peer(member=MemberName("beta"), reachable=False),)
+        assert watcher.peers() == (
+            Peer(member=MemberName("beta"), instance_id=InstanceId("i-beta"), reachable=False),
+        )
 
     with capture_logs() as logs:
         asyncio.run(main())

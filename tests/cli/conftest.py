@@ -16,7 +16,7 @@ import rich.console  # noqa: F401 - here before `run` is, which would keep it ou
 from eni_failover.__main__ import main
 from eni_failover.control import Servers, TakeoverAnswer, TakeoverState
 from eni_failover.core.model import PauseRecord, PauseRequest, Peer
-from eni_failover.core.policy import AttachmentId, EniId, MemberName
+from eni_failover.core.policy import AttachmentId, EniId, InstanceId, MemberName
 from eni_failover.core.snapshot import Check, DecisionLine, EniLine, ProbeLine, Snapshot
 from eni_failover.core.words import Action, Answer, CheckResult, Reason, Role, Scope
 from eni_failover.lab import LabThread, Settings, World, demo_places
@@ -162,6 +162,7 @@ def standby() -> Callable[..., Snapshot]:
         peers=(
             Peer(
                 member=MemberName("alpha"),
+                instance_id=InstanceId("i-alpha"),
                 reachable=True,
                 role="active",
                 version="0.1.0",

@@ -29,6 +29,7 @@ from tests.ports import common_port
 
 WALL = 1_800_000_000.0
 ENI = "eni-0ffffffffffffff01"
+INSTANCES = {"alpha": "i-0aaaaaaaaaaaaaaa1", "beta": "i-0bbbbbbbbbbbbbbb2"}
 ADDRESSES = demo_places.loopback_addresses()
 
 
@@ -63,12 +64,21 @@ class Views:
         other = "alpha" if member == "beta" else "beta"
         shown = {
             "member": member,
+            "instance_id": INSTANCES[member],
             "config_hash": self._hash,
             "holder": at,
             "role": Role.ACTIVE if at == member else Role.STANDBY,
             "enis": (EniLine(eni_id=ENI, status="attached", member=at, attachment_id="eni-attach-01"),),
             "probes": () if at == member else (web(Answer.UP, at),),
-            "peers": (Peer(member=other, reachable=True, role="active", config_hash=self._hash),),
+            "peers": (
+                Peer(
+                    member=other,
+                    instance_id=f"i-{other}",
+                    reachable=True,
+                    role="active",
+                    config_hash=self._hash,
+                ),
+            ),
             **changes,
         }
         return self._standby(**shown)
@@ -436,7 +446,9 @@ def test_a_back_command_that_does_nothing(run, play):
 @pytest.mark.slow
 def test_another_member_takes_it_in_between(run, play):
     """A third member that has the group by the time of the way back ends the drill."""
-    peers = tuple(Peer(member=one, reachable=True, role="active") for one in ("alpha", "gamma"))
+    peers = tuple(
+        Peer(member=one, instance_id=f"i-{one}", reachable=True, role="active") for one in ("alpha", "gamma")
+    )
     gone = play.views.of("beta", at="gamma", last_takeover=moved("beta"), peers=peers)
     play.beta.then[play.beta] = [play.views.of("beta", at="beta", last_takeover=moved("beta")), gone]
     document, result = drill(run, play, "--back-command", "true")

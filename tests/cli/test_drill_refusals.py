@@ -7,10 +7,12 @@ import pytest
 from eni_failover.cli.drill_eyes import as_status
 from eni_failover.cli.drill_refusals import why_not_back, why_not_here
 from eni_failover.core.model import PauseKind, PauseRecord, Peer
+from eni_failover.core.policy import Member
 from eni_failover.core.snapshot import Check, DecisionLine, EniLine, History, ProbeLine, TakeoverLine
 from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Result, Role, Scope, Trigger
 from eni_failover.status import to_document
 
+ALPHA = Member(name="alpha", instance_id="i-alpha", address="10.0.1.11")
 WALL = 1_800_000_000.0
 PAUSE = PauseRecord(kind=PauseKind.PAUSE, at=WALL, until=None, reason="upgrade", by="root@alpha", local=False)
 MOVING = TakeoverLine(takeover_id="t1", trigger=Trigger.PROBES, phase=Phase.DETACH, since_wall=WALL)
@@ -31,7 +33,16 @@ def waits(reason: Reason) -> DecisionLine:
 
 
 def peer(name: str = "alpha", **changes) -> Peer:
-    return Peer(**{"member": name, "reachable": True, "role": "active", "config_hash": "abc123", **changes})
+    return Peer(
+        **{
+            "member": name,
+            "instance_id": f"i-{name}",
+            "reachable": True,
+            "role": "active",
+            "config_hash": "abc123",
+            **changes,
+        }
+    )
 
 
 @pytest.fixture
@@ -39,7 +50,14 @@ def holder(standby):
     """Builds what alpha, the holder, shows."""
 
     def build(**changes):
-        shown = {"member": "alpha", "role": Role.ACTIVE, "probes": (), "peers": (peer("beta"),), **changes}
+        shown = {
+            "member": "alpha",
+            "instance_id": "i-alpha",
+            "role": Role.ACTIVE,
+            "probes": (),
+            "peers": (peer("beta"),),
+            **changes,
+        }
         return to_document(standby(**shown))
 
     return build
@@ -174,7 +192,7 @@ LAST = History(
     [
         ({}, True),
         ({"unheard_of": 1}, True),
-        ({"member": "beta"}, False),
+        ({"instance_id": "i-beta"}, False),
         ({"group": "other"}, False),
         ({"schema": 2}, False),
         ({"enis": "none"}, False),
@@ -190,10 +208,10 @@ def test_what_answers_at_the_holders_port(holder, changes, is_one):
     """Anybody may answer there: only a status of that member whose parts have their types is read."""
     document = {**holder(last_takeover=LAST), **changes}
 
-    assert is_one == (as_status(document, "alpha", "orders") is not None)
+    assert is_one == (as_status(document, ALPHA, "orders") is not None)
 
 
 @pytest.mark.parametrize("document", [None, [], "status", 1])
 def test_what_is_no_document(document):
     """JSON that is no object is no status."""
-    assert as_status(document, "alpha", "orders") is None
+    assert as_status(document, ALPHA, "orders") is None

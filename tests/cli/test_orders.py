@@ -14,7 +14,7 @@ RESUME = PauseRecord(kind=PauseKind.RESUME, at=1_800_000_009.0)
 
 
 def peer(name: str, record: PauseRecord | None = None, *, reachable: bool = True) -> Peer:
-    return Peer(member=name, reachable=reachable, pause=record)
+    return Peer(member=name, instance_id=f"i-{name}", reachable=reachable, pause=record)
 
 
 @pytest.fixture(autouse=True)

@@ -66,7 +66,7 @@ def test_status_in_trouble(run, daemon, desk, member, standby):
                 takeover_id="t1", trigger=Trigger.MANUAL, phase=Phase.DETACH, since_wall=1_800_000_000.0
             ),
             last_takeover=last,
-            peers=(Peer(member="alpha", reachable=False),),
+            peers=(Peer(member="alpha", instance_id="i-alpha", reachable=False),),
         )
     ]
     result = run("status", "--config", member.config)

@@ -105,7 +105,7 @@ def check(content):
         assert found.eni_ids
         assert found.discovery is not None or len(found.members) >= 2
         for member in found.members:
-            assert found.policy_for(member.name).me == member
+            assert found.policy_for(member.instance_id).me == member
             assert found.listen_at(member.address)
     else:
         lines = [int(re.fullmatch(rf"{path}:(\d+): .+", problem)[1]) for problem in found]

@@ -8,7 +8,6 @@ from eni_failover.core.policy import (
     FenceMode,
     InstanceId,
     Member,
-    MemberName,
     Policy,
     TakeoverMode,
 )
@@ -32,15 +31,19 @@ command = ["disk"]
 """
 
 
+ALPHA = InstanceId("i-0aaaaaaaaaaaaaaa1")
+BETA = InstanceId("i-0bbbbbbbbbbbbbbb2")
+
+
 def test_policy_of_a_member(config_of):
     """The core's policy is the file's, seen by one member; times in seconds."""
     config = config_of()
 
-    policy = config.policy_for(MemberName("beta"))
+    policy = config.policy_for(BETA)
 
     expected = Policy(
         group="orders",
-        local=MemberName("beta"),
+        me=config.members[1],
         members=config.members,
         eni_ids=(EniId("eni-0ffffffffffffff01"),),
         device_index=None,
@@ -72,9 +75,11 @@ def test_policy_of_nobody(config_of, file):
     config = config_of()
 
     with pytest.raises(ConfigError) as caught:
-        config.policy_for(MemberName("gamma"))
+        config.policy_for(InstanceId("i-0ccccccccccccccc3"))
 
-    assert caught.value.problems == (f"{file}: no [[member]] is named 'gamma', the file lists: alpha, beta",)
+    assert caught.value.problems == (
+        f"{file}: no [[member]] is i-0ccccccccccccccc3, the file lists: {ALPHA}, {BETA}",
+    )
 
 
 @pytest.mark.parametrize(("written", "expected"), [('"all"', 2), ('"any"', 1), ("2", 2), ("1", 1)])
@@ -83,7 +88,7 @@ def test_down_needed(config_of, written, expected):
     config = config_of(TWO_PROBES + f"[policy]\ndown_when = {written}\n")
 
     assert expected == config.down_needed
-    assert [probe.policy for probe in config.probes] == list(config.policy_for(MemberName("alpha")).probes)
+    assert [probe.policy for probe in config.probes] == list(config.policy_for(ALPHA).probes)
 
 
 def test_extent(config_of):
@@ -127,6 +132,6 @@ def test_listen_at(config_of, listen, address, expected):
 def test_status_url(config_of, listen, address, expected):
     """A member that listens on every address is asked at its own: the wildcard would be the asker itself."""
     config = config_of(f'[server]\nlisten = "{listen}"\n')
-    member = Member(name=MemberName("alpha"), instance_id=InstanceId("i-0aaaaaaaaaaaaaaa1"), address=address)
+    member = Member(name=ALPHA, instance_id=InstanceId("i-0aaaaaaaaaaaaaaa1"), address=address)
 
     assert expected == config.status_url(member)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from enum import Enum
 
 from eni_failover.core.model import PauseKind, PauseRecord, Peer
-from eni_failover.core.policy import AttachmentId, EniId, MemberName
+from eni_failover.core.policy import AttachmentId, EniId, InstanceId, MemberName
 from eni_failover.core.snapshot import (
     Check,
     DecisionLine,
@@ -80,6 +80,7 @@ CALM = replace(
     peers=(
         Peer(
             member=MemberName("alpha"),
+            instance_id=InstanceId("i-alpha"),
             reachable=True,
             role="active",
             version="0.1.0",
@@ -88,7 +89,12 @@ CALM = replace(
             last_takeover_ended_wall=WALL - 86400,
         ),
         Peer(
-            member=MemberName("gamma"), reachable=True, role="standby", version="0.1.0", config_hash="c0ffee"
+            member=MemberName("gamma"),
+            instance_id=InstanceId("i-gamma"),
+            reachable=True,
+            role="standby",
+            version="0.1.0",
+            config_hash="c0ffee",
         ),
     ),
     last_takeover=TAKEOVER,

@@ -10,7 +10,7 @@ import pytest
 
 from eni_failover.control import Limits, TakeoverAnswer, TakeoverState
 from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest, Peer
-from eni_failover.core.policy import MemberName
+from eni_failover.core.policy import InstanceId, MemberName
 from tests.control.support import READY, WALL, Client, FakeDesk, serve
 
 
@@ -47,8 +47,8 @@ def test_pause_answers_with_its_record_and_who_follows_it(tmp_path: Path) -> Non
     """POST /pause hands on its length and its author as the kernel names him, and shows the record."""
     record = PauseRecord(kind=PauseKind.PAUSE, at=WALL)
     peers = (
-        Peer(member=MemberName("alpha"), reachable=True, pause=record),
-        Peer(member=MemberName("gamma"), reachable=True),
+        Peer(member=MemberName("alpha"), instance_id=InstanceId("i-alpha"), reachable=True, pause=record),
+        Peer(member=MemberName("gamma"), instance_id=InstanceId("i-gamma"), reachable=True),
     )
     desk = FakeDesk(replace(READY, peers=peers))
     author = "root@beta" if os.getuid() == 0 else f"uid {os.getuid()}@beta"

@@ -192,12 +192,14 @@ class Bench:
 
     def _attempts(self) -> tuple[Attempt, ...]:
         tenure = self.state.tenure
-        holder = tenure.member if tenure else self.policy.local
+        me = self.policy.me.instance_id
+        holder = tenure.instance_id if tenure else me
         found = []
-        for one in self.policy.probes:
-            about = holder if one.scope is Scope.HOLDER else self.policy.local
-            if one.scope is not Scope.HOLDER or about != self.policy.local:
-                found.append(builders.attempt(one.name, self.answers[one.name], about=about, at=self.now))
+        for probe in self.policy.probes:
+            about = holder if probe.scope is Scope.HOLDER else me
+            if probe.scope is not Scope.HOLDER or about != me:
+                name = about.removeprefix("i-")
+                found.append(builders.attempt(probe, self.answers[probe.name], about=name, at=self.now))
         return tuple(found)
 
     # Calls -----------------------------------------------------------------------------------------

@@ -62,6 +62,11 @@ SELF = probe("disk", "self")
 WITNESS = probe("gateway", "witness")
 
 
+def named(name: str) -> ProbePolicy:
+    """The usual probe of this name."""
+    return next((known for known in (WEB, SELF, WITNESS) if known.name == name), probe(name))
+
+
 def policy(
     local: str = "beta",
     *,
@@ -93,7 +98,7 @@ def policy(
         "config_hash": "same",
     }
     return Policy(
-        local=local,
+        me=MEMBERS[local],
         members=tuple(MEMBERS[name] for name in NAMES[:members]),
         eni_ids=eni_ids(enis),
         probes=probes,
@@ -197,12 +202,14 @@ def obs(*shapes: Eni, now: float = 1000.0, members: int = 2, **changes: Any) -> 
     return Observation(now=now, **{**values, **changes})
 
 
-def attempt(name: str = "web", answer: str = "up", *, about: str = "alpha", at: float) -> Attempt:
+def attempt(
+    asked: str | ProbePolicy = "web", answer: str = "up", *, about: str = "alpha", at: float
+) -> Attempt:
     """A finished attempt; `silent` is a timeout: down without any sign of life."""
     silent = answer == "silent"
     return Attempt(
-        probe=name,
-        member=about,
+        probe=named(asked) if isinstance(asked, str) else asked,
+        member=MEMBERS[about],
         answer=Answer.DOWN if silent else Answer(answer),
         answered=not silent and answer != "unknown",
         started_at=at - 0.01,
@@ -212,7 +219,7 @@ def attempt(name: str = "web", answer: str = "up", *, about: str = "alpha", at: 
 
 
 def peer(name: str, *, reachable: bool = True, config_hash: str = "same", **changes: Any) -> Peer:
-    return Peer(member=name, reachable=reachable, config_hash=config_hash, **changes)
+    return Peer(member=name, instance_id=f"i-{name}", reachable=reachable, config_hash=config_hash, **changes)
 
 
 def takeover_request(request_id: str = "r-1", *, deadline: float) -> TakeoverRequest:

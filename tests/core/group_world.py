@@ -66,7 +66,7 @@ class World:
         for number, eni_id in enumerate(shared.eni_ids, start=1):
             self.ec2.put(eni_id, f"i-{holder}" if holder else None, number)
         for member in shared.members:
-            self.nodes[member.name] = Node(self, replace(shared, local=member.name))
+            self.nodes[member.name] = Node(self, replace(shared, me=member))
         self.ec2.on_change = self._changed
         for node in self.nodes.values():
             node.start()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from eni_failover.core import model, state
 from eni_failover.core.health import Health
 from eni_failover.core.model import InstanceState, Mutation, Observation, PauseKind, Verdict
-from eni_failover.core.policy import FailbackMode, FenceMode, Policy, TakeoverMode
+from eni_failover.core.policy import FailbackMode, FenceMode, Member, Policy, TakeoverMode
 from eni_failover.core.state import State
 from eni_failover.core.words import Answer, Reason, Role, Trigger
 from tests.core import builders
@@ -139,10 +139,10 @@ records = st.builds(
 pauses = seldom.flatmap(lambda there: records if there else st.none())
 
 
-def durables(policy: Policy, names):
+def durables(policy: Policy, members):
     return st.builds(
         state.Durable,
-        last_had=st.none() | names,
+        last_had=st.none() | members,
         lost_at=moments,
         excused=booleans,
         lost_unseen=booleans,
@@ -157,13 +157,13 @@ def durables(policy: Policy, names):
     )
 
 
-def healths(policy: Policy, names):
+def healths(policy: Policy):
     return st.tuples(
         *(
             st.builds(
                 Health,
-                probe=st.just(one.name),
-                member=st.none() | names,
+                probe=st.just(one),
+                member=st.none() | st.sampled_from(policy.members),
                 verdict=answers,
                 streak=answers,
                 consecutive=st.integers(0, 5),
@@ -178,7 +178,7 @@ def healths(policy: Policy, names):
 
 @st.composite
 def states(draw, policy: Policy) -> State:
-    names = st.sampled_from([one.name for one in policy.members])
+    members = st.sampled_from([member.instance_id for member in policy.members])
     sights = tuple(
         state.Sight(
             eni_id=eni_id,
@@ -191,7 +191,12 @@ def states(draw, policy: Policy) -> State:
         if draw(booleans)
     )
     tenures = st.builds(
-        state.Tenure, member=names, attachment_id=ids, since=moments, proven=booleans, answered=booleans
+        state.Tenure,
+        instance_id=members,
+        attachment_id=ids,
+        since=moments,
+        proven=booleans,
+        answered=booleans,
     )
     unseens = st.builds(
         state.Unseen, instance_id=st.sampled_from(("i-alpha", "i-beta")), since=times, sure=booleans
@@ -208,8 +213,8 @@ def states(draw, policy: Policy) -> State:
             started_at=times,
             role=st.sampled_from(Role),
             role_known=booleans,
-            durable=durables(policy, names),
-            health=healths(policy, names),
+            durable=durables(policy, members),
+            health=healths(policy),
             sights=st.just(sights),
             tenure=st.none() | tenures,
             holder_changed_at=moments,
@@ -271,7 +276,7 @@ def observations(draw, policy: Policy) -> Observation:
         attempts=tuple(draw(st.lists(attempts(policy), max_size=3))),
         stalls=tuple(draw(st.lists(stalls, max_size=1))) if draw(seldom) else (),
         links=tuple(draw(links(eni_id)) for eni_id in policy.eni_ids if draw(booleans)),
-        peers=tuple(draw(peers(one.name)) for one in policy.members if one.name != policy.local),
+        peers=tuple(draw(peers(one)) for one in policy.members if one != policy.me),
         requests=tuple(draw(st.lists(requests, max_size=2))),
         outcomes=tuple(draw(st.lists(outcomes(policy), max_size=2))),
         local=replace(builders.LOCAL, attach_allowed=not draw(seldom)),
@@ -306,11 +311,10 @@ requests = st.builds(
 
 
 def attempts(policy: Policy):
-    names = [one.name for one in policy.probes] or ["none"]
     return st.builds(
         model.Attempt,
-        probe=st.sampled_from(names),
-        member=st.sampled_from([one.name for one in policy.members]),
+        probe=st.sampled_from(policy.probes or (builders.WEB,)),
+        member=st.sampled_from(policy.members),
         answer=answers,
         answered=booleans,
         started_at=times,
@@ -329,10 +333,11 @@ def links(eni_id: str):
     )
 
 
-def peers(name: str):
+def peers(member: Member):
     return st.builds(
         model.Peer,
-        member=st.just(name),
+        member=st.just(member.name),
+        instance_id=st.just(member.instance_id),
         reachable=booleans,
         config_hash=st.sampled_from(("same", "other", "")),
         pause=pauses,

@@ -25,7 +25,7 @@ from tests.core.builders import (
 
 
 def verdict(bench: Bench, name: str = "web") -> Answer:
-    return next(one.verdict for one in bench.state.health if one.probe == name)
+    return next(one.verdict for one in bench.state.health if one.probe.name == name)
 
 
 # The holder ----------------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ def test_the_last_holder_is_remembered_while_the_eni_is_on_nobody():
     bench.see(free())
     bench.look()
 
-    assert bench.state.durable.last_had == "alpha"
+    assert bench.state.durable.last_had == "i-alpha"
     assert bench.state.tenure is None
 
 
@@ -80,7 +80,7 @@ def test_a_new_holder_begins_when_it_is_first_seen():
     bench.idle(3)
 
     assert bench.state.tenure.since == began
-    assert bench.state.tenure.member == "beta"
+    assert bench.state.tenure.instance_id == "i-beta"
 
 
 def test_the_same_member_by_a_new_attachment_is_a_new_holder():
@@ -278,16 +278,16 @@ def test_a_link_is_waited_for_only_while_all_enis_are_here(shapes):
     [
         ({"known_at": None}, False),
         ({"tenure": None}, True),
-        ({"tenure": Tenure(member="alpha", attachment_id="att-1", since=1.0)}, True),
-        ({"tenure": Tenure(member="beta", attachment_id="att-1", since=1.0)}, False),
-        ({"durable": Durable(last_had="alpha")}, False),
-        ({"durable": Durable(last_had="alpha", lost_at=1.0)}, True),
+        ({"tenure": Tenure(instance_id="i-alpha", attachment_id="att-1", since=1.0)}, True),
+        ({"tenure": Tenure(instance_id="i-beta", attachment_id="att-1", since=1.0)}, False),
+        ({"durable": Durable(last_had="i-alpha")}, False),
+        ({"durable": Durable(last_had="i-alpha", lost_at=1.0)}, True),
     ],
     ids=["not known yet", "on nobody", "on another", "here", "never here", "lost"],
 )
 def test_a_member_is_without_the_first_eni_once_it_is_known_to_have_left(state, without):
     """Row 11 asks how it was since: a daemon that has just started knows nothing of that yet."""
-    known = {"known_at": 1.0, "durable": Durable(last_had="beta"), **state}
+    known = {"known_at": 1.0, "durable": Durable(last_had="i-beta"), **state}
     seen = View(State(started_at=0.0, **known), obs(free()), policy())
 
     assert absorb._is_without(seen) is without

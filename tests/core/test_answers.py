@@ -9,7 +9,7 @@ from tests.core.builders import SELF, WEB, WITNESS, attached, attempt, probe
 
 
 def verdict(bench: Bench, name: str = "web") -> Answer:
-    return next(one.verdict for one in bench.state.health if one.probe == name)
+    return next(one.verdict for one in bench.state.health if one.probe.name == name)
 
 
 # Probes --------------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ def test_self_and_witness_probes_are_about_this_member():
     """They go on whoever holds."""
     bench = Bench(attached("alpha"), probes=(WEB, SELF, WITNESS))
 
-    assert [one.member for one in bench.state.health] == ["alpha", "beta", "beta"]
+    assert [one.member.name for one in bench.state.health] == ["alpha", "beta", "beta"]
     assert [one.verdict for one in bench.state.health] == ["up", "up", "up"]
 
 
@@ -62,7 +62,7 @@ def test_a_probe_that_a_reload_added_begins_with_nothing():
     bench.set_policy(probes=(probe("ssh"),))
     bench.peek()
 
-    assert [(one.probe, one.verdict) for one in bench.state.health] == [("ssh", "unknown")]
+    assert [(one.probe.name, one.verdict) for one in bench.state.health] == [("ssh", "unknown")]
 
 
 # Stalls --------------------------------------------------------------------------------------------

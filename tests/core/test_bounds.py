@@ -21,6 +21,7 @@ from eni_failover.core.words import Action, Answer, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     EPOCH,
+    MEMBERS,
     SELF,
     attach,
     attached,
@@ -32,6 +33,7 @@ from tests.core.builders import (
     instances,
     keep,
     missing,
+    named,
     obs,
     policy,
     survey,
@@ -62,12 +64,14 @@ def taken_over(bench: Bench, **changes: Any) -> Bench:
 
 def judged(*, durable: Durable | None = None, since: float | None = None, **state: Any) -> View:
     """Beta has just judged alpha down."""
-    down = Health(probe="web", member="alpha", verdict=Answer.DOWN, streak=Answer.DOWN, consecutive=3)
+    down = Health(
+        probe=named("web"), member=MEMBERS["alpha"], verdict=Answer.DOWN, streak=Answer.DOWN, consecutive=3
+    )
     known: dict[str, Any] = {
         "health": (down,),
-        "tenure": Tenure(member="alpha", attachment_id="att-1", since=since),
+        "tenure": Tenure(instance_id="i-alpha", attachment_id="att-1", since=since),
         "last_answer_at": NOW,
-        "durable": durable or Durable(last_had="alpha"),
+        "durable": durable or Durable(last_had="i-alpha"),
     }
     return View(State(started_at=0.0, **{**known, **state}), obs(attached("alpha"), now=NOW), policy())
 
@@ -113,14 +117,14 @@ def test_a_new_holder_that_answers_has_no_grace_beyond_the_cooldown():
 def test_the_failback_delay_ends_with_its_time():
     """Counted from the later of becoming fit and the last change of holder."""
     home = replace(policy("alpha", probes=(SELF,)), failback=FailbackMode.AUTOMATIC)
-    fit = Health(probe="disk", member="alpha", verdict=Answer.UP)
+    fit = Health(probe=named("disk"), member=MEMBERS["alpha"], verdict=Answer.UP)
     state = State(
         started_at=0.0,
         health=(fit,),
         last_answer_at=NOW,
         fit_since=NOW - 100,
         holder_changed_at=NOW - 60,
-        durable=Durable(last_had="beta", lost_at=NOW - 60, excused=True),
+        durable=Durable(last_had="i-beta", lost_at=NOW - 60, excused=True),
     )
     there = View(state, obs(attached("beta"), now=NOW), home)
     before = View(replace(state, holder_changed_at=NOW - 59), there.obs, home)

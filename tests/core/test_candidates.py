@@ -13,7 +13,19 @@ from eni_failover.core.model import Observation
 from eni_failover.core.policy import FailbackMode, Policy
 from eni_failover.core.state import Durable, Sight, State, Unseen
 from eni_failover.core.words import Answer, Reason, Trigger
-from tests.core.builders import WEB, attached, detaching, free, instance, instances, obs, policy, probe
+from tests.core.builders import (
+    MEMBERS,
+    WEB,
+    attached,
+    detaching,
+    free,
+    instance,
+    instances,
+    named,
+    obs,
+    policy,
+    probe,
+)
 
 NOW = 2000.0
 
@@ -83,7 +95,12 @@ def test_a_holder_that_ec2_does_not_know():
 
 def down(name: str, since: float | None) -> Health:
     return Health(
-        probe=name, member="alpha", verdict=Answer.DOWN, streak=Answer.DOWN, consecutive=3, down_since=since
+        probe=named(name),
+        member=MEMBERS["alpha"],
+        verdict=Answer.DOWN,
+        streak=Answer.DOWN,
+        consecutive=3,
+        down_since=since,
     )
 
 
@@ -112,7 +129,7 @@ def test_a_primary_that_has_recovered():
             asked,
             fit_since=NOW - 90,
             holder_changed_at=NOW - 120,
-            durable=Durable(last_had="beta", lost_at=NOW - 120, excused=True),
+            durable=Durable(last_had="i-beta", lost_at=NOW - 120, excused=True),
         )
     )
 

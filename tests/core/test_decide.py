@@ -47,7 +47,7 @@ def down(*shapes, local="beta", pause=False, **changes) -> Bench:
     bench = Bench(*shapes, local=local, **changes)
     if pause:
         bench.peek(requests=(PauseRequest(kind=PauseKind.PAUSE),))
-    holder = bench.state.tenure.member if bench.state.tenure else "alpha"
+    holder = bench.state.tenure.instance_id.removeprefix("i-") if bench.state.tenure else "alpha"
     downs = tuple(attempt("web", "down", about=holder, at=bench.now) for _ in range(3))
     bench.peek(attempts=downs)
     return bench
@@ -90,14 +90,14 @@ def silent(bench: Bench) -> Bench:
 
 
 FULL = {"interface_count": 15}
-RECENT = Durable(last_had="alpha", past=(Past(trigger=Trigger.PROBES, ended_at=999.0),))
+RECENT = Durable(last_had="i-alpha", past=(Past(trigger=Trigger.PROBES, ended_at=999.0),))
 THREE = Durable(past=tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (700.0, 800.0, 900.0)))
 OBSERVE = {"takeover": TakeoverMode.OBSERVE}
 RECOVERED = {
     "local": "alpha",
     "failback": FailbackMode.AUTOMATIC,
     "failback_delay": 2.0,
-    "durable": Durable(last_had="beta", lost_at=900.0, excused=True),
+    "durable": Durable(last_had="i-beta", lost_at=900.0, excused=True),
     "probes": (WEB, SELF),
 }
 A, B = attached("alpha"), attached("beta")
@@ -251,7 +251,7 @@ def stalled(bench: Bench) -> Bench:
     """A stall told half a second ago, then a fresh down."""
     bench.peek(stalls=(Stall(from_at=bench.now - 2, to_at=bench.now),))
     bench.now += 0.5
-    bench.peek(attempts=(attempt("web", "down", at=bench.now),))
+    bench.peek(attempts=(attempt(bench.policy.probes[0], "down", at=bench.now),))
     return bench
 
 

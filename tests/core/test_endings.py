@@ -197,7 +197,7 @@ def test_a_lost_one_is():
 
 
 def operators(**durable) -> Bench:
-    bench = Bench(attached("alpha"), durable=Durable(last_had="alpha", **durable))
+    bench = Bench(attached("alpha"), durable=Durable(last_had="i-alpha", **durable))
     bench.peek(requests=(takeover_request(deadline=bench.now + 120),))
     bench.act(within=2)
     return bench
@@ -219,7 +219,7 @@ def test_an_operators_takeover_leaves_no_cooldown():
 
 def test_a_successful_failback_is_dated():
     """What follows it too soon blocks the next one."""
-    durable = Durable(last_had="beta", lost_at=900.0, excused=True)
+    durable = Durable(last_had="i-beta", lost_at=900.0, excused=True)
     bench = Bench(
         attached("beta"),
         local="alpha",

@@ -12,6 +12,7 @@ from eni_failover.core.words import Answer, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     LOCAL,
+    MEMBERS,
     SELF,
     WEB,
     attached,
@@ -202,7 +203,7 @@ def test_without_an_answer_about_the_instance_only_index_zero_is_taken():
 
 
 def with_self(verdict: str) -> State:
-    health = (Health(probe=SELF.name, member="beta", verdict=Answer(verdict)),)
+    health = (Health(probe=SELF, member=MEMBERS["beta"], verdict=Answer(verdict)),)
     return State(started_at=0.0, last_answer_at=NOW - 1.0, health=health)
 
 

@@ -11,6 +11,7 @@ from eni_failover.core.state import Durable, Sight, State
 from eni_failover.core.words import Answer
 from tests.core.builders import (
     EPOCH,
+    MEMBERS,
     WEB,
     WITNESS,
     attached,
@@ -248,14 +249,14 @@ def test_the_turn_leaves_out_a_holder_in_the_middle(local, turn):
 @pytest.mark.parametrize(("local", "turn"), [("alpha", None), ("beta", 0), ("gamma", 1)])
 def test_the_turn_leaves_out_the_last_holder_of_an_eni_on_nobody(shape, local, turn):
     """Else a living daemon on a holder with a dead service takes the ENI back each time."""
-    state = remembering(last_had="alpha")
+    state = remembering(last_had="i-alpha")
 
     assert turn == view(shape, local=local, members=3, state=state).turn
 
 
 def test_the_present_holder_is_left_out_whoever_had_it_last():
     """EC2's word is newer than the journal's."""
-    state = remembering(last_had="beta")
+    state = remembering(last_had="i-beta")
 
     assert view(attached("alpha"), state=state).turn == 0
 
@@ -283,7 +284,7 @@ def test_nobody_is_left_out_when_no_holder_is_known():
 )
 def test_row_6_waits_one_stagger_more_and_at_least_two_seconds(local, stagger, wait):
     """(n + 1) * stagger, at least 2 s; the last holder after all others and not before 10 s."""
-    state = remembering(last_had="alpha")
+    state = remembering(last_had="i-alpha")
     one = view(free(), local=local, members=4, stagger=stagger, state=state)
 
     assert wait == one.unowned_wait
@@ -291,7 +292,7 @@ def test_row_6_waits_one_stagger_more_and_at_least_two_seconds(local, stagger, w
 
 def test_the_last_holders_wait_is_after_the_last_of_the_others():
     """With four members and 5 s of stagger the third of the others acts at 15 s, the last holder at 20 s."""
-    state = remembering(last_had="alpha")
+    state = remembering(last_had="i-alpha")
     waits = [
         view(free(), local=name, members=4, stagger=5.0, state=state).unowned_wait
         for name in ("beta", "gamma", "delta", "alpha")
@@ -318,7 +319,7 @@ def test_the_witnesses_are_up_when_there_are_none_or_one_is(verdicts, up):
     """A witness without a verdict is no witness."""
     probes = tuple(replace(WITNESS, name=f"w{number}") for number in range(len(verdicts)))
     health = tuple(
-        Health(probe=one.name, member="beta", verdict=Answer(verdict))
+        Health(probe=one, member=MEMBERS["beta"], verdict=Answer(verdict))
         for one, verdict in zip(probes, verdicts, strict=True)
     )
     state = State(started_at=0.0, health=health)

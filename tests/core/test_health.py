@@ -7,16 +7,16 @@ import pytest
 from eni_failover.core.health import Health, advance, forget_failures, fresh, is_spoilt
 from eni_failover.core.model import Attempt, Stall
 from eni_failover.core.words import Answer
-from tests.core.builders import attempt, probe
+from tests.core.builders import MEMBERS, attempt, probe
 
 POLICY = probe(fall=3, rise=2)
 
 
 def after(*answers: str, start: str = "unknown") -> Health:
     """The standing after these answers, one a second."""
-    health = replace(fresh("web", "alpha", 0.0), verdict=Answer(start))
+    health = replace(fresh(POLICY, MEMBERS["alpha"], 0.0), verdict=Answer(start))
     for second, answer in enumerate(answers, start=1):
-        health = advance(health, attempt(answer=answer, at=float(second)), POLICY)
+        health = advance(health, attempt(answer=answer, at=float(second)))
     return health
 
 
@@ -70,7 +70,7 @@ def test_down_down_unknown_down_is_down():
 
 def test_fall_one_decides_at_the_first_down():
     """`fall = 1` means that the first down decides."""
-    health = advance(fresh("web", "alpha", 0.0), attempt(answer="down", at=1.0), probe(fall=1))
+    health = advance(fresh(probe(fall=1), MEMBERS["alpha"], 0.0), attempt(answer="down", at=1.0))
 
     assert health.verdict is Answer.DOWN
 
@@ -180,14 +180,14 @@ def test_after_a_stall_what_failed_must_fail_afresh(answers, verdict, consecutiv
 def test_after_a_stall_a_run_of_downs_is_dated_afresh():
     """The detect phase begins with the first attempt after the stall, whatever failed before it."""
     health = forget_failures(after("up", "up", "down"), 20.0)
-    health = advance(health, attempt(answer="down", at=21.0), POLICY)
+    health = advance(health, attempt(answer="down", at=21.0))
 
     assert health.down_since == pytest.approx(20.99)
 
 
 def test_a_forgotten_verdict_was_about_the_same_member():
     """Only the count starts over."""
-    assert forget_failures(after("down", "down", "down"), 20.0).member == "alpha"
+    assert forget_failures(after("down", "down", "down"), 20.0).member == MEMBERS["alpha"]
 
 
 def test_a_forgotten_verdict_is_undecided_from_then_on():
@@ -201,5 +201,5 @@ def test_a_verdict_that_nobody_renews_was_about_the_same_member():
     """It is still asked, and still undecided since the first answer that said nothing."""
     health = after("down", "down", "unknown", "unknown", "unknown")
 
-    assert health.member == "alpha"
+    assert health.member == MEMBERS["alpha"]
     assert (health.verdict, health.streak, health.consecutive) == (Answer.UNKNOWN, Answer.UNKNOWN, 0)

@@ -17,7 +17,7 @@ RECOVERED = {
     "local": "alpha",
     "failback": FailbackMode.AUTOMATIC,
     "failback_delay": 2.0,
-    "durable": Durable(last_had="beta", lost_at=900.0, excused=True),
+    "durable": Durable(last_had="i-beta", lost_at=900.0, excused=True),
 }
 
 
@@ -161,7 +161,7 @@ def test_a_lost_permission_ends_an_intent(trigger):
 def test_witnesses_that_go_down_end_the_intents_that_need_them(trigger, ends):
     """Rows 10 and 11 ask for them."""
     bench = intent(trigger)
-    local = bench.policy.local
+    local = bench.policy.me.name
     bench.peek(attempts=tuple(attempt("gateway", "down", about=local, at=bench.now) for _ in range(3)))
 
     assert ends is (bench.ended != [])

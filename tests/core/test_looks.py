@@ -12,7 +12,18 @@ from eni_failover.core.health import Health
 from eni_failover.core.model import Eni, Link
 from eni_failover.core.state import Confirm, Sight, State
 from eni_failover.core.words import Action, Answer, Reason, Trigger
-from tests.core.builders import attached, enis, instance, instances, missing, obs, policy, survey
+from tests.core.builders import (
+    MEMBERS,
+    WEB,
+    attached,
+    enis,
+    instance,
+    instances,
+    missing,
+    obs,
+    policy,
+    survey,
+)
 from tests.core.test_moves import detaching_bench
 
 NOW = 2000.0
@@ -104,8 +115,8 @@ def test_a_first_down_asks_for_the_instances_once():
         return view(
             health=(
                 Health(
-                    probe="web",
-                    member="alpha",
+                    probe=WEB,
+                    member=MEMBERS["alpha"],
                     verdict=Answer.UP,
                     streak=Answer.DOWN,
                     consecutive=1,

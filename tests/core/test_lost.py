@@ -23,7 +23,7 @@ def test_losing_the_first_eni_is_dated_when_another_member_has_it():
 
 def test_a_loss_found_at_the_start_was_not_seen():
     """The daemon was down when it happened: row 11 asks the holder how it came."""
-    bench = Bench(attached("beta"), local="alpha", durable=Durable(last_had="alpha"), settle=False)
+    bench = Bench(attached("beta"), local="alpha", durable=Durable(last_had="i-alpha"), settle=False)
     bench.look()
 
     assert bench.state.durable.lost_unseen is True
@@ -31,10 +31,10 @@ def test_a_loss_found_at_the_start_was_not_seen():
 
 def test_having_it_again_clears_the_loss():
     """What is held is not lost."""
-    lost = Durable(last_had="beta", lost_at=1.0, excused=True, lost_unseen=True)
+    lost = Durable(last_had="i-beta", lost_at=1.0, excused=True, lost_unseen=True)
     bench = Bench(attached("alpha"), local="alpha", durable=lost)
 
-    assert bench.state.durable == Durable(last_had="alpha")
+    assert bench.state.durable == Durable(last_had="i-alpha")
 
 
 def test_a_second_change_among_others_keeps_the_date_of_the_loss():
@@ -48,7 +48,7 @@ def test_a_second_change_among_others_keeps_the_date_of_the_loss():
     bench.look()
 
     assert bench.state.durable.lost_at == lost_at
-    assert bench.state.durable.last_had == "gamma"
+    assert bench.state.durable.last_had == "i-gamma"
 
 
 def test_an_unfit_member_is_excused_when_it_loses():
@@ -90,7 +90,7 @@ def test_a_member_that_never_had_it_is_not_excused():
 def failed_back(**changes) -> Bench:
     """Alpha took the group back 60 s ago."""
     return Bench(
-        attached("alpha"), local="alpha", durable=Durable(last_had="alpha", failback_at=940.0), **changes
+        attached("alpha"), local="alpha", durable=Durable(last_had="i-alpha", failback_at=940.0), **changes
     )
 
 

@@ -166,16 +166,16 @@ def test_another_holder_is_new_in_office():
     known = steady(attached("alpha"), asked=asked)
     found = later(known, attaching("gamma", "att-9"), asked=asked)
 
-    assert found["tenure"] == Tenure(member="gamma", attachment_id="att-9", since=NOW)
+    assert found["tenure"] == Tenure(instance_id="i-gamma", attachment_id="att-9", since=NOW)
     assert found["holder_changed_at"] == NOW
-    assert found["durable"] == Durable(last_had="gamma")
+    assert found["durable"] == Durable(last_had="i-gamma")
 
 
 def test_the_same_holder_with_another_attachment_is_new_in_office_too():
     """But the holder has not changed."""
     found = later(steady(attached("alpha")), attached("alpha", "att-9"))
 
-    assert found["tenure"] == Tenure(member="alpha", attachment_id="att-9", since=NOW)
+    assert found["tenure"] == Tenure(instance_id="i-alpha", attachment_id="att-9", since=NOW)
     assert {"holder_changed_at", "durable"} & found.keys() == set()
 
 
@@ -186,7 +186,7 @@ def test_what_comes_here_is_here_and_not_ready():
 
     assert found["here"] == ("eni-1",)
     assert found["not_ready_since"] == NOW
-    assert found["durable"] == Durable(last_had="beta")
+    assert found["durable"] == Durable(last_had="i-beta")
 
 
 def test_what_another_takes_from_here_is_lost():
@@ -195,7 +195,7 @@ def test_what_another_takes_from_here_is_lost():
 
     assert found["here"] == ()
     assert found["not_ready_since"] is None
-    assert found["durable"] == Durable(last_had="alpha", lost_at=NOW)
+    assert found["durable"] == Durable(last_had="i-alpha", lost_at=NOW)
 
 
 def test_a_member_that_recovers_in_the_pass_that_shows_its_loss_was_unfit_when_it_lost():
@@ -203,7 +203,7 @@ def test_a_member_that_recovers_in_the_pass_that_shows_its_loss_was_unfit_when_i
     asked = policy(probes=(replace(SELF, rise=1),))
     known = steady(attached("beta"), asked=asked)
     known = replace(known, health=(replace(known.health[0], verdict=Answer.DOWN),))
-    up = attempt("disk", "up", about="beta", at=NOW)
+    up = attempt(asked.probes[0], "up", about="beta", at=NOW)
     found = later(known, attached("alpha", "att-9"), asked=asked, attempts=(up,))
 
     assert found["health"][0].verdict is Answer.UP
@@ -285,7 +285,7 @@ def test_takeovers_are_remembered_for_the_longer_of_window_and_cooldown():
     """And not a moment longer."""
     asked = policy(probes=(), max_takeovers_window=100.0, cooldown=200.0)
     old, last = (Past(trigger=Trigger.PROBES, ended_at=NOW - age) for age in (200.5, 200.0))
-    known = replace(steady(attached("alpha")), durable=Durable(last_had="alpha", past=(old, last)))
+    known = replace(steady(attached("alpha")), durable=Durable(last_had="i-alpha", past=(old, last)))
 
     assert later(known, attached("alpha"), asked=asked)["durable"].past == (last,)
 

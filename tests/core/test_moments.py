@@ -31,7 +31,7 @@ def gaps(times: list[float]) -> list[float]:
 
 
 def first_down(bench: Bench) -> float:
-    bench.peek(attempts=(attempt("web", "down", at=bench.now),))
+    bench.peek(attempts=(attempt(bench.policy.probes[0], "down", at=bench.now),))
     return bench.decision.instances_at
 
 
@@ -101,7 +101,7 @@ def test_an_operators_request_is_waited_for_at_the_move_interval():
     assert gaps(bench.describes) == pytest.approx([0.25] * (len(bench.describes) - 1), abs=0.05)
 
 
-PAST = Durable(last_had="alpha", past=(Past(trigger=Trigger.PROBES, ended_at=1000.0),))
+PAST = Durable(last_had="i-alpha", past=(Past(trigger=Trigger.PROBES, ended_at=1000.0),))
 
 
 def due(**changes) -> Bench:
@@ -115,7 +115,7 @@ def recovering() -> Bench:
         probes=(),
         failback=FailbackMode.AUTOMATIC,
         failback_delay=9.0,
-        durable=Durable(last_had="beta", lost_at=900.0, excused=True),
+        durable=Durable(last_had="i-beta", lost_at=900.0, excused=True),
     )
 
 

@@ -233,7 +233,7 @@ def test_the_groups_resume_does_not_end_a_local_pause():
 # What a resume clears ------------------------------------------------------------------------------
 
 AT_LIMIT = Durable(
-    last_had="alpha",
+    last_had="i-alpha",
     past=tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (700.0, 800.0, 900.0)),
     failback_blocked=True,
 )

@@ -274,11 +274,3 @@ def test_a_request_alone_shows_no_takeover():
     bench.peek(requests=(takeover_request(deadline=bench.now + 60),))
 
     assert bench.snapshot().takeover is None
-
-
-def test_probes_that_a_reload_removed_are_not_shown():
-    """Between the reload and the next pass nothing else is shown either."""
-    bench = Bench(attached("alpha"), probes=(WEB, SELF))
-    bench.view = replace(bench.view, policy=replace(bench.policy, probes=(WEB,)))
-
-    assert [one.name for one in bench.snapshot().probes] == ["web"]

@@ -187,7 +187,7 @@ def test_a_stall_just_now_holds_back():
 
 def past(*ended: float, trigger: Trigger = Trigger.PROBES, forgiven: bool = False) -> Durable:
     return Durable(
-        last_had="alpha",
+        last_had="i-alpha",
         past=tuple(Past(trigger=trigger, ended_at=one, forgiven=forgiven) for one in ended),
     )
 
@@ -290,8 +290,8 @@ def test_a_break_of_the_condition_starts_the_turn_over():
     bench = Bench(attached("alpha"), local="gamma", members=3, probes=(WEB, replace(WITNESS, fall=1, rise=1)))
     bench.says(web="down")
     bench.idle(4.2)
-    bench.peek(attempts=(attempt("gateway", "down", about="gamma", at=bench.now),))
-    bench.peek(attempts=(attempt("gateway", "up", about="gamma", at=bench.now),))
+    bench.peek(attempts=(attempt(bench.policy.probes[1], "down", about="gamma", at=bench.now),))
+    bench.peek(attempts=(attempt(bench.policy.probes[1], "up", about="gamma", at=bench.now),))
     began = bench.now
     bench.act(within=10)
 

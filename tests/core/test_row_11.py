@@ -22,7 +22,7 @@ from tests.core.builders import (
     peer,
 )
 
-LOST = Durable(last_had="beta", lost_at=900.0, excused=True)
+LOST = Durable(last_had="i-beta", lost_at=900.0, excused=True)
 AUTOMATIC = {"failback": FailbackMode.AUTOMATIC, "failback_delay": 30.0}
 
 
@@ -83,7 +83,7 @@ def test_a_change_of_holder_starts_the_delay_over():
     [
         ("failback is manual", {"failback": FailbackMode.MANUAL}),
         ("beta is not the primary", {"local": "beta"}),
-        ("it lost nothing", {"durable": Durable(last_had="beta")}),
+        ("it lost nothing", {"durable": Durable(last_had="i-beta")}),
         ("it was fit when it lost, and since", {"durable": replace(LOST, excused=False)}),
     ],
 )
@@ -98,7 +98,7 @@ def test_without_a_cause_nothing_happens(why, changes):
 @pytest.mark.parametrize("trigger", ["probes", "ec2", ""])
 def test_a_loss_while_the_daemon_was_down_is_forgiven_unless_an_operator_wanted_it(trigger):
     """The holder says how it came."""
-    bench = recovering(durable=Durable(last_had="beta", lost_at=900.0, lost_unseen=True))
+    bench = recovering(durable=Durable(last_had="i-beta", lost_at=900.0, lost_unseen=True))
     bench.peers = (peer("beta", last_takeover_trigger=trigger),)
 
     assert bench.act(within=45).calls == (detach(),)
@@ -106,7 +106,7 @@ def test_a_loss_while_the_daemon_was_down_is_forgiven_unless_an_operator_wanted_
 
 def test_an_operators_takeover_while_the_daemon_was_down_is_not_undone():
     """The holder says manual."""
-    bench = recovering(durable=Durable(last_had="beta", lost_at=900.0, lost_unseen=True))
+    bench = recovering(durable=Durable(last_had="i-beta", lost_at=900.0, lost_unseen=True))
     bench.peers = (peer("beta", last_takeover_trigger="manual"),)
 
     assert bench.idle(120).reason is Reason.HOLDER_UP
@@ -114,7 +114,7 @@ def test_an_operators_takeover_while_the_daemon_was_down_is_not_undone():
 
 def test_while_the_holder_cannot_be_asked_an_unseen_loss_is_not_forgiven():
     """In doubt the group stays."""
-    bench = recovering(durable=Durable(last_had="beta", lost_at=900.0, lost_unseen=True))
+    bench = recovering(durable=Durable(last_had="i-beta", lost_at=900.0, lost_unseen=True))
     bench.peers = (peer("beta", reachable=False),)
 
     assert bench.idle(120).reason is Reason.HOLDER_UP

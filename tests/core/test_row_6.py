@@ -25,7 +25,9 @@ from tests.core.builders import (
 
 def on_nobody(shape=None, *, local="beta", members=2, last="alpha", **changes) -> Bench:
     """Alpha had the ENI; now it is on nobody, as the first describe of this pass shows."""
-    bench = Bench(attached("alpha"), local=local, members=members, durable=Durable(last_had=last), **changes)
+    bench = Bench(
+        attached("alpha"), local=local, members=members, durable=Durable(last_had=f"i-{last}"), **changes
+    )
     bench.see(shape or free())
     bench.look()
     return bench
@@ -164,7 +166,7 @@ def test_witnesses_do_not_matter():
 def test_neither_cooldown_nor_limit_matters():
     """Nobody's ENI stays on the floor."""
     past = tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (997.0, 998.0, 999.0))
-    bench = Bench(attached("alpha"), durable=Durable(last_had="alpha", past=past))
+    bench = Bench(attached("alpha"), durable=Durable(last_had="i-alpha", past=past))
     bench.see(free())
     bench.look()
 

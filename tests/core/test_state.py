@@ -21,7 +21,7 @@ TAKEOVER = Takeover(
 )
 PAUSE = PauseRecord(kind=PauseKind.PAUSE, at=1_800_000_050.0, until=1_800_000_080.0)
 DURABLE = Durable(
-    last_had="alpha",
+    last_had="i-alpha",
     lost_at=50.0,
     failback_at=40.0,
     past=(Past(trigger=Trigger.EC2, ended_at=30.0), Past(trigger=Trigger.PROBES, ended_at=35.0)),

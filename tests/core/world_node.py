@@ -57,7 +57,7 @@ class Node(Senses):
     """A member's daemon. Its monotonic clock is its own, and begins anew with every start."""
 
     def __init__(self, world: World, policy: Policy) -> None:
-        self.world, self.policy, self.name = world, policy, policy.local
+        self.world, self.policy, self.name = world, policy, policy.me.name
         self.durable = Durable()
         self.state: State | None = None
         self.history: list[History] = []
@@ -86,7 +86,7 @@ class Node(Senses):
         self.life += 1
         self._offset = 1000.0 * self.life + 7.0
         durable = rebase(self.durable, self._offset - before)
-        if rebooted and (durable.last_had == self.name or durable.lost_at is not None):
+        if rebooted and (durable.last_had == self.policy.me.instance_id or durable.lost_at is not None):
             durable = replace(durable, excused=True)
         takeover = durable.takeover
         if takeover is not None and takeover.trigger is Trigger.MANUAL:

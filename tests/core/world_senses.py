@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from eni_failover.core.model import Attempt, InstanceState, Link, Peer
-from eni_failover.core.policy import MemberName, Policy
+from eni_failover.core.policy import Member, MemberName, Policy, ProbePolicy
 from eni_failover.core.state import State
 from eni_failover.core.words import Answer, Scope
 
@@ -60,10 +60,11 @@ class Senses:
 
     def peer(self, other: Node) -> Peer:
         if other.state is None or not self.world.reaches(self.name, other.name):
-            return Peer(member=other.name, reachable=False)
+            return Peer(member=other.name, instance_id=other.policy.me.instance_id, reachable=False)
         durable, last = other.state.durable, other.history[-1] if other.history else None
         return Peer(
             member=other.name,
+            instance_id=other.policy.me.instance_id,
             reachable=True,
             role=str(other.role),
             config_hash=other.policy.config_hash,
@@ -76,16 +77,16 @@ class Senses:
     def probe(self) -> None:
         self.after(1.0, self.probe)
         tenure = self.state.tenure
-        for one in self.policy.probes:
-            about = self.name
-            if one.scope is Scope.HOLDER:
-                if tenure is None or tenure.member == self.name:
+        for probe in self.policy.probes:
+            member: Member | None = self.policy.me
+            if probe.scope is Scope.HOLDER:
+                if tenure is None or tenure.instance_id == self.policy.me.instance_id:
                     continue
-                about = tenure.member
-            self._attempt(one.name, one.scope, about, timeout=one.timeout)
+                member = self.policy.member_of(tenure.instance_id)
+            self._attempt(probe, member)
 
-    def _attempt(self, name: str, scope: Scope, about: str, *, timeout: float) -> None:
-        world = self.world
+    def _attempt(self, probe: ProbePolicy, member: Member) -> None:
+        world, scope, about = self.world, probe.scope, member.name
         silent = scope is Scope.HOLDER and (
             not world.reaches(self.name, about)
             or world.ec2.instances[f"i-{about}"] is not InstanceState.RUNNING
@@ -102,8 +103,8 @@ class Senses:
         def ended() -> None:
             self.attempts.append(
                 Attempt(
-                    probe=name,
-                    member=about,
+                    probe=probe,
+                    member=member,
                     answer=answer,
                     answered=answer is not Answer.UNKNOWN and not silent,
                     started_at=started_at,
@@ -112,4 +113,4 @@ class Senses:
             )
             self.wake()
 
-        self.after(timeout if silent else 0.01, ended)
+        self.after(probe.timeout if silent else 0.01, ended)

@@ -18,7 +18,7 @@ from yarl import URL
 from eni_failover.adapters.probes.spec import ExecSettings, HttpSettings, IcmpSettings, Target, TcpSettings
 from eni_failover.config import Config, load
 from eni_failover.config.targets import has_placeholder
-from eni_failover.core.policy import MemberName
+from eni_failover.core.policy import InstanceId
 from eni_failover.errors import ConfigError
 from tests.fuzz.config_texts import GOOD, documents, near_documents, written
 from tests.fuzz.efforts import FEW, LONG, QUICK
@@ -59,13 +59,13 @@ def check_usable(config: Config) -> None:
     assert config.down_needed >= 1
     assert config.discovery is not None or len(config.members) >= 2
     with pytest.raises(ConfigError):
-        config.policy_for(MemberName(""))
+        config.policy_for(InstanceId(""))
     for path in (config.socket, config.role_file, config.state_directory):
         assert path.is_absolute()
         assert "\0" not in str(path)
     assert len(os.fsencode(config.socket)) <= 100
     for member in config.members:
-        assert config.policy_for(member.name).me == member
+        assert config.policy_for(member.instance_id).me == member
         host, port = config.listen_at(member.address)
         assert HOST.fullmatch(host)
         assert 0 <= port <= 65535

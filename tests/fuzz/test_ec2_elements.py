@@ -38,7 +38,7 @@ PASSES, APART = 25, 4.0  # over a minute: until then row 6 waits for whoever is 
 @pytest.fixture(params=["alpha", "beta"])
 def bench(request) -> Bench:
     """The holder, and the standby, after five quiet seconds."""
-    return Bench(*SHAPES, local=request.param, durable=Durable(last_had="alpha"))
+    return Bench(*SHAPES, local=request.param, durable=Durable(last_had="i-alpha"))
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def recovered(content: bytes) -> tuple[Recovered, tuple[History, ...]]:
         (directory / FILE).write_bytes(content)
         journal = Journal(directory, group=GROUP, instance_id=INSTANCE, boot="boot-2")
         try:
-            found = journal.load(NOW, local="beta")
+            found = journal.load(NOW, me="i-beta")
         finally:
             journal.close()
         return found, read_history(directory, group=GROUP, wall=NOW.wall).takeovers
@@ -148,7 +148,7 @@ def test_what_stands_around_it_is_kept(name):
     """A torn line costs itself alone."""
     good = json.dumps(line()).encode()
 
-    assert check(b"\n".join([good, TORN[name].strip(b"\n"), b""])).durable.last_had == "alpha"
+    assert check(b"\n".join([good, TORN[name].strip(b"\n"), b""])).durable.last_had == "i-alpha"
 
 
 @pytest.mark.parametrize("torn", [b"[" * 100_000, b'{"a":' * 100_000], ids=["brackets", "braces"])

@@ -47,7 +47,7 @@ def heard(server: RawServer) -> tuple[Peer, str]:
     async def main() -> tuple[Peer, str]:
         answered, problems = asyncio.Event(), []
 
-        def parse(document: object, member: str) -> Peer:
+        def parse(document: object, member: Member) -> Peer:
             return peer_from_document(document, member, group="orders")
 
         watcher = PeerWatcher(
@@ -95,7 +95,7 @@ def test_an_answer_that_is_none_ends_nothing(server, name):
     server.says(NO_ANSWER[name])
 
     peer, problem = heard(server)
-    assert peer == Peer(member="alpha", reachable=False)
+    assert peer == Peer(member="alpha", instance_id="i-alpha", reachable=False)
     assert problem
 
 

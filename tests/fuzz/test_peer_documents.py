@@ -10,12 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eni_failover.core.model import PauseKind, Peer
+from eni_failover.core.policy import Member
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.words import Role
 from eni_failover.status import peer_from_document, to_document
 from tests.fuzz.efforts import LONG, QUICK
 from tests.fuzz.peer_documents import GOOD, TIME
 
+ALPHA = Member(name="alpha", instance_id="i-alpha", address="10.0.1.1")
+BETA = Member(name="beta", instance_id="i-beta", address="10.0.1.2")
 MINE = Snapshot(
     version="1.2.3",
     group="orders",
@@ -32,7 +35,7 @@ LONGEST = {"role": 32, "version": 64, "config_hash": 128, "takeover_trigger": 32
 
 def check(document: object) -> Peer:
     """The oracle: bounded, printable, and fit for this member's own /status and page."""
-    peer = peer_from_document(document, "alpha", group="orders")
+    peer = peer_from_document(document, ALPHA, group="orders")
 
     assert peer.member == "alpha"
     for name, longest in LONGEST.items():
@@ -48,10 +51,10 @@ def check(document: object) -> Peer:
         assert len(record.reason) <= 500
         assert len(record.by) <= 200
     if not peer.reachable:
-        assert peer == Peer(member="alpha", reachable=False)
+        assert peer == Peer(member="alpha", instance_id="i-alpha", reachable=False)
     adopted = replace(MINE, peers=(peer,), pause=record, paused=record is not None)
     shown = json.loads(json.dumps(to_document(adopted), allow_nan=False))
-    again = peer_from_document(shown, "beta")
+    again = peer_from_document(shown, BETA)
     assert again.reachable
     assert (again.pause is None) is (record is None)
     return peer

@@ -157,7 +157,9 @@ def _host(file) -> Host:
 
 
 def peer(**changes) -> Peer:
-    return replace(Peer(member="alpha", reachable=True, role="active", version="0.1.0"), **changes)
+    return replace(
+        Peer(member="alpha", instance_id="i-alpha", reachable=True, role="active", version="0.1.0"), **changes
+    )
 
 
 def disk(**changes) -> Disk:

@@ -31,8 +31,8 @@ def test_a_timeout_is_down_without_a_sign_of_life():
         return world.attempts
 
     expected = Attempt(
-        probe="web",
-        member=BETA.name,
+        probe=spec("web", timeout=0.75).policy,
+        member=BETA,
         answer=DOWN,
         answered=False,
         started_at=0.0,

@@ -57,7 +57,7 @@ def test_a_new_holder_is_asked_at_once_and_the_old_attempt_is_dropped():
 
     assert fake.asked == [(0.0, "beta"), (0.4, "gamma"), (1.4, "gamma")]
     assert fake.cancelled == 1
-    assert [attempt.member for attempt in world.attempts] == ["gamma", "gamma"]
+    assert [attempt.member.name for attempt in world.attempts] == ["gamma", "gamma"]
 
 
 def test_a_new_holder_is_asked_at_once_between_slots_and_is_unsettled():
@@ -124,7 +124,7 @@ def test_a_holder_that_changes_while_a_timeout_is_cleaned_up():
         world = holder_world(fake, UP)
         world.at(1.125, world.prober.target, GAMMA)
         await world.run_until(2)
-        return fake.asked, [attempt.member for attempt in world.attempts]
+        return fake.asked, [attempt.member.name for attempt in world.attempts]
 
     assert play(scenario) == ([(0.0, "beta"), (1.25, "gamma")], ["gamma"])
 

@@ -33,7 +33,7 @@ def test_a_reload_closes_the_old_probes_and_starts_the_new_ones_at_once():
 
         world.at(10.25, reload)
         await world.run_until(11.5)
-        return old, new, [(attempt.probe, attempt.started_at) for attempt in world.attempts]
+        return old, new, [(attempt.probe.name, attempt.started_at) for attempt in world.attempts]
 
     old, new, attempts = play(scenario)
 

@@ -56,7 +56,7 @@ SNAPSHOT = replace(
     probes=(
         ProbeLine(name="x", scope=Scope.HOLDER, member="x", state=Answer.DOWN, consecutive=3, detail="x"),
     ),
-    peers=(Peer(member="x", reachable=True, role="x", version="x", config_hash="x"),),
+    peers=(Peer(member="x", instance_id="i-x", reachable=True, role="x", version="x", config_hash="x"),),
 )
 
 

@@ -55,7 +55,7 @@ class Config:
     def policies(self) -> tuple[Policy, ...]:
         """Each member's policy: the same but for who it is."""
         shared = builders.policy(members=self.members, enis=self.enis, **{**_SHORT, **self.changes})
-        return tuple(replace(shared, local=member.name) for member in shared.members)
+        return tuple(replace(shared, me=member) for member in shared.members)
 
 
 CONFIGS = {

@@ -19,7 +19,7 @@ from eni_failover.core.model import (
     TakeoverRequest,
     Verdict,
 )
-from eni_failover.core.policy import MemberName, Policy
+from eni_failover.core.policy import InstanceId, Policy
 from eni_failover.core.state import State
 from eni_failover.core.words import Answer, Result, Scope, Trigger
 from tests.sim.explored_node import Ghost, Heard, Intent
@@ -39,14 +39,15 @@ def take_in(ghost: Ghost, before: State, view: View) -> Ghost:
     """What this pass's observation says; the decision is not looked at."""
     obs, policy = view.obs, view.policy
     tenure = view.state.tenure
-    holder = tenure.member if tenure and tenure.member != policy.local else None
+    me = policy.me.instance_id
+    holder = tenure.instance_id if tenure and tenure.instance_id != me else None
     if before.was_paused and not view.is_paused:
         # Nothing heard during a pause may count after it.
         ghost = ghost._replace(holder=Heard(), myself=Heard(), witness=Heard(), causes=(None, None, None))
     ghost = ghost._replace(
         holder=_hear(ghost.holder, Scope.HOLDER, holder, obs, policy),
-        myself=_hear(ghost.myself, Scope.SELF, policy.local, obs, policy),
-        witness=_hear(ghost.witness, Scope.WITNESS, policy.local, obs, policy),
+        myself=_hear(ghost.myself, Scope.SELF, me, obs, policy),
+        witness=_hear(ghost.witness, Scope.WITNESS, me, obs, policy),
     )
     ghost = ghost._replace(causes=_causes(ghost, view))
     if ghost.intent is None:
@@ -59,14 +60,14 @@ def take_in(ghost: Ghost, before: State, view: View) -> Ghost:
     return ghost._replace(intent=intent)
 
 
-def _hear(heard: Heard, scope: Scope, about: MemberName | None, obs: Observation, policy: Policy) -> Heard:
+def _hear(heard: Heard, scope: Scope, about: InstanceId | None, obs: Observation, policy: Policy) -> Heard:
     probe = next((one for one in policy.probes if one.scope is scope), None)
     if probe is None:
         return heard
     if heard.about != about:
         heard = Heard(about=about)
     for one in obs.attempts:
-        if one.probe == probe.name and one.member == about:
+        if one.probe == probe and one.member.instance_id == about:
             heard = _listen(heard, one, probe.rise, probe.fall)
     if heard.verdict != Answer.DOWN:
         return heard._replace(since=None)

@@ -53,6 +53,10 @@ def _keep(frame: Frame, value: Any) -> Any:
     return value
 
 
+def _called(frame: Frame, value: Any) -> str | None:
+    return None if value is None else str(value.name)
+
+
 def _known(frame: Frame, value: Any) -> bool:
     return value is not None
 
@@ -186,18 +190,18 @@ _KINDS: dict[type, str] = {
     ),
     state.Past: "trigger:keep ended_at:window forgiven:keep",
     state.Sight: "eni_id:drop status:keep attachment_id:keep since:short seen_at:short unowned_since:drop",
-    state.Tenure: "member:keep attachment_id:keep since:look proven:keep answered:keep",
+    state.Tenure: "instance_id:keep attachment_id:keep since:look proven:keep answered:keep",
     state.Unseen: "instance_id:keep since:short sure:keep",
     state.Confirm: "trigger:keep attachment_id:keep since:against_both",
     health.Health: (
-        "probe:drop member:keep verdict:keep streak:keep consecutive:few unknowns:few down_since:drop "
+        "probe:drop member:called verdict:keep streak:keep consecutive:few unknowns:few down_since:drop "
         "undecided_since:drop detail:drop"
     ),
     model.TakeoverRequest: "request_id:drop deadline:deadline reason:drop",
     model.PauseRequest: "kind:keep duration:keep reason:drop by:drop local:keep",
     model.PauseRecord: "kind:keep at:stamp until:left reason:drop by:drop local:keep",
     model.Attempt: (
-        "probe:keep member:keep answer:keep answered:keep started_at:drop ended_at:drop detail:drop"
+        "probe:called member:called answer:keep answered:keep started_at:drop ended_at:drop detail:drop"
     ),
     model.Outcome: (
         "mutation:keep target:keep verdict:keep sent_at:sent ended_at:drop attachment_id:drop code:drop "

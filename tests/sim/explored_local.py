@@ -81,11 +81,11 @@ def ticked(node: Node, ticks: int, running: tuple[bool, ...]) -> Node:
     spoiled = node.ghost.spoiled or node.is_blind
     inbox: list[Attempt] = []
     for probe in node.policy.probes:
-        old = [one for one in node.inbox if one.probe == probe.name]
+        old = [one for one in node.inbox if one.probe == probe]
         word = _word(node, probe.scope, running)
         about = _about(node, probe.scope)
         new = [
-            builders.attempt(probe.name, word, about=about, at=node.base - TICK * ago)
+            builders.attempt(probe, word, about=about, at=node.base - TICK * ago)
             for ago in reversed(range(min(ticks, 3)))
             if about
         ]
@@ -97,7 +97,8 @@ def _about(node: Node, scope: Scope) -> MemberName | None:
     tenure = node.state.tenure if node.state else None
     if scope is not Scope.HOLDER:
         return node.name
-    return None if tenure is None or tenure.member == node.name else tenure.member
+    holder = None if tenure is None else node.policy.member_of(tenure.instance_id)
+    return None if holder is None or holder.name == node.name else holder.name
 
 
 def _word(node: Node, scope: Scope, running: tuple[bool, ...]) -> str:

@@ -127,7 +127,7 @@ class Node:
     @property
     def name(self) -> MemberName:
         """The member's name."""
-        return self.policy.local
+        return self.policy.me.name
 
     @property
     def base(self) -> float:

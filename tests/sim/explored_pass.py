@@ -137,7 +137,7 @@ def _links(node: Node, present: tuple[bool, ...]) -> tuple[Link, ...]:
 
 def _peer(node: Node, name: MemberName, shown: Shows) -> Peer:
     if not shown.alive or node.hears == "silent":
-        return Peer(member=name, reachable=False)
+        return Peer(member=name, instance_id=f"i-{name}", reachable=False)
     record = None
     if shown.pause is not None:
         kind, at, until = shown.pause
@@ -145,6 +145,7 @@ def _peer(node: Node, name: MemberName, shown: Shows) -> Peer:
         record = PauseRecord(kind=PauseKind(kind), at=node.base + at, until=left)
     return Peer(
         member=name,
+        instance_id=f"i-{name}",
         reachable=True,
         role=shown.role,
         config_hash=node.policy.config_hash,

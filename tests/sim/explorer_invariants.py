@@ -73,7 +73,7 @@ def no_up_holder_is_taken_from(scene: Scene) -> None:
                 assert is_ended(scene.view)
             case Trigger.PROBES:
                 heard = scene.ghost.holder
-                assert (heard.about, heard.verdict) == (owner, Answer.DOWN)
+                assert (heard.about, heard.verdict) == (f"i-{owner}", Answer.DOWN)
             case _:
                 raise AssertionError(f"{scene.intent.trigger} detaches what {owner} has")
 
@@ -156,9 +156,10 @@ def nobody_acts_out_of_turn(scene: Scene) -> None:
     if trigger not in causes or scene.one.rescues:
         return
     since, stagger = causes[trigger], view.policy.stagger
-    out = view.holder.name if view.holder else view.state.durable.last_had
-    others = [one.name for one in view.policy.members if one.name != out]
-    place = others.index(scene.node.name) if scene.node.name in others else None
+    out = view.holder.instance_id if view.holder else view.state.durable.last_had
+    others = [member.instance_id for member in view.policy.members if member.instance_id != out]
+    me = view.policy.me.instance_id
+    place = others.index(me) if me in others else None
     if trigger is Trigger.UNOWNED:
         wait = 10.0 if place is None else max(2.0, (place + 1) * stagger)
     else:

@@ -148,7 +148,7 @@ class Daemon:
 
     def _build(self) -> Parts:
         config, around, me = self.config, self.around, self.identified.member
-        policy, clock, bell = config.policy_for(me.name), around.loop.time, Bell()
+        policy, clock, bell = config.policy_for(me.instance_id), around.loop.time, Bell()
         ec2 = self._ec2()
         surveys = Surveys(ec2=ec2, policy=policy, zone=self.identified.zone, clock=clock, wake=bell.ring)
         prober = Prober(
@@ -229,8 +229,8 @@ class Daemon:
 
     def _reconciler(self, ec2: Ec2, surveys: Surveys, broadcast: Broadcast) -> Reconciler:
         around, me = self.around, self.identified.member
-        clock, policy = around.loop.time, self.config.policy_for(me.name)
-        recovered = self.journal.load(Moment(now=clock(), wall=around.wall()), local=me.name)
+        clock, policy = around.loop.time, self.config.policy_for(me.instance_id)
+        recovered = self.journal.load(Moment(now=clock(), wall=around.wall()), me=me.instance_id)
         logger = structlog.get_logger()
         for problem in recovered.problems:
             logger.warning("journal.ignored", detail=problem)

@@ -108,12 +108,12 @@ class Life:
             self._count(attempt, policy, now)
 
     def _count(self, attempt: Attempt, policy: Policy, now: float) -> None:
-        probe = next((one for one in policy.probes if one.name == attempt.probe), None)
+        probe = next((one for one in policy.probes if one == attempt.probe), None)
         if probe is None:
             return
         verdict = self.verdicts.get(probe.name)
-        if verdict is None or verdict.about != attempt.member:
-            verdict = self.verdicts[probe.name] = Verdict(attempt.member)
+        if verdict is None or verdict.about != attempt.member.name:
+            verdict = self.verdicts[probe.name] = Verdict(attempt.member.name)
         verdict.take(attempt.answer, now, rise=probe.rise, fall=probe.fall)
         if probe.scope is Scope.HOLDER and self.tenure is not None:
             self.tenure.answered |= attempt.answered

@@ -82,5 +82,5 @@ class SimPeers(PeerWatcher):
     def _answer(self, member: Member) -> Peer:
         document = self._ask_status(member.name)
         if document is None:
-            return Peer(member=member.name, reachable=False)
-        return self._parse(document, member.name)
+            return Peer(member=member.name, instance_id=member.instance_id, reachable=False)
+        return self._parse(document, member)

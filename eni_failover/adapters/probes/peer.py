@@ -8,6 +8,7 @@ moved or a proxy stands in between, says nothing of this one.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import PeerSettings, Target
@@ -63,13 +64,21 @@ class PeerProbe:
             case {"schema": schema, "group": group, "role": str(role)}:
                 if schema != SCHEMA or group != self._settings.group:
                     return _unclear("another schema or group")
-                if status.get("member") != target.member:
+                if not _is_of(status, target):
                     return _unclear("another member")
             case _:
                 return _unclear("no /status of ours")
         answer = Answer.DOWN if role == Role.FAULT else Answer.UP
         known = role if role in set(Role) else "unknown"
         return ProbeResult(answer=answer, answered=True, detail=f"role {known}")
+
+
+def _is_of(status: Mapping[str, object], target: Target) -> bool:
+    """Whether the probed member wrote it; an older version shows its name alone."""
+    instance_id = status.get("instance_id")
+    if instance_id is None:
+        return status.get("member") == target.member
+    return instance_id == target.instance_id
 
 
 def _unclear(detail: str) -> ProbeResult:
