@@ -1,8 +1,8 @@
 """What EC2 says, kept fresh beside the loop, so that no pass ever waits for an answer.
 
 Owns the newest look at the ENIs and at the members' instances (each asked when the core wants it),
-this member's interface limit (once), and the DryRun of attach (every half minute). Each new answer
-wakes the loop. Decides nothing: when to look is the core's word.
+the limits of this member's instance type (once), and the DryRun of attach (every half minute). Each new
+answer wakes the loop. Decides nothing: when to look is the core's word.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from eni_failover.core.model import Eni, EniSurvey, InstanceSurvey, Local, Presence, Subnet
+from eni_failover.core.model import Eni, EniSurvey, InstanceSurvey, Local, Presence, Subnet, TypeLimits
 from eni_failover.core.policy import EniId, InstanceId, Policy
 from eni_failover.errors import AdapterError
 
@@ -72,8 +72,8 @@ class Ec2Reads(Protocol):
         """The subnets; raises AdapterError when EC2 does not answer."""
         ...
 
-    async def max_interfaces(self, instance_type: str) -> int | None:
-        """How many interfaces the type allows, None when EC2 does not say."""
+    async def type_limits(self, instance_type: str) -> TypeLimits | None:
+        """What the type takes, None when EC2 does not answer."""
         ...
 
     async def may_attach(self, *, eni_id: EniId, instance_id: InstanceId, device_index: int) -> bool | None:
@@ -163,7 +163,7 @@ class Surveys:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch(self._enis_due, self._look_at_enis), name="enis")
             group.create_task(self._watch(self._instances_due, self._look_at_instances), name="instances")
-            group.create_task(self._learn_limit(), name="interface limit")
+            group.create_task(self._learn_limits(), name="type limits")
             group.create_task(self._watch_permission(), name="attach permission")
 
     async def _watch(self, due: _Due, look: Callable[[], Awaitable[None]]) -> None:
@@ -196,14 +196,14 @@ class Surveys:
         instance = self.instances.find(self._policy.me.instance_id)
         return instance.instance_type if instance else ""
 
-    async def _learn_limit(self) -> None:
+    async def _learn_limits(self) -> None:
         await self._known.wait()
-        while self.local.max_interfaces is None:
-            limit = await self.ec2.max_interfaces(self._own_type())
-            if limit is None:
+        while self.local.limits.interfaces is None:
+            limits = await self.ec2.type_limits(self._own_type())
+            if limits is None or limits == self.local.limits:
                 await asyncio.sleep(LIMIT_RETRY)
                 continue
-            self.local = replace(self.local, max_interfaces=limit)
+            self.local = replace(self.local, limits=limits)
             self._wake()
 
     async def _watch_permission(self) -> None:

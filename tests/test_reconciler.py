@@ -24,6 +24,7 @@ from eni_failover.core.model import (
     PauseKind,
     PauseRequest,
     TakeoverRequest,
+    TypeLimits,
     Verdict,
 )
 from eni_failover.core.policy import (
@@ -85,8 +86,8 @@ class WorldEc2:
         survey = InstanceSurvey(began_at=began, answered=True, instances=read_instances(raws))
         return SimpleNamespace(survey=survey, error=None, macs={})
 
-    async def max_interfaces(self, instance_type):
-        return 3
+    async def type_limits(self, instance_type):
+        return TypeLimits(interfaces=3)
 
     async def may_attach(self, **_):
         return True

@@ -8,7 +8,15 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eni_failover.core.model import Eni, EniSurvey, Instance, InstanceState, InstanceSurvey, Presence
+from eni_failover.core.model import (
+    Eni,
+    EniSurvey,
+    Instance,
+    InstanceState,
+    InstanceSurvey,
+    Presence,
+    TypeLimits,
+)
 from eni_failover.core.policy import Member
 from eni_failover.errors import TransientError
 from eni_failover.surveys import LIMIT_RETRY, PERMISSION_INTERVAL, Surveys
@@ -42,7 +50,7 @@ class Ec2:
 
     def __init__(self, latency=0.04):
         self.latency, self.asked, self.error = latency, [], None
-        self.limit, self.allowed = 3, True
+        self.limits, self.allowed = TypeLimits(interfaces=3), True
 
     def _now(self):
         return asyncio.get_running_loop().time()
@@ -67,9 +75,9 @@ class Ec2:
             InstanceSurvey(began_at=began, answered=True, instances=(mine,)), macs={"i-b": ("02:00",)}
         )
 
-    async def max_interfaces(self, instance_type):
-        self.asked.append((self._now(), "limit"))
-        return self.limit
+    async def type_limits(self, instance_type):
+        self.asked.append((self._now(), "limits"))
+        return self.limits
 
     async def may_attach(self, *, eni_id, instance_id, device_index):
         self.asked.append((self._now(), "dry run"))
@@ -192,23 +200,27 @@ def test_every_answer_wakes_the_loop():
     assert len(woken) >= 2
 
 
-def test_the_interface_limit_is_asked_until_it_is_told():
-    """DescribeInstanceTypes may be denied for a while."""
+def test_the_types_limits_are_asked_until_they_are_known():
+    """DescribeInstanceTypes may be denied for a while; what a part of an answer says counts meanwhile."""
 
     async def body(surveys, _woken):
         await asyncio.sleep(LIMIT_RETRY + 1)
-        unknown = surveys.local.max_interfaces
-        ec2.limit = 3
+        unknown = surveys.local.limits
+        ec2.limits = TypeLimits(ipv4_per_interface=10)
         await asyncio.sleep(LIMIT_RETRY + 1)
-        return unknown, surveys.local.max_interfaces
+        partly = surveys.local.limits
+        ec2.limits = TypeLimits(interfaces=3, ipv4_per_interface=10)
+        await asyncio.sleep(LIMIT_RETRY + 1)
+        return unknown, partly, surveys.local.limits
 
     ec2 = Ec2()
-    ec2.limit = None
-    (unknown, known), _ = run(body, ec2)
+    ec2.limits = None
+    (unknown, partly, known), _ = run(body, ec2)
 
-    assert unknown is None
-    assert known == 3
-    assert len(ec2.times("limit")) == 3
+    assert unknown == TypeLimits()
+    assert partly == TypeLimits(ipv4_per_interface=10)
+    assert known == TypeLimits(interfaces=3, ipv4_per_interface=10)
+    assert len(ec2.times("limits")) == 5
 
 
 def test_no_answer_of_the_dry_run_keeps_the_last():

@@ -23,11 +23,11 @@ from eni_failover.adapters.ec2_views import (
     macs_of,
     read_enis,
     read_instances,
-    read_max_interfaces,
     read_subnets,
+    read_type_limits,
     unknown_enis,
 )
-from eni_failover.core.model import EniSurvey, InstanceSurvey, Mutation, Outcome, Subnet, Verdict
+from eni_failover.core.model import EniSurvey, InstanceSurvey, Mutation, Outcome, Subnet, TypeLimits, Verdict
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
 from eni_failover.errors import AdapterError, DeniedError, UnansweredError
 
@@ -174,8 +174,8 @@ class Ec2:
         )
         return read_subnets(raws)
 
-    async def max_interfaces(self, instance_type: str) -> int | None:
-        """How many ENIs this type takes on network card 0; None when EC2 did not say."""
+    async def type_limits(self, instance_type: str) -> TypeLimits | None:
+        """What this type takes; None when EC2 did not answer."""
         kinds: Any = [instance_type]  # the stub lists the types of its day
         try:
             answer = await self._calls.ask(
@@ -184,8 +184,7 @@ class Ec2:
             )
         except AdapterError:
             return None
-        found = answer.get("InstanceTypes") or []
-        return read_max_interfaces(found[0]) if found else None
+        return read_type_limits(answer.get("InstanceTypes") or [])
 
     async def may_attach(self, *, eni_id: EniId, instance_id: InstanceId, device_index: int) -> bool | None:
         """Whether IAM allows the attach, asked by DryRun; None when EC2 said neither.

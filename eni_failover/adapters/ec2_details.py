@@ -6,11 +6,11 @@ a good one. Does not guarantee freshness, as `ec2_views`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eni_failover.adapters.ec2_views import read_enis, read_instances, read_max_interfaces
+from eni_failover.adapters.ec2_views import read_enis, read_instances
 from eni_failover.core.model import Eni, Instance, Presence
 from eni_failover.core.policy import EniId, InstanceId
 
@@ -65,15 +65,6 @@ class InstanceDetail:
         return next((one for one in self.interfaces if one.is_primary), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypeLimits:
-    """What an instance type takes; None where EC2 does not say. `interfaces` are those of network card 0."""
-
-    interfaces: int | None
-    ipv4_per_interface: int | None
-    ipv6_per_interface: int | None
-
-
 def read_eni_details(raws: Iterable[Raw]) -> tuple[EniDetail, ...]:
     """The ENIs of one answered describe; one in a shape that this version does not understand is left out."""
     found = []
@@ -97,17 +88,6 @@ def read_eni_details(raws: Iterable[Raw]) -> tuple[EniDetail, ...]:
 def read_instance_details(raws: Iterable[Raw]) -> tuple[InstanceDetail, ...]:
     """The instances of one answered describe."""
     return tuple(_instance(raw, one) for raw in raws for one in read_instances((raw,)))
-
-
-def read_type_limits(raws: Sequence[Raw]) -> TypeLimits:
-    """The limits of the one type asked for; nothing is known of one that the answer does not have."""
-    raw = raws[0] if raws else {}
-    info: Raw = raw.get("NetworkInfo") or {}
-    return TypeLimits(
-        interfaces=read_max_interfaces(raw),
-        ipv4_per_interface=info.get("Ipv4AddressesPerInterface"),
-        ipv6_per_interface=info.get("Ipv6AddressesPerInterface"),
-    )
 
 
 def _instance(raw: Raw, instance: Instance) -> InstanceDetail:

@@ -20,16 +20,14 @@ from eni_failover.adapters.ec2_client import Ec2Client
 from eni_failover.adapters.ec2_details import (
     EniDetail,
     InstanceDetail,
-    TypeLimits,
     read_eni_details,
     read_instance_details,
-    read_type_limits,
 )
 from eni_failover.adapters.ec2_errors import DRY_RUN, verdict_of
 from eni_failover.adapters.ec2_model import Operation
 from eni_failover.adapters.ec2_pages import PAGE, all_pages
-from eni_failover.adapters.ec2_views import read_subnets
-from eni_failover.core.model import Verdict
+from eni_failover.adapters.ec2_views import read_subnets, read_type_limits
+from eni_failover.core.model import TypeLimits, Verdict
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
 from eni_failover.errors import AdapterError, DeniedError
 

@@ -21,6 +21,7 @@ from eni_failover.core.model import (
     InstanceState,
     Presence,
     Subnet,
+    TypeLimits,
 )
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
 from eni_failover.core.words import Reason
@@ -82,15 +83,28 @@ def macs_of(raw: Raw) -> tuple[str, ...]:
     return tuple(sorted(macs))
 
 
-def read_max_interfaces(raw: Raw) -> int | None:
-    """How many ENIs the type takes on the network card that we attach to, None when EC2 does not say."""
-    info: Raw = raw.get("NetworkInfo") or {}
+def read_type_limits(raws: Sequence[Raw]) -> TypeLimits:
+    """The limits of the one type asked for; nothing is known of one that the answer does not have."""
+    info: Raw = (raws[0].get("NetworkInfo") or {}) if raws else {}
+    ipv6 = 0 if info.get("Ipv6Supported") is False else info.get("Ipv6AddressesPerInterface")
+    return TypeLimits(
+        interfaces=_limit(_interfaces_per_card(info), least=1),
+        ipv4_per_interface=_limit(info.get("Ipv4AddressesPerInterface"), least=1),
+        ipv6_per_interface=_limit(ipv6, least=0),
+    )
+
+
+def _interfaces_per_card(info: Raw) -> object:
+    """How many ENIs the type takes on the network card that we attach to."""
     cards: list[Raw] = info.get("NetworkCards") or []
     if len(cards) > 1:
-        ours = (card for card in cards if card.get("NetworkCardIndex", 0) == _OUR_CARD)
-        info = {"MaximumNetworkInterfaces": next(ours, {}).get("MaximumNetworkInterfaces")}
-    limit = info.get("MaximumNetworkInterfaces")
-    return limit if isinstance(limit, int) and limit > 0 else None
+        info = next((card for card in cards if card.get("NetworkCardIndex", 0) == _OUR_CARD), {})
+    return info.get("MaximumNetworkInterfaces")
+
+
+def _limit(said: object, *, least: int) -> int | None:
+    """A limit that makes sense, None for any other."""
+    return said if isinstance(said, int) and said >= least else None
 
 
 def _read_eni(eni_id: EniId, raw: Raw) -> Eni:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eni_failover.core.group import CONFIRM_AFTER, View
-from eni_failover.core.model import Eni, Instance, InstanceState
+from eni_failover.core.model import Eni, Instance, InstanceState, TypeLimits
 from eni_failover.core.policy import EniId
 from eni_failover.core.state import Takeover
 from eni_failover.core.words import Answer, Reason, Scope
@@ -40,19 +40,33 @@ def obstacles(view: View) -> Iterator[Reason]:
         yield Reason.INSTANCE_NOT_RUNNING
     wanted = [eni for eni in view.usable if not view.is_mine(eni)]
     for eni in wanted:
-        if eni.unmovable is not None:
-            yield eni.unmovable
-        zone = instance.zone if instance and instance.zone else view.obs.local.zone
-        if eni.zone and zone and eni.zone != zone:
-            yield Reason.OTHER_ZONE
+        yield from _obstacles_of(eni, view)
     if instance is not None:
-        limit = view.obs.local.max_interfaces or LEAST_INTERFACES
+        limit = view.obs.local.limits.interfaces or LEAST_INTERFACES
         if instance.interface_count - len(_left(view)) + len(wanted) > limit:
             yield Reason.NO_SLOT
         if any(index is None for index in planned_indexes(view, view.takeover).values()):
             yield Reason.NO_INDEX
     if view.obs.local.attach_allowed is False:
         yield Reason.ATTACH_DENIED
+
+
+def _obstacles_of(eni: Eni, view: View) -> Iterator[Reason]:
+    """What about this ENI makes EC2 refuse to attach it here, wherever it is now."""
+    if eni.unmovable is not None:
+        yield eni.unmovable
+    instance = me(view)
+    zone = instance.zone if instance and instance.zone else view.obs.local.zone
+    if eni.zone and zone and eni.zone != zone:
+        yield Reason.OTHER_ZONE
+    if _has_too_many_addresses(eni, view.obs.local.limits):
+        yield Reason.TOO_MANY_ADDRESSES
+
+
+def _has_too_many_addresses(eni: Eni, limits: TypeLimits) -> bool:
+    """Whether EC2 would refuse to attach it to this instance type; what EC2 did not say refuses nothing."""
+    counts = (eni.ipv4_count, limits.ipv4_per_interface), (eni.ipv6_count, limits.ipv6_per_interface)
+    return any(limit is not None and count > limit for count, limit in counts)
 
 
 def _left(view: View) -> list[int | None]:

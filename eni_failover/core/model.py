@@ -85,6 +85,16 @@ class Eni:
     public_addresses: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
 
+    @property
+    def ipv4_count(self) -> int:
+        """How many IPv4 addresses it has by EC2's limits, which count a delegated prefix as one."""
+        return len(self.addresses) + len(self.prefixes)
+
+    @property
+    def ipv6_count(self) -> int:
+        """As `ipv4_count`, of IPv6."""
+        return len(self.ipv6_addresses) + len(self.ipv6_prefixes)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subnet:
@@ -300,16 +310,28 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TypeLimits:
+    """What an instance type takes (DescribeInstanceTypes, NetworkInfo), on network card 0.
+
+    None: EC2 did not say.
+    """
+
+    interfaces: int | None = None
+    ipv4_per_interface: int | None = None
+    ipv6_per_interface: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Local:
     """Slow facts about this member, refreshed by timers outside the takeover path.
 
-    `max_interfaces` None means that EC2 did not say; `attach_allowed` is the last answered DryRun
+    `limits` are those of its instance type; `attach_allowed` is the last answered DryRun
     of attach, None before the first. `subnets_known` False: links are to be set up here, and EC2 has not
     told the ENIs' subnets.
     """
 
     zone: str = ""
-    max_interfaces: int | None = None
+    limits: TypeLimits = TypeLimits()
     attach_allowed: bool | None = None
     attach_detail: str = ""
     subnets_known: bool = True

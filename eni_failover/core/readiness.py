@@ -31,6 +31,11 @@ _ABLE = (
     ("zone", {Reason.OTHER_ZONE}, "an ENI cannot leave its availability zone"),
     ("slot", {Reason.NO_SLOT}, "free an interface slot, or use a larger instance type"),
     ("device_index", {Reason.NO_INDEX}, 'free the device index, or write device_index = "auto"'),
+    (
+        "addresses_per_interface",
+        {Reason.TOO_MANY_ADDRESSES},
+        "take addresses off the ENI, or use a larger instance type",
+    ),
     ("attach_permission", {Reason.ATTACH_DENIED}, "allow ec2:AttachNetworkInterface to this role"),
 )
 

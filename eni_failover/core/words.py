@@ -141,6 +141,7 @@ class Reason(StrEnum):
     SERVICE_MANAGED = "service_managed"
     NO_SLOT = "no_slot"
     NO_INDEX = "no_index"
+    TOO_MANY_ADDRESSES = "too_many_addresses"
     ATTACH_DENIED = "attach_denied"
     SELF_PROBE_DOWN = "self_probe_down"
     LOOP_LAG = "loop_lag"

@@ -46,6 +46,7 @@ _REFUSALS = (
     Reason.SERVICE_MANAGED,
     Reason.NO_SLOT,
     Reason.NO_INDEX,
+    Reason.TOO_MANY_ADDRESSES,
     Reason.ATTACH_DENIED,
 )
 _REASONS: dict[Action, tuple[Reason, ...]] = {

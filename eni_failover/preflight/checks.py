@@ -67,6 +67,7 @@ _BY_PASSES = frozenset(
         enis.holder,
         room.slot,
         room.device_index,
+        room.addresses_per_interface,
         permissions.subnets,
         answers.holder_probes,
         answers.self_probes,

@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, TypeLimits, find_instance
+from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, find_instance
 from eni_failover.adapters.ec2_inspection import Ec2Inspection, Permission
 from eni_failover.adapters.imds import Imds, ImdsInterface
 from eni_failover.config import Config
+from eni_failover.core.model import TypeLimits
 from eni_failover.core.policy import AttachmentId, EniId, FenceMode, Member, MemberName
 from eni_failover.errors import AdapterError, DeniedError
 from eni_failover.preflight.api_path import source_to

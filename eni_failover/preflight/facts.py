@@ -12,13 +12,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, TypeLimits, find_instance
+from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, find_instance
 from eni_failover.adapters.ec2_inspection import Permission
 from eni_failover.adapters.imds import ImdsInterface
 from eni_failover.adapters.link import DetectedMode
 from eni_failover.adapters.networkd_conf import NetworkdSettings
 from eni_failover.config import Config
-from eni_failover.core.model import Peer
+from eni_failover.core.model import Peer, TypeLimits
 from eni_failover.core.policy import EniId, Member, MemberName
 from eni_failover.core.words import Answer, Scope
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, TypeLimits
-from eni_failover.core.model import InstanceState
+from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail
+from eni_failover.core.model import InstanceState, TypeLimits
 from eni_failover.core.snapshot import Check
 from eni_failover.preflight.facts import Facts, Missed
 from eni_failover.preflight.verdicts import failed, passed, unknown, warned
@@ -69,8 +69,8 @@ def addresses_per_interface(facts: Facts) -> Check:
     words = []
     for one in coming:
         counts = (
-            ("IPv4", len(one.eni.addresses) + len(one.eni.prefixes), limits.ipv4_per_interface),
-            ("IPv6", len(one.eni.ipv6_addresses) + len(one.eni.ipv6_prefixes), limits.ipv6_per_interface),
+            ("IPv4", one.eni.ipv4_count, limits.ipv4_per_interface),
+            ("IPv6", one.eni.ipv6_count, limits.ipv6_per_interface),
         )
         words += [
             f"{one.eni.eni_id} has {count} {family}, {own.instance.instance_type} takes {limit}"

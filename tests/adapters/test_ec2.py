@@ -10,7 +10,7 @@ from tenacity import wait_none
 
 from eni_failover.adapters import ec2_client
 from eni_failover.adapters.ec2 import Ec2
-from eni_failover.core.model import AttachmentStatus, InstanceState, Mutation, Presence, Verdict
+from eni_failover.core.model import AttachmentStatus, InstanceState, Mutation, Presence, TypeLimits, Verdict
 from eni_failover.lab import Durations, LabThread, Settings, World
 
 FIRST, SECOND, ABSENT = "eni-0ffffffffffffff01", "eni-0ffffffffffffff02", "eni-0123456789abcdef0"
@@ -243,9 +243,9 @@ def test_a_dry_run_tells_whether_an_attach_is_allowed(member, world):
 
 def test_the_types_limit_is_asked(member, world):
     """An m5.large takes three; a type that EC2 does not know gives none."""
-    limits = [asyncio.run(member.max_interfaces(name)) for name in ("m5.large", "m5.absent")]
+    limits = [asyncio.run(member.type_limits(name)) for name in ("m5.large", "m5.absent")]
 
-    assert limits == [3, None]
+    assert limits == [TypeLimits(interfaces=3, ipv4_per_interface=10, ipv6_per_interface=10), None]
 
 
 def test_the_lab_sees_who_called(member, world):

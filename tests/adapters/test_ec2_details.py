@@ -1,11 +1,9 @@
 """From EC2's answers to details: pure translation."""
 
 from eni_failover.adapters.ec2_details import (
-    TypeLimits,
     find_instance,
     read_eni_details,
     read_instance_details,
-    read_type_limits,
 )
 
 ENI = {
@@ -86,22 +84,3 @@ def test_a_bare_instance_is_read():
     assert (found.primary, found.interfaces, found.imds_hop_limit) == (None, (), 0)
     assert find_instance([found], "i-02") is found
     assert find_instance([found], "i-03") is None
-
-
-def test_a_types_limits_are_read():
-    """Those of network card 0, and of each interface."""
-    info = {
-        "MaximumNetworkInterfaces": 30,
-        "NetworkCards": [
-            {"NetworkCardIndex": 0, "MaximumNetworkInterfaces": 15},
-            {"NetworkCardIndex": 1, "MaximumNetworkInterfaces": 15},
-        ],
-        "Ipv4AddressesPerInterface": 50,
-        "Ipv6AddressesPerInterface": 49,
-    }
-    nothing = TypeLimits(interfaces=None, ipv4_per_interface=None, ipv6_per_interface=None)
-
-    assert read_type_limits([{"NetworkInfo": info}]) == TypeLimits(
-        interfaces=15, ipv4_per_interface=50, ipv6_per_interface=49
-    )
-    assert read_type_limits([]) == nothing

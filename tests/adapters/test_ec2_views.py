@@ -6,10 +6,18 @@ from eni_failover.adapters.ec2_views import (
     macs_of,
     read_enis,
     read_instances,
-    read_max_interfaces,
+    read_type_limits,
     unknown_enis,
 )
-from eni_failover.core.model import Attachment, AttachmentStatus, Eni, Instance, InstanceState, Presence
+from eni_failover.core.model import (
+    Attachment,
+    AttachmentStatus,
+    Eni,
+    Instance,
+    InstanceState,
+    Presence,
+    TypeLimits,
+)
 from eni_failover.core.words import Reason
 
 ENI = "eni-0ffffffffffffff01"
@@ -245,4 +253,26 @@ def test_an_instance_without_an_id_is_left_out():
 )
 def test_the_limit_is_that_of_network_card_0(info, expected):
     """An ENI is attached to card 0, whatever the other cards have room for."""
-    assert expected == read_max_interfaces({"NetworkInfo": info})
+    assert expected == read_type_limits([{"NetworkInfo": info}]).interfaces
+
+
+@pytest.mark.parametrize(
+    ("info", "ipv4", "ipv6"),
+    [
+        ({"Ipv4AddressesPerInterface": 50, "Ipv6AddressesPerInterface": 49}, 50, 49),
+        ({"Ipv4AddressesPerInterface": 10, "Ipv6AddressesPerInterface": 0}, 10, 0),
+        ({"Ipv6Supported": False}, None, 0),
+        ({"Ipv6Supported": True}, None, None),
+        ({"Ipv4AddressesPerInterface": 0, "Ipv6AddressesPerInterface": -1}, None, None),
+    ],
+)
+def test_the_addresses_that_an_interface_takes_are_read(info, ipv4, ipv6):
+    """A type without IPv6 takes none of them; a number that makes no sense is no limit."""
+    limits = read_type_limits([{"NetworkInfo": info}])
+
+    assert (limits.ipv4_per_interface, limits.ipv6_per_interface) == (ipv4, ipv6)
+
+
+def test_a_type_that_the_answer_lacks_has_no_known_limits():
+    """EC2 may not know it."""
+    assert read_type_limits([]) == TypeLimits()

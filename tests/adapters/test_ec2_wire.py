@@ -131,7 +131,7 @@ def test_keeping_an_eni_on_termination_is_written(ec2, cloud):
 
 def test_a_types_limit_is_read(ec2, cloud):
     """moto has the real table: an m5.large takes three ENIs."""
-    assert asyncio.run(ec2.max_interfaces("m5.large")) == 3
+    assert asyncio.run(ec2.type_limits("m5.large")).interfaces == 3
 
 
 def test_stopping_an_instance_is_written(ec2, cloud):

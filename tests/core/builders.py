@@ -24,6 +24,7 @@ from eni_failover.core.model import (
     Peer,
     Presence,
     TakeoverRequest,
+    TypeLimits,
 )
 from eni_failover.core.policy import FailbackMode, FenceMode, Member, Policy, ProbePolicy, TakeoverMode
 from eni_failover.core.state import Takeover
@@ -188,7 +189,7 @@ def instances(*found: Instance, at: float, answered: bool = True) -> InstanceSur
     return InstanceSurvey(began_at=at, answered=answered, instances=found)
 
 
-LOCAL = Local(zone=ZONE, max_interfaces=15, attach_allowed=True)
+LOCAL = Local(zone=ZONE, limits=TypeLimits(interfaces=15), attach_allowed=True)
 
 
 def obs(*shapes: Eni, now: float = 1000.0, members: int = 2, **changes: Any) -> Observation:

@@ -7,6 +7,7 @@ import pytest
 from eni_failover.core.fitness import is_impaired, me, obstacles, planned_indexes, why_not_able, why_not_fit
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
+from eni_failover.core.model import TypeLimits
 from eni_failover.core.state import Move, State, Takeover
 from eni_failover.core.words import Answer, Reason, Trigger
 from tests.core.bench import Bench
@@ -60,10 +61,27 @@ def test_a_running_member_with_room_is_able():
         ("other_zone", {"mine": instance("beta", zone="eu-central-1b")}),
         ("other_zone", {"mine": instance("beta", zone=""), "local": replace(LOCAL, zone="elsewhere")}),
         ("no_slot", {"mine": instance("beta", interface_count=15)}),
-        ("no_slot", {"mine": instance("beta", interface_count=2), "local": replace(LOCAL, max_interfaces=2)}),
         (
             "no_slot",
-            {"mine": instance("beta", interface_count=2), "local": replace(LOCAL, max_interfaces=None)},
+            {
+                "mine": instance("beta", interface_count=2),
+                "local": replace(LOCAL, limits=TypeLimits(interfaces=2)),
+            },
+        ),
+        (
+            "no_slot",
+            {
+                "mine": instance("beta", interface_count=2),
+                "local": replace(LOCAL, limits=TypeLimits(interfaces=None)),
+            },
+        ),
+        (
+            "too_many_addresses",
+            {
+                "mine": instance("beta"),
+                "local": replace(LOCAL, limits=TypeLimits(interfaces=15, ipv4_per_interface=1)),
+                "shapes": (attached("alpha", addresses=("10.0.1.1", "10.0.1.2")),),
+            },
         ),
         ("no_index", {"mine": instance("beta", used_indexes=(0, 3)), "device_index": 3}),
         ("no_index", {"mine": instance("beta", used_indexes=tuple(range(32)))}),
@@ -72,7 +90,7 @@ def test_a_running_member_with_room_is_able():
 )
 def test_each_obstacle_alone_makes_a_member_unable(obstacle, situation):
     """Each is reported by its own word."""
-    assert list(obstacles(view(**situation))) == [obstacle]
+    assert list(obstacles(view(*situation.pop("shapes", ()), **situation))) == [obstacle]
 
 
 @pytest.mark.parametrize("why", [Reason.ENI_PRIMARY, Reason.REQUESTER_MANAGED, Reason.SERVICE_MANAGED])
@@ -90,10 +108,30 @@ def test_what_is_here_needs_no_slot_no_index_and_no_zone():
 
 def test_every_eni_not_here_needs_a_slot():
     """Two slots are free, three ENIs are wanted: none may be detached."""
-    room_for_two = replace(LOCAL, max_interfaces=3)
+    room_for_two = replace(LOCAL, limits=TypeLimits(interfaces=3))
 
     assert why_not_able(view(*[attached("alpha")] * 2, local=room_for_two)) is None
     assert why_not_able(view(*[attached("alpha")] * 3, local=room_for_two)) is Reason.NO_SLOT
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"addresses": ("10.0.1.1",) * 4}, None),
+        ({"addresses": ("10.0.1.1",) * 5}, Reason.TOO_MANY_ADDRESSES),
+        ({"addresses": ("10.0.1.1",) * 4, "prefixes": ("10.0.2.0/28",)}, Reason.TOO_MANY_ADDRESSES),
+        ({"ipv6_addresses": ("2001:db8::1",) * 2}, None),
+        ({"ipv6_addresses": ("2001:db8::1",) * 3}, Reason.TOO_MANY_ADDRESSES),
+        ({"ipv6_prefixes": ("2001:db8::/80",) * 3}, Reason.TOO_MANY_ADDRESSES),
+    ],
+)
+def test_an_eni_with_more_addresses_than_the_type_takes_cannot_come_here(changes, expected):
+    """EC2 refuses such an attach: detaching the ENI would leave it without a holder."""
+    small = replace(LOCAL, limits=TypeLimits(interfaces=15, ipv4_per_interface=4, ipv6_per_interface=2))
+
+    assert why_not_able(view(attached("alpha", **changes), local=small)) is expected
+    assert why_not_able(view(attached("alpha", **changes), local=LOCAL)) is None
+    assert why_not_able(view(attached("beta", **changes), local=small)) is None
 
 
 @pytest.mark.parametrize("allowed", [True, None])
@@ -287,7 +325,9 @@ LISTED = {"used_indexes": (0, 1, 2), "interface_count": 3, "eni_indexes": (("eni
 )
 def test_a_member_that_has_just_lost_the_enis_has_room_for_them(shapes, described_at, reason, index):
     """A look at the instances from before the move counts them still; a describe since shows them gone."""
-    seen = view(*shapes, mine=instance("beta", **LISTED), local=replace(LOCAL, max_interfaces=3))
+    seen = view(
+        *shapes, mine=instance("beta", **LISTED), local=replace(LOCAL, limits=TypeLimits(interfaces=3))
+    )
     seen = replace(seen, obs=replace(seen.obs, enis=survey(*shapes, at=described_at)))
 
     assert why_not_able(seen) is reason
@@ -320,7 +360,7 @@ def test_an_answer_without_this_member_is_believed():
 def full_alpha(*shapes, **changes) -> Bench:
     """Alpha, whose type has room for the floating ENI and no more."""
     bench = Bench(*shapes, local="alpha", settle=False, **changes)
-    bench.local = replace(LOCAL, max_interfaces=2)
+    bench.local = replace(LOCAL, limits=TypeLimits(interfaces=2))
     bench.machine("alpha", used_indexes=(0, 1), interface_count=2)
     bench.idle(5)
     return bench

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from eni_failover.core.model import TypeLimits
 from eni_failover.core.words import Action, Reason, Role, Trigger
 from tests.core.abstract_ec2 import Durations
 from tests.core.builders import LOCAL, SELF, WEB
@@ -110,7 +111,7 @@ def test_3_nothing_is_detached_that_could_not_be_attached():
     world.service("alpha", up=False)
     world.run(300)
     denied = world.moves()
-    world.nodes["beta"].local = replace(LOCAL, max_interfaces=1)
+    world.nodes["beta"].local = replace(LOCAL, limits=TypeLimits(interfaces=1))
     world.run(300)
 
     assert denied == []

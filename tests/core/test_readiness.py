@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.core.model import PauseKind, PauseRequest, Stall
+from eni_failover.core.model import PauseKind, PauseRequest, Stall, TypeLimits
 from eni_failover.core.readiness import merged
 from eni_failover.core.snapshot import Check
 from eni_failover.core.state import Durable, Past
@@ -19,6 +19,7 @@ NAMES = [
     "zone",
     "slot",
     "device_index",
+    "addresses_per_interface",
     "attach_permission",
     "enis",
     "holder_probes",
@@ -76,6 +77,13 @@ def unable(**changes) -> Bench:
     return bench
 
 
+def crowded() -> Bench:
+    bench = Bench(attached("alpha", addresses=("10.0.1.1", "10.0.1.2")))
+    bench.local = replace(LOCAL, limits=TypeLimits(interfaces=15, ipv4_per_interface=1))
+    bench.look()
+    return bench
+
+
 @pytest.mark.parametrize(
     ("bench", "name", "detail"),
     [
@@ -83,6 +91,7 @@ def unable(**changes) -> Bench:
         (lambda: unable(zone="elsewhere"), "zone", "other_zone"),
         (lambda: unable(interface_count=15), "slot", "no_slot"),
         (lambda: unable(used_indexes=tuple(range(32))), "device_index", "no_index"),
+        (crowded, "addresses_per_interface", "too_many_addresses"),
         (lambda: unable(local={"attach_allowed": False}), "attach_permission", "attach_denied"),
         (lambda: Bench(attached("alpha", unmovable=Reason.ENI_PRIMARY)), "eni_movable", "eni_primary"),
         (lambda: Bench(attached("alpha"), unknown()), "enis", "eni_unknown eni-2"),

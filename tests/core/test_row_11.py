@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.core.model import PauseKind, PauseRequest
+from eni_failover.core.model import PauseKind, PauseRequest, TypeLimits
 from eni_failover.core.policy import FailbackMode, TakeoverMode
 from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import Reason, Trigger
@@ -138,7 +138,7 @@ def test_a_full_primary_that_lost_to_an_operator_does_not_take_back():
     bench = Bench(
         attached("alpha"), local="alpha", probes=(WEB, SELF), device_index=1, settle=False, **AUTOMATIC
     )
-    bench.local = replace(LOCAL, max_interfaces=2)
+    bench.local = replace(LOCAL, limits=TypeLimits(interfaces=2))
     bench.machine("alpha", used_indexes=(0, 1), interface_count=2)
     bench.idle(5)
     bench.see(detaching("alpha"))

@@ -6,14 +6,22 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, InterfaceDetail, TypeLimits
+from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, InterfaceDetail
 from eni_failover.adapters.ec2_inspection import Permission
 from eni_failover.adapters.imds import ImdsInterface
 from eni_failover.adapters.link import DetectedMode, LinkMode
 from eni_failover.adapters.networkd_conf import NetworkdSettings
 from eni_failover.config.build import build
 from eni_failover.config.reading import read
-from eni_failover.core.model import Attachment, AttachmentStatus, Eni, Instance, InstanceState, Peer
+from eni_failover.core.model import (
+    Attachment,
+    AttachmentStatus,
+    Eni,
+    Instance,
+    InstanceState,
+    Peer,
+    TypeLimits,
+)
 from eni_failover.core.words import Answer, Scope
 from eni_failover.preflight.facts import (
     Api,

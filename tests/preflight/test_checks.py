@@ -62,7 +62,6 @@ def test_a_daemon_repeats_what_its_passes_do_not_know():
         "cni_marks",
         "vpc",
         "delete_on_termination",
-        "addresses_per_interface",
         "poisoned_index",
         "attach_permission",
         "detach_permission",

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.adapters.ec2_details import TypeLimits
 from eni_failover.adapters.imds import ImdsInterface
-from eni_failover.core.model import InstanceState
+from eni_failover.core.model import InstanceState, TypeLimits
 from eni_failover.preflight import room
 from tests.preflight.builders import (
     BETA,
@@ -72,7 +71,7 @@ def test_another_network_cards_interfaces_need_no_slot_of_ours():
 
 def test_an_unknown_limit_is_not_vouched_for():
     """EC2 may not know the type's limit."""
-    limits = TypeLimits(interfaces=None, ipv4_per_interface=None, ipv6_per_interface=None)
+    limits = TypeLimits()
 
     assert room.slot(facts(of_cloud={"limits": limits})).result == "warn"
 
