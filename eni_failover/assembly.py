@@ -43,7 +43,10 @@ from eni_failover.sdnotify import Notifier
 from eni_failover.status import peer_from_document
 from eni_failover.surveys import Surveys
 
-CLOCK = time.monotonic
+# It goes on while the host sleeps (clock_gettime(2)), so that what was seen before is old after it. Only
+# Linux has it.
+_CLOCK_ID = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+CLOCK = partial(time.clock_gettime, _CLOCK_ID)
 WALL = time.time
 
 
@@ -129,7 +132,7 @@ def build(
         on_repair=metrics.link_repaired,
     )
     prober = Prober(config.probes, me=me, clock=CLOCK, on_attempt=bell.attempt, wake=bell.ring)
-    lag = LoopLag(clock=CLOCK, threshold=policy.max_loop_lag, on_lag=metrics.loop_lag, on_stall=metrics.stall)
+    lag = LoopLag(clock=CLOCK, threshold=policy.stall_length, on_lag=metrics.loop_lag, on_stall=metrics.stall)
     peers = PeerWatcher(
         policy.members,
         me=me,

@@ -89,6 +89,7 @@ class Broadcast:
         tenure = state.tenure
         self._prober.target(None if tenure is None else self.policy.member_of(tenure.instance_id))
         self._prober.settle({health.probe.name: health.verdict for health in state.health})
+        self._prober.hurry(state.asked)
 
     def _show_role(self, view: Snapshot, role: Role) -> None:
         changed, was = role is not self._role, self._role or "none"

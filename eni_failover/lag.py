@@ -12,11 +12,15 @@ from collections.abc import Callable
 
 from eni_failover.core.model import Stall
 
-TICK = 0.1
+LONGEST_TICK = 0.1
+LEAST_THRESHOLD = 0.02  # below it, this watch would itself need a share of the CPU
 
 
 class LoopLag:
-    """Watches the event loop. `threshold` is the stall length, seconds, that is worth reporting."""
+    """Watches the event loop. `threshold` is the stall length, seconds, that is worth reporting.
+
+    It ticks at least twice in that time, so that no such stall goes by between two looks.
+    """
 
     def __init__(
         self,
@@ -33,11 +37,16 @@ class LoopLag:
         self._seen_at = clock()
         self._stalls: list[Stall] = []
 
+    @property
+    def tick(self) -> float:
+        """Seconds from one look to the next."""
+        return min(LONGEST_TICK, max(self.threshold, LEAST_THRESHOLD) / 2)
+
     async def run(self) -> None:
         """Ticks until cancelled."""
         self._seen_at = self._clock()
         while True:
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(self.tick)
             self._on_lag(self._look(self._clock()))
 
     def stalls(self) -> tuple[Stall, ...]:
@@ -47,12 +56,11 @@ class LoopLag:
         return stalls
 
     def _look(self, now: float) -> float:
-        unseen = now - self._seen_at
-        lag = max(0.0, unseen - TICK)
+        unseen, tick = now - self._seen_at, self.tick
         # The stall may have begun right after the last look: the whole stretch counts, not its lateness.
-        if unseen > self.threshold and lag > TICK:
+        if unseen > max(self.threshold, LEAST_THRESHOLD):
             self._stalls.append(Stall(from_at=self._seen_at, to_at=now))
             self._on_stall()
-        if lag > 0 or now - self._seen_at >= TICK:
+        if unseen >= tick:
             self._seen_at = now
-        return lag
+        return max(0.0, unseen - tick)

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import math
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 _GRAIN = 1e-6  # seconds; no timer is finer, and no float noise is coarser
 _SPREAD = 0.001
 _CLOSE_TIMEOUT = 1.0
+_HURRY_GAP = 1.0
 
 
 class Prober:
@@ -85,6 +86,12 @@ class Prober:
         """Take the verdict of each probe by name; one that is absent has none."""
         for lane in self._lanes:
             lane.settle(verdicts.get(lane.name, Answer.UNKNOWN))
+
+    def hurry(self, names: Collection[str]) -> None:
+        """Ask these probes once more as soon as may be: a decision waits for a young answer."""
+        for lane in self._lanes:
+            if lane.name in names:
+                lane.hurry()
 
     def replace(self, specs: tuple[ProbeSpec, ...], *, me: Member | None = None) -> None:
         """Run these probes from now on, all of them afresh; `me` when this member's address changed.
@@ -169,6 +176,14 @@ class _Lane:
             self._waiting_since = self._clock()
             self._changed.set()
 
+    def hurry(self) -> None:
+        """One attempt before its slot, but no more than one a second: a running one will do."""
+        if self._deadline is not None or self._slot is None or self._clock() - self._slot < _HURRY_GAP:
+            return
+        self._slot = None
+        self._waiting_since = self._clock()
+        self._changed.set()
+
     async def run(self) -> None:
         self._waiting_since = self._clock() + self._offset
         try:
@@ -180,9 +195,9 @@ class _Lane:
                     await self._probe.close()
 
     def _gap(self) -> float:
-        """Seconds from slot to slot: short until the answers agree with a verdict there is."""
-        unsettled = self._verdict is Answer.UNKNOWN or self._decided not in {None, self._verdict}
-        return self._policy.fast_interval if unsettled else self._policy.interval
+        """Seconds from slot to slot: short but where all is well, so that no down grows old."""
+        settled = self._verdict is Answer.UP and self._decided in {None, Answer.UP}
+        return self._policy.interval if settled else self._policy.fast_interval
 
     def _due(self) -> float:
         return self._waiting_since if self._slot is None else self._slot + self._gap()

@@ -222,7 +222,7 @@ class Reconciler:
             return
         self._next_policy = None
         self.policy = policy
-        self._lag.threshold = policy.max_loop_lag
+        self._lag.threshold = policy.stall_length
         self._surveys.replace_policy(policy)
         self._on_policy(policy)
         self._log.info("config.applied", config_hash=policy.config_hash)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from eni_failover.core.model import Stall
-from eni_failover.lag import TICK, LoopLag
+from eni_failover.lag import LONGEST_TICK as TICK
+from eni_failover.lag import LoopLag
 
 
 class Clock:
@@ -55,14 +58,27 @@ def test_a_stall_counts_whole_wherever_in_a_tick_it_began():
     assert lag.stalls() == (Stall(from_at=100.0, to_at=100.0 + 1.0 + TICK / 2),)
 
 
-def test_a_bound_below_two_ticks_is_not_stalled_all_the_time():
-    """A tick is no stall, however small the bound."""
+def test_a_short_bound_is_watched_by_short_ticks():
+    """Two in the time of a stall that half a timeout of 200 ms makes worth reporting."""
     clock = Clock()
     lag = guard(clock)
-    lag.threshold = TICK / 2
-    clock.now += TICK * 1.5
+    lag.threshold = 0.1
+    clock.now += lag.tick
+    in_time = lag.stalls()
+    clock.now += 0.12
 
-    assert lag.stalls() == ()
+    assert lag.tick == 0.05
+    assert in_time == ()
+    stall = lag.stalls()[0]
+    assert (stall.from_at, stall.to_at) == (pytest.approx(100.05), pytest.approx(100.17))
+
+
+def test_the_watch_itself_stays_cheap():
+    """A probe with a timeout of a millisecond does not make it tick thousands of times a second."""
+    lag = guard(Clock())
+    lag.threshold = 0.0005
+
+    assert lag.tick == 0.01
 
 
 def test_asking_often_does_not_hide_a_stall():

@@ -185,16 +185,13 @@ def _read_instance(raw: Raw) -> Instance:
         (str(one.get("NetworkInterfaceId", "")), one.get("Attachment") or {}) for one in _interfaces(raw)
     ]
     ours = [(eni_id, one) for eni_id, one in interfaces if one.get("NetworkCardIndex", 0) == _OUR_CARD]
-    indexes = [(EniId(eni_id), _index(attachment)) for eni_id, attachment in ours]
     state = (raw.get("State") or {}).get("Name")
     return Instance(
         instance_id=InstanceId(raw["InstanceId"]),
         state=InstanceState(state) if state in set(InstanceState) else InstanceState.UNKNOWN,
         zone=(raw.get("Placement") or {}).get("AvailabilityZone") or "",
         instance_type=raw.get("InstanceType") or "",
-        used_indexes=tuple(sorted({index for _, index in indexes if index is not None})),
-        interface_count=len(ours),
-        eni_indexes=tuple((eni_id, index) for eni_id, index in indexes if eni_id),
+        eni_indexes=tuple((EniId(eni_id), _index(attachment)) for eni_id, attachment in ours),
     )
 
 

@@ -11,12 +11,21 @@ from eni_failover.core import health as healths
 from eni_failover.core import outcomes, pause
 from eni_failover.core.fitness import is_impaired, why_not_fit
 from eni_failover.core.frozen import changed
-from eni_failover.core.group import CONFIRM_AFTER, View
+from eni_failover.core.group import CONFIRM_AFTER, View, is_operators
+from eni_failover.core.health import Health
 from eni_failover.core.links import not_ready
-from eni_failover.core.model import AttachmentStatus, Attempt, Eni, Observation, Presence, TakeoverRequest
+from eni_failover.core.model import (
+    AttachmentStatus,
+    Attempt,
+    Eni,
+    Observation,
+    Presence,
+    Stall,
+    TakeoverRequest,
+)
 from eni_failover.core.policy import InstanceId, Member, Policy
 from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen
-from eni_failover.core.words import Answer, Scope, Trigger
+from eni_failover.core.words import Answer, Scope
 
 # An ENI that is detaching is had by nobody any more.
 _UNOWNED = {AttachmentStatus.DETACHING, Presence.MISSING, Presence.KNOWN}
@@ -35,10 +44,8 @@ def _operators(view: View) -> State:
     paused = view.with_state(state).is_paused
     if state.was_paused and not paused:
         # When a pause ends, probes and turns start afresh: nothing seen meanwhile may act.
-        fresh = tuple(healths.fresh(one.probe, one.member, view.now) for one in state.health)
-        state = replace(
-            state, health=fresh, afresh_at=view.now, turn_unowned=None, turn_ec2=None, turn_probes=None
-        )
+        kept = tuple(healths.forget_downs(health, view.now) for health in state.health)
+        state = replace(state, health=kept, turn_unowned=None, turn_ec2=None, turn_probes=None)
     request = next((one for one in view.obs.requests if isinstance(one, TakeoverRequest)), None)
     if request is not None and state.request is None:
         state = replace(state, request=request)
@@ -46,25 +53,37 @@ def _operators(view: View) -> State:
 
 
 def _stalls(view: View) -> State:
-    long = [one for one in view.obs.stalls if one.to_at - one.from_at > view.policy.max_loop_lag]
+    """A stall of our own spoils what the probes did not find up; after a long one all starts over."""
+    state = view.state
+    for stall in view.obs.stalls:
+        state = changed(state, health=tuple(_spoilt(health, stall, view) for health in state.health))
+    long = [stall for stall in view.obs.stalls if _seconds(stall) > view.policy.max_loop_lag]
     if not long:
-        return view.state
-    kept = tuple(healths.forget_failures(one, view.now) for one in view.state.health)
-    durable = view.state.durable
+        return state
+    durable = state.durable
     if durable.takeover is not None and durable.takeover.link_since is not None:
         # What the kernel told meanwhile has not been read yet.
         durable = replace(durable, takeover=replace(durable.takeover, link_since=view.now))
     return replace(
-        view.state,
+        state,
         durable=durable,
-        health=kept,
-        stalled_at=max(one.to_at for one in long),
+        stalled_at=max(stall.to_at for stall in long),
         not_ready_since=None,
         turn_unowned=None,
         turn_ec2=None,
         turn_probes=None,
         confirm=None,
     )
+
+
+def _seconds(stall: Stall) -> float:
+    return stall.to_at - stall.from_at
+
+
+def _spoilt(health: Health, stall: Stall, view: View) -> Health:
+    """The standing after a stall: half the timeout of an attempt is too much to lose."""
+    shortest = min(view.policy.max_loop_lag, health.probe.timeout / 2)
+    return healths.forget_downs(health, stall.to_at) if _seconds(stall) > shortest else health
 
 
 def _survey(view: View) -> State:
@@ -121,7 +140,7 @@ def _holder(view: View) -> State:
         return changed(state, tenure=None)
     tenure = state.tenure
     if tenure is None or tenure.attachment_id != attachment.attachment_id:
-        since = None if at_start else view.now
+        since = None if at_start and attachment.attachment_id == state.durable.last_up else view.now
         tenure = Tenure(
             instance_id=view.holder.instance_id, attachment_id=attachment.attachment_id, since=since
         )
@@ -140,10 +159,11 @@ def _had(view: View, holder: InstanceId, *, at_start: bool) -> Durable:
         return changed(durable, last_had=holder, lost_at=None, excused=False, lost_unseen=False)
     if durable.last_had != local:
         return changed(durable, last_had=holder)
+    heir = view.peer(holder)
     soon = (
         durable.failback_at is not None
         and view.now - durable.failback_at <= view.policy.max_takeovers_window
-        and not is_operators(view, holder)
+        and not (heir is not None and is_operators(heir))
     )
     return replace(
         durable,
@@ -153,12 +173,6 @@ def _had(view: View, holder: InstanceId, *, at_start: bool) -> Durable:
         excused=durable.excused or is_impaired(view),
         failback_blocked=durable.failback_blocked or soon,
     )
-
-
-def is_operators(view: View, holder: InstanceId) -> bool:
-    """Whether that member says that an operator brought the group to it."""
-    peer = next((one for one in view.obs.peers if one.instance_id == holder), None)
-    return peer is not None and (peer.takeover_trigger or peer.last_takeover_trigger) == Trigger.MANUAL
 
 
 def _target(view: View, scope: Scope) -> Member | None:
@@ -180,15 +194,18 @@ def _probes(view: View) -> State:
         for attempt in view.obs.attempts:
             if (attempt.probe, attempt.member) != (probe, target):
                 continue
-            if probe.scope is Scope.HOLDER and _is_refusal(attempt) and tenure is not None:
-                tenure = replace(tenure, answered=True)
-            if _is_of_a_pause(view, attempt) or _is_spoilt(view, attempt):
-                continue
             health = healths.advance(health, attempt)
-            if probe.scope is Scope.HOLDER and attempt.answer is health.verdict is Answer.UP and tenure:
-                tenure = replace(tenure, proven=True)
-        standing.append(health)
-    return changed(state, health=tuple(standing), tenure=tenure)
+            if probe.scope is Scope.HOLDER and tenure is not None:
+                tenure = changed(
+                    tenure,
+                    answered=tenure.answered or _is_refusal(attempt),
+                    proven=tenure.proven or attempt.answer is health.verdict is Answer.UP,
+                )
+        standing.append(healths.lapse(health, view.now))
+    durable = state.durable
+    if tenure is not None and tenure.proven:
+        durable = changed(durable, last_up=tenure.attachment_id)
+    return changed(state, health=tuple(standing), tenure=tenure, durable=durable)
 
 
 def _is_refusal(attempt: Attempt) -> bool:
@@ -196,22 +213,13 @@ def _is_refusal(attempt: Attempt) -> bool:
     return attempt.answered and attempt.answer is not Answer.UP
 
 
-def _is_of_a_pause(view: View, attempt: Attempt) -> bool:
-    """Whether it began before the last pause ended, though its answer is heard only now."""
-    return view.state.afresh_at is not None and attempt.started_at <= view.state.afresh_at
-
-
-def _is_spoilt(view: View, attempt: Attempt) -> bool:
-    """Whether a stall, told now or already over when the attempt ended, may have made its failure."""
-    stalled_at = view.state.stalled_at
-    late = stalled_at is not None and attempt.started_at <= stalled_at and attempt.answer is not Answer.UP
-    return late or healths.is_spoilt(attempt, view.obs.stalls)
-
-
 def _looked_at_instances(view: View) -> State:
     survey, state = view.obs.instances, view.state
     if survey.answered:
-        return changed(state, instances=survey, instances_failures=0)
+        me = survey.find(view.policy.me.instance_id) or state.me
+        # Something else about this instance may make EC2 think otherwise of an attach.
+        barred_at = state.barred_at if me == state.me else None
+        return changed(state, instances=survey, instances_failures=0, me=me, barred_at=barred_at)
     if survey.began_at == state.instances_failed_at:
         return state
     failures = state.instances_failures + 1
@@ -253,6 +261,8 @@ def _calls(view: View) -> State:
     if answered:
         state = changed(state, polled_from_at=max(answered))
     takeover = state.durable.takeover
+    if any(outcomes.is_barred(view.policy, outcome) for outcome in view.obs.outcomes):
+        state = changed(state, barred_at=view.now)
     if takeover is None:
         return state
     learned = outcomes.learn(view, takeover)

@@ -10,10 +10,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from eni_failover.core import candidates
+from eni_failover.core import candidates, fitness
 from eni_failover.core.decision import Decision
 from eni_failover.core.fences import begins_on_instances, is_being_stopped
-from eni_failover.core.fitness import STALL_MEMORY
 from eni_failover.core.group import CONFIRM_AFTER, RESCUE_AFTER, View
 from eni_failover.core.links import READY_BOUND, lost_at
 from eni_failover.core.model import Presence, Verdict
@@ -65,7 +64,7 @@ def _describe_at(view: View) -> float:
     since = view.state.not_ready_since
     if since is not None and survey.began_at < since + READY_BOUND:
         times.append(since + READY_BOUND)
-    if view.is_unowned:
+    if view.is_unowned or (view.i_hold and view.somebody_takes):
         times.append(survey.began_at + UNOWNED_INTERVAL)
     if view.state.request is not None:
         times.append(survey.began_at + policy.move_interval)
@@ -156,15 +155,15 @@ def _moments(view: View) -> Iterator[float]:
     yield state.started_at + policy.startup_grace
     yield (view.paused_until or 0.0) - view.obs.wall + view.now
     yield view.moving_until or 0.0
-    yield view.stuck_detaching_at or 0.0
+    yield view.stuck_at or 0.0
+    yield view.foreign_until
+    yield fitness.barred_until(view)
+    yield from (until for _, until in state.rests)
     for since, after in (
         (state.unowned_since, RESCUE_AFTER),
-        (state.rescue_after_at, 0.0),
-        (state.probes_after_at, 0.0),
         (state.moved_at, candidates.SPLIT_AFTER),
         (state.not_ready_since, READY_BOUND),
-        (state.stalled_at, STALL_MEMORY),
-        (state.keep_retry_at, 0.0),
+        (state.stalled_at, fitness.STALL_MEMORY),
     ):
         if since is not None:
             yield since + after

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from eni_failover.core.absorb import is_operators
+from eni_failover.core import rests
 from eni_failover.core.fences import is_being_stopped
-from eni_failover.core.fitness import me, why_not_able, why_not_fit
+from eni_failover.core.fitness import why_not_able, why_not_fit
 from eni_failover.core.frozen import changed
-from eni_failover.core.group import RESCUE_AFTER, View
-from eni_failover.core.model import AttachmentStatus, InstanceState
-from eni_failover.core.policy import AttachmentId, FailbackMode, InstanceId
-from eni_failover.core.state import State
-from eni_failover.core.words import Answer, Reason, Scope, Trigger
+from eni_failover.core.group import RESCUE_AFTER, View, is_operators
+from eni_failover.core.health import Health
+from eni_failover.core.model import Attachment, AttachmentStatus
+from eni_failover.core.policy import AttachmentId, FailbackMode
+from eni_failover.core.state import Rest, State, Takeover
+from eni_failover.core.words import Reason, Scope, Trigger
 
 SPLIT_AFTER = 2.0
 
@@ -35,29 +36,36 @@ class Candidate:
 
 
 def unowned(view: View) -> Candidate | None:
-    """Row 6: the first ENI is on nobody, or its detach is stuck."""
+    """Row 6: the first ENI is unattached, or its move is stuck."""
     if not view.is_unowned or view.first is None:
         return None
     attachment = view.first.attachment
-    since = view.state.unowned_since or view.now
     return Candidate(
         trigger=Trigger.UNOWNED,
-        reason=Reason.ENI_UNOWNED if attachment is None else Reason.STUCK_DETACHING,
-        cause_at=since,
+        reason=_why_unowned(attachment),
+        cause_at=view.state.unowned_since or view.now,
         attachment_id=None if attachment is None else attachment.attachment_id,
-        block=_unowned_block(view, since),
+        block=_unowned_block(view),
     )
 
 
-def _unowned_block(view: View, since: float) -> Reason | None:
-    resting_until = view.state.rescue_after_at
-    if resting_until is not None and view.now < resting_until:
+def _why_unowned(attachment: Attachment | None) -> Reason:
+    if attachment is None:
+        return Reason.ENI_UNOWNED
+    detaching = attachment.status is AttachmentStatus.DETACHING
+    return Reason.STUCK_DETACHING if detaching else Reason.ATTACH_STUCK
+
+
+def _unowned_block(view: View) -> Reason | None:
+    if rests.until(view.state, Rest.RESCUE) > view.now:
         return Reason.COOLDOWN
-    instance = me(view)
-    if view.now - since >= RESCUE_AFTER and instance and instance.state is InstanceState.RUNNING:
+    me = view.state.me
+    if is_rescue_due(view) and (me is None or not me.state.is_ended):
         return None
     if view.is_paused:
         return Reason.PAUSED
+    if view.takeover is None and view.somebody_takes:
+        return Reason.OTHER_TAKEOVER
     return why_not_fit(view)
 
 
@@ -75,6 +83,8 @@ def split(view: View) -> Candidate | None:
     block = why_not_able(view)
     if view.is_moving or (moved_at is not None and view.now - moved_at < SPLIT_AFTER):
         block = Reason.MOVING
+    elif rests.until(view.state, Rest.SPLIT) > view.now:
+        block = Reason.COOLDOWN
     elif not peers_agree(view):
         block = Reason.PEERS_DIFFER
     return Candidate(
@@ -110,6 +120,20 @@ def ec2(view: View) -> Candidate | None:
     )
 
 
+def is_freed_by_ec2(view: View, takeover: Takeover) -> bool:
+    """Whether the holder has ended before this takeover could detach from it, and EC2 has let its ENI go.
+
+    No other member is at it then: waiting for the turn of row 6 would only lose time.
+    """
+    survey, last_had = view.obs.instances, view.state.durable.last_had
+    if takeover.trigger not in {Trigger.PROBES, Trigger.EC2} or not survey.answered:
+        return False
+    if view.first is None or view.first.attachment is not None or view.somebody_takes:
+        return False
+    instance = survey.find(last_had)
+    return instance is not None and instance.state.is_ended
+
+
 def _ec2_block(view: View) -> Reason | None:
     if view.is_moving:
         return Reason.MOVING
@@ -121,12 +145,7 @@ def probes(view: View) -> Candidate | None:
     attachment = view.holder_attachment
     if attachment is None or view.i_hold or attachment.status is not AttachmentStatus.ATTACHED:
         return None
-    down = [
-        one
-        for one in view.state.health
-        # One that has just answered is on its way up: it keeps its verdict until `rise`, and starts nothing.
-        if one.probe.scope is Scope.HOLDER and one.verdict is Answer.DOWN and one.streak is not Answer.UP
-    ]
+    down = _down(view)
     if not down or len(down) < view.policy.down_needed:
         return None
     return Candidate(
@@ -138,6 +157,17 @@ def probes(view: View) -> Candidate | None:
     )
 
 
+def _down(view: View) -> list[Health]:
+    return [health for health in view.state.health if health.probe.scope is Scope.HOLDER and health.is_down]
+
+
+def too_old(view: View) -> tuple[str, ...]:
+    """The probes to ask once more, because row 10 rests on old downs; none where enough are young."""
+    down = _down(view)
+    old = tuple(health.probe.name for health in down if not health.is_young(view.now))
+    return old if len(down) - len(old) < view.policy.down_needed else ()
+
+
 def _probes_blocks(view: View) -> Iterator[Reason]:
     if view.is_moving:
         yield Reason.MOVING
@@ -146,8 +176,7 @@ def _probes_blocks(view: View) -> Iterator[Reason]:
     if unproven_until(view) > view.now:
         yield Reason.UNPROVEN_HOLDER
     yield from _automatic_blocks(view)
-    after_at = view.state.probes_after_at
-    if after_at is not None and view.now < after_at:
+    if rests.until(view.state, Rest.FENCE) > view.now:
         yield Reason.FENCE_REFUSED
 
 
@@ -198,11 +227,8 @@ def failback(view: View) -> Candidate | None:
     if holder is None or attachment is None or view.i_hold:
         return None
     # Lost while this daemon was down: the holder itself says whether an operator wanted that.
-    was_absent = (
-        durable.lost_unseen
-        and _is_known(view, holder.instance_id)
-        and not is_operators(view, holder.instance_id)
-    )
+    heir = view.peer(holder.instance_id)
+    was_absent = durable.lost_unseen and heir is not None and heir.reachable and not is_operators(heir)
     if durable.lost_at is None or not (durable.excused or was_absent):
         return None
     return Candidate(
@@ -212,10 +238,6 @@ def failback(view: View) -> Candidate | None:
         attachment_id=attachment.attachment_id,
         block=next(_failback_blocks(view), None),
     )
-
-
-def _is_known(view: View, instance_id: InstanceId) -> bool:
-    return any(peer.instance_id == instance_id and peer.reachable for peer in view.obs.peers)
 
 
 def _failback_blocks(view: View) -> Iterator[Reason]:

@@ -17,24 +17,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from eni_failover.core import candidates, endings, manual, moves
+from eni_failover.core import candidates, endings, manual, moves, rests
 from eni_failover.core.absorb import absorb
 from eni_failover.core.alarms import schedule
 from eni_failover.core.candidates import Candidate
 from eni_failover.core.decision import Call, Decision, KeepOnTermination, RequestAnswer, RequestFate
-from eni_failover.core.fitness import why_not_able
+from eni_failover.core.fitness import why_not_able, why_not_fit
 from eni_failover.core.frozen import changed
 from eni_failover.core.group import View
 from eni_failover.core.links import READY_BOUND, are_late, not_ready
 from eni_failover.core.model import Eni, Observation
 from eni_failover.core.policy import Policy, TakeoverMode
 from eni_failover.core.starting import Turnout, begin, cause_of, pursue
-from eni_failover.core.state import State, Takeover
+from eni_failover.core.state import Rest, Sent, State, Takeover
 from eni_failover.core.words import Action, Answer, Reason, Result, Scope, Trigger
 
 Rule = Callable[[View], Turnout | None]
-
-KEEP_RETRY_AFTER = 60.0
 
 
 def step(state: State, obs: Observation, policy: Policy) -> Turnout:
@@ -48,7 +46,7 @@ def step(state: State, obs: Observation, policy: Policy) -> Turnout:
     view, answers = manual.answer_early(view)
     state, decision = next(turnout for rule in RULES if (turnout := rule(view)) is not None)
     if decision.action is not Action.CONFIRM:
-        state = changed(state, confirm=None)
+        state = changed(state, confirm=None, asked=())
     if state.reported_cause and not view.unknown and state.reported_cause not in _causes(view):
         state = replace(state, reported_cause="")
     decision = changed(decision, answers=(*answers, *decision.answers))
@@ -75,7 +73,7 @@ def held_3(view: View) -> Turnout | None:
     state, decision = _settle_3(view)
     keep = _keep(view, decision.calls)
     if keep:
-        state = replace(state, keep_retry_at=view.now + KEEP_RETRY_AFTER)
+        state = rests.begin(state, Rest.KEEP, view.policy, view.now)
     return state, changed(decision, answers=answers, calls=(*decision.calls, *keep))
 
 
@@ -112,8 +110,7 @@ def _keep(view: View, calls: tuple[Call, ...]) -> tuple[Call, ...]:
 
     Asked once a minute, answered or not: a describe may go on showing the old value for a while.
     """
-    retry_at = view.state.keep_retry_at
-    if calls or (retry_at is not None and view.now < retry_at):
+    if calls or rests.until(view.state, Rest.KEEP) > view.now:
         return ()
     return tuple(
         KeepOnTermination(eni_id=eni.eni_id, attachment_id=eni.attachment.attachment_id)
@@ -135,16 +132,23 @@ def committed_4(view: View) -> Turnout | None:
         return endings.end(view, takeover, Result.LOST, lost)
     if view.missing and not view.usable and not view.unknown and not view.foreign:
         return endings.end(view, takeover, Result.FAILED, Reason.ENI_MISSING)
+    if moves.is_barred(view, takeover):
+        return _give_up(view, takeover, Reason.ATTACH_REFUSED)
     if moves.has_hung_twice(view, takeover):
         takeover = replace(takeover, failing=True)
     hanging = any(view.is_mine(eni) and not view.is_attached_here(eni) for eni in view.usable)
     if takeover.failing and not hanging and not view.unknown:
-        state, decision = endings.end(view, takeover, Result.FAILED, Reason.ATTACH_STUCK)
-        return replace(state, rescue_after_at=view.now + view.policy.cooldown), decision
+        return _give_up(view, takeover, Reason.ATTACH_STUCK)
     step_ = moves.carry_on(view, takeover)
     reason = Reason.ENI_UNKNOWN if view.unknown and not step_.calls else step_.reason
     decision = Decision(action=Action.MOVE, reason=reason, calls=step_.calls)
     return view.with_takeover(step_.takeover).state, decision
+
+
+def _give_up(view: View, takeover: Takeover, reason: Reason) -> Turnout:
+    """EC2 will not let this member have the first ENI: who can have it must be free to take it."""
+    state, decision = endings.end(view, takeover, Result.FAILED, reason)
+    return rests.begin(state, Rest.RESCUE, view.policy, view.now), decision
 
 
 def unknown_1(view: View) -> Turnout | None:
@@ -173,24 +177,28 @@ def intended_4(view: View) -> Turnout | None:
 
 
 def _why_gone(view: View, takeover: Takeover) -> Reason | None:
-    first = view.first
     if takeover.trigger is Trigger.MANUAL:
-        if takeover.deadline_at is not None and view.now >= takeover.deadline_at:
-            return Reason.REQUEST_EXPIRED
-        other = view.holder is not None and not view.i_hold and not _is_recorded(view, takeover)
-        return Reason.OTHER_TAKEOVER if other else why_not_able(view)
+        return _why_manual_gone(view, takeover)
     if view.policy.takeover is TakeoverMode.OBSERVE:
         return Reason.CAUSE_GONE
-    if takeover.trigger is Trigger.UNOWNED:
-        candidate = candidates.unowned(view)
-    else:
+    if candidates.is_freed_by_ec2(view, takeover):
+        return why_not_fit(view)
+    candidate, stopped = _starter_of(takeover.trigger)(view), None
+    if takeover.trigger is not Trigger.UNOWNED:
         stopped = _why_rest_waits(view)
-        if stopped is not None:
-            return stopped
-        candidate = _STARTERS[takeover.trigger](view)
-    if candidate is None or (first is not None and not _is_recorded(view, takeover)):
+    # An accepted stop is a point of no return as far as pauses go: nobody would act until the resume.
+    if stopped is not None and not (stopped is Reason.PAUSED and takeover.fence is not Sent.NO):
+        return stopped
+    if candidate is None or not _is_recorded(view, takeover):
         return Reason.CAUSE_GONE
     return candidate.block
+
+
+def _why_manual_gone(view: View, takeover: Takeover) -> Reason | None:
+    if takeover.deadline_at is not None and view.now >= takeover.deadline_at:
+        return Reason.REQUEST_EXPIRED
+    other = view.holder is not None and not view.i_hold and not _is_recorded(view, takeover)
+    return Reason.OTHER_TAKEOVER if other else why_not_able(view)
 
 
 def _is_recorded(view: View, takeover: Takeover) -> bool:
@@ -221,19 +229,21 @@ def unowned_6(view: View) -> Turnout | None:
 
 def _why_rest_waits(view: View) -> Reason | None:
     """Rows 2 and 7: what keeps the rows after them from being asked at all."""
-    if view.foreign:
+    if view.foreign_until > view.now:
         return Reason.FOREIGN_HOLDER
-    if view.missing:
-        return Reason.ENI_MISSING
     if view.is_paused:
         return Reason.PAUSED
     return Reason.STARTUP_GRACE if view.in_grace else None
 
 
 def waits_2_7(view: View) -> Turnout | None:
-    """A foreign or missing ENI, a pause, or the start-up grace: wait."""
+    """An ENI that a foreign instance has taken of late, a pause, or the start-up grace: wait."""
     reason = _why_rest_waits(view)
     return None if reason is None else _wait(view, reason)
+
+
+def _starter_of(trigger: Trigger) -> Callable[[View], Candidate | None]:
+    return candidates.unowned if trigger is Trigger.UNOWNED else _STARTERS[trigger]
 
 
 _STARTERS: dict[Trigger, Callable[[View], Candidate | None]] = {
@@ -256,11 +266,13 @@ def starters_8_to_11(view: View) -> Turnout | None:
 
 
 def wait_12(view: View) -> Turnout:
-    """Nothing to do: say what holds a cause back, or that there is none."""
+    """Nothing to do: say what holds a cause back, what is wrong with the group, or that all is well."""
     for starter in (candidates.unowned, *_STARTERS.values()):
         candidate = starter(view)
         if candidate is not None:
             return _wait(view, candidate.block or Reason.NOT_MY_TURN)
+    if view.foreign or view.missing:
+        return _wait(view, Reason.FOREIGN_HOLDER if view.foreign else Reason.ENI_MISSING)
     if view.is_moving:
         return _wait(view, Reason.MOVING)
     verdicts = view.verdicts(Scope.HOLDER)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from eni_failover.core import rests
 from eni_failover.core.decision import Decision
 from eni_failover.core.group import View
 from eni_failover.core.pause import clear_limits
 from eni_failover.core.snapshot import History
-from eni_failover.core.state import Past, State, Takeover
+from eni_failover.core.state import Past, Rest, State, Takeover
 from eni_failover.core.words import Action, Phase, Reason, Result, Trigger
 
 
@@ -22,6 +23,8 @@ def end(view: View, takeover: Takeover, result: Result, reason: Reason) -> tuple
     if result is Result.SUCCESS and takeover.trigger is Trigger.FAILBACK:
         durable = replace(durable, failback_at=view.now)
     state = replace(view.state, durable=durable)
+    if result is Result.FAILED and takeover.trigger is Trigger.SPLIT:
+        state = rests.begin(state, Rest.SPLIT, view.policy, view.now)
     ended = History(
         takeover_id=takeover.takeover_id,
         trigger=takeover.trigger,

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eni_failover.core.group import CONFIRM_AFTER, View
-from eni_failover.core.model import Eni, Instance, InstanceState, TypeLimits
+from eni_failover.core.group import View
+from eni_failover.core.model import Eni, TypeLimits
 from eni_failover.core.policy import EniId
 from eni_failover.core.state import Takeover
 from eni_failover.core.words import Answer, Reason, Scope
 
 LEAST_INTERFACES = 2  # every EC2 instance type allows at least this many (DescribeInstanceTypes)
+BARRED_FOR = 600.0  # what EC2 refuses for good it would refuse again
 LAST_INDEX = 31  # beyond any instance type's limit on one network card
 STALL_MEMORY = 1.0  # a stall this recent leaves doubt about everything seen since
-
-
-def me(view: View) -> Instance | None:
-    """This member's own instance in the newest answer, None when it is not in it."""
-    return view.instances.find(view.policy.me.instance_id)
 
 
 def why_not_able(view: View) -> Reason | None:
@@ -30,33 +26,42 @@ def why_not_able(view: View) -> Reason | None:
 
 
 def obstacles(view: View) -> Iterator[Reason]:
-    """Everything that keeps this member from holding the group."""
-    instance = me(view)
-    answered_at = view.state.last_answer_at
-    is_told = view.instances.answered
-    if answered_at is None or not view.is_recent(answered_at) or not is_told:
+    """Everything that keeps this member from holding the group.
+
+    Facts about this instance stay known however old they are: DescribeInstances may fail just when a whole
+    zone does. That it runs is known by running here; only EC2's word that it ends counts against that.
+    """
+    state, me = view.state, view.state.me
+    if state.last_answer_at is None or not view.is_recent(state.last_answer_at) or me is None:
         yield Reason.EC2_SILENT
-    if is_told and (instance is None or instance.state is not InstanceState.RUNNING):
+    if me is not None and me.state.is_ended:
         yield Reason.INSTANCE_NOT_RUNNING
     wanted = [eni for eni in view.usable if not view.is_mine(eni)]
     for eni in wanted:
         yield from _obstacles_of(eni, view)
-    if instance is not None:
-        limit = view.obs.local.limits.interfaces or LEAST_INTERFACES
-        if instance.interface_count - len(_left(view)) + len(wanted) > limit:
-            yield Reason.NO_SLOT
-        if any(index is None for index in planned_indexes(view, view.takeover).values()):
-            yield Reason.NO_INDEX
+    limit = view.obs.local.limits.interfaces or LEAST_INTERFACES
+    if me is not None and len(_taken_indexes(view)) + len(wanted) > limit:
+        yield Reason.NO_SLOT
+    if me is not None and None in planned_indexes(view, view.takeover).values():
+        yield Reason.NO_INDEX
     if view.obs.local.attach_allowed is False:
         yield Reason.ATTACH_DENIED
+    if barred_until(view) > view.now:
+        yield Reason.ATTACH_REFUSED
+
+
+def barred_until(view: View) -> float:
+    """Until when EC2's refusal of an attach here counts: it would refuse the next one as well."""
+    barred_at = view.state.barred_at
+    return 0.0 if barred_at is None else barred_at + BARRED_FOR
 
 
 def _obstacles_of(eni: Eni, view: View) -> Iterator[Reason]:
     """What about this ENI makes EC2 refuse to attach it here, wherever it is now."""
     if eni.unmovable is not None:
         yield eni.unmovable
-    instance = me(view)
-    zone = instance.zone if instance and instance.zone else view.obs.local.zone
+    me = view.state.me
+    zone = me.zone if me and me.zone else view.obs.local.zone
     if eni.zone and zone and eni.zone != zone:
         yield Reason.OTHER_ZONE
     if _has_too_many_addresses(eni, view.obs.local.limits):
@@ -69,21 +74,14 @@ def _has_too_many_addresses(eni: Eni, limits: TypeLimits) -> bool:
     return any(limit is not None and count > limit for count, limit in counts)
 
 
-def _left(view: View) -> list[int | None]:
-    """The indexes here of those ENIs of the group that the last look at the instances still counts.
-
-    A describe since then shows them elsewhere: who has just lost an ENI has room for it.
-    """
-    instance = me(view)
-    if instance is None or view.obs.enis.began_at < view.instances.began_at:
-        return []
-    gone = {eni.eni_id for eni in view.usable if not _is_on(eni, instance)}
-    return [index for eni_id, index in instance.eni_indexes if eni_id in gone]
-
-
-def _is_on(eni: Eni, instance: Instance) -> bool:
-    """Whether the ENI takes a place of this instance: also while it is detaching."""
-    return eni.attachment is not None and eni.attachment.instance_id == instance.instance_id
+def _taken_indexes(view: View) -> list[int | None]:
+    """The device indexes taken here: the group's by the newest describe, all others as last known."""
+    me = view.policy.me.instance_id
+    group = {eni.eni_id for eni in view.usable}
+    facts = view.state.me.eni_indexes if view.state.me else ((EniId(""), 0),)
+    others = [index for eni_id, index in facts if eni_id not in group]
+    attachments = (eni.attachment for eni in view.usable)
+    return others + [found.device_index for found in attachments if found and found.instance_id == me]
 
 
 def planned_indexes(view: View, takeover: Takeover | None) -> dict[EniId, int | None]:
@@ -91,11 +89,9 @@ def planned_indexes(view: View, takeover: Takeover | None) -> dict[EniId, int | 
 
     An index that EC2 refused in this takeover is skipped, an index of an attach on its way is kept.
     """
-    instance = me(view)
-    used = set(instance.used_indexes) - set(_left(view)) if instance else {0}
+    used = {index for index in _taken_indexes(view) if index is not None}
     moves = takeover.moves if takeover else ()
     refused = {index for move in moves for index in move.refused_indexes}
-    used |= {eni.attachment.device_index for eni in view.usable if eni.attachment and view.is_mine(eni)}
     planned: dict[EniId, int | None] = {}
     for position, eni in enumerate(view.enis):
         if eni not in view.usable or view.is_mine(eni):
@@ -133,15 +129,9 @@ def why_not_fit(view: View) -> Reason | None:
 def is_impaired(view: View) -> bool:
     """Whether this member is known unfit, as opposed to not yet known fit after a start.
 
-    Row 11 forgives a loss to a member that was unfit. A daemon that has just started knows nothing
-    of its probes or of EC2 yet, its own stalls are its own, and a look at the instances from before
-    the last move still counts the ENI that has just left: none may undo an operator's takeover.
+    Row 11 forgives a loss to a member that was unfit. Neither a start, nor EC2's silence, nor a stall of its
+    own makes it so: none may undo an operator's takeover.
     """
     if Answer.DOWN in view.verdicts(Scope.SELF):
         return True
-    if view.state.last_answer_at is None or me(view) is None:
-        return False
-    moved_at = view.state.moved_at
-    counted = moved_at is None or view.instances.began_at >= moved_at + CONFIRM_AFTER
-    room = set() if counted and not view.is_moving else {Reason.NO_SLOT, Reason.NO_INDEX}
-    return any(one not in room for one in obstacles(view))
+    return any(obstacle is not Reason.EC2_SILENT for obstacle in obstacles(view))

@@ -9,15 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from eni_failover.core.model import Attachment, AttachmentStatus, Eni, InstanceSurvey, Observation, Presence
-from eni_failover.core.policy import EniId, Member, Policy
+from eni_failover.core.model import (
+    Attachment,
+    AttachmentStatus,
+    Eni,
+    InstanceSurvey,
+    Observation,
+    Peer,
+    Presence,
+)
+from eni_failover.core.policy import EniId, InstanceId, Member, Policy
 from eni_failover.core.state import Sight, State, Takeover
-from eni_failover.core.words import Answer, Scope
+from eni_failover.core.words import Answer, Role, Scope, Trigger
 
 CONFIRM_AFTER = 2.0  # two answers this far apart before an absence is believed (row 9)
 RESCUE_AFTER = 60.0  # row 6: from then on whoever is running attaches
 LAST_HOLDER_AFTER = 10.0  # row 6: the member that last had the ENI comes after all others
 ANSWER_INTERVALS = 3  # of observe_interval: for so long an answer of EC2 is still knowledge
+ANSWER_CALLS = 2  # or of call_timeout, where that is longer
+STUCK_ATTACHING_AFTER = 180.0  # row 6: EC2 does not end the attach of a member that has died
+FOREIGN_AFTER = 60.0  # row 2: from then on the rest of the group goes on without that ENI
 FIRST_TURN_AFTER = 2.0  # row 6: a takeover of another member may be between detach and attach
 
 
@@ -50,15 +61,25 @@ class View:
 
     @property
     def instances(self) -> InstanceSurvey:
-        """The newest look at the instances; a failed one takes the answer before it not back at once."""
+        """The newest look at the instances; a failed one does not take back the answer before it at once."""
         newest, known = self.obs.instances, self.state.instances
         if newest.answered or known is None:
             return newest
         return known if self.is_recent(known.began_at) else newest
 
+    def peer(self, instance_id: InstanceId) -> Peer | None:
+        """What this other member last said of itself, None when it never has."""
+        return next((peer for peer in self.obs.peers if peer.instance_id == instance_id), None)
+
+    @property
+    def somebody_takes(self) -> bool:
+        """Whether a reachable member says that it is taking the group."""
+        return any(peer.reachable and peer.role == Role.TAKING for peer in self.obs.peers)
+
     def is_recent(self, answered_at: float) -> bool:
         """Whether what EC2 said then still counts as known."""
-        return self.now - answered_at <= ANSWER_INTERVALS * self.policy.observe_interval
+        intervals = ANSWER_INTERVALS * self.policy.observe_interval
+        return self.now - answered_at <= max(intervals, ANSWER_CALLS * self.policy.call_timeout)
 
     def sight(self, eni_id: EniId) -> Sight | None:
         """Since when this ENI has been as it is."""
@@ -96,6 +117,12 @@ class View:
     def usable(self) -> tuple[Eni, ...]:
         """The ENIs that are known, exist, and are on a member or on nobody."""
         return tuple(eni for eni in self.enis if eni.presence is Presence.KNOWN and not self.is_foreign(eni))
+
+    @property
+    def foreign_until(self) -> float:
+        """Until when an ENI on a foreign instance keeps the rest of the group waiting (row 2)."""
+        sights = (self.sight(eni.eni_id) for eni in self.foreign)
+        return max((sight.seen_at + FOREIGN_AFTER for sight in sights if sight), default=0.0)
 
     def is_foreign(self, eni: Eni) -> bool:
         """Whether an instance that is no member has, or is losing, this ENI."""
@@ -171,25 +198,33 @@ class View:
         return self.moving_until is not None
 
     @property
-    def stuck_detaching_at(self) -> float | None:
-        """When the first ENI's detach counts, or will count, as stuck; None when it is not detaching."""
-        first, force_after = self.first, self.policy.force_detach_after
-        if first is None or first.attachment is None or force_after is None:
+    def stuck_at(self) -> float | None:
+        """From when on the first ENI's move counts as stuck; None when no move of it can.
+
+        One that is attaching to another member, which no holder probe finds up, counts later: EC2 may never
+        end it, and only the member itself would see that.
+        """
+        first = self.first
+        if first is None or first.attachment is None or (sight := self.sight(first.eni_id)) is None:
             return None
-        if first.attachment.status is not AttachmentStatus.DETACHING:
-            return None
-        sight = self.sight(first.eni_id)
-        return None if sight is None else sight.seen_at + force_after
+        match first.attachment.status:
+            case AttachmentStatus.DETACHING:
+                force_after = self.policy.force_detach_after
+                return None if force_after is None else sight.seen_at + force_after
+            case AttachmentStatus.ATTACHING:
+                waits = self.is_mine(first) or Answer.UP in self.verdicts(Scope.HOLDER)
+                return None if waits else sight.seen_at + STUCK_ATTACHING_AFTER
+            case AttachmentStatus.ATTACHED:
+                return None
 
     @property
     def is_unowned(self) -> bool:
-        """Row 6's condition: the first ENI is on nobody, or stuck detaching."""
+        """Row 6's condition: the first ENI is unattached, or its move is stuck."""
         if self.first is None:
             return False
         if self.first.attachment is None:
             return True
-        stuck_at = self.stuck_detaching_at
-        return stuck_at is not None and stuck_at < self.now
+        return self.stuck_at is not None and self.stuck_at < self.now
 
     @property
     def turn(self) -> int | None:
@@ -240,3 +275,8 @@ class View:
     def in_grace(self) -> bool:
         """Whether the daemon's start-up grace is still running."""
         return self.now - self.state.started_at < self.policy.startup_grace
+
+
+def is_operators(peer: Peer) -> bool:
+    """Whether this member says that an operator brought the group to it."""
+    return (peer.takeover_trigger or peer.last_takeover_trigger) == Trigger.MANUAL

@@ -61,9 +61,9 @@ def refuse(view: View, request: TakeoverRequest, reason: Reason) -> Turnout:
 
 
 def _why_rest_refused(view: View) -> Reason | None:
-    if view.foreign:
+    if view.foreign_until > view.now or (view.first is None and view.foreign):
         return Reason.FOREIGN_HOLDER
-    if view.missing:
+    if view.first is None:
         return Reason.ENI_MISSING
     if view.is_moving:
         return Reason.OTHER_TAKEOVER

@@ -122,18 +122,15 @@ class EniSurvey:
 class Instance:
     """One member's instance in one describe.
 
-    `used_indexes` are the device indexes of all its ENIs on network card 0, detaching ones
-    included; `interface_count` counts them, also one without an index, and `eni_indexes` has the index of
-    each by its id. The other cards have limits of their own (DescribeInstanceTypes, NetworkCards), and
-    nothing is attached there.
+    `eni_indexes` has all its ENIs on network card 0 with their device indexes, detaching ones included; the
+    index is None where EC2 does not say it. The other cards have limits of their own (DescribeInstanceTypes,
+    NetworkCards), and nothing is attached there.
     """
 
     instance_id: InstanceId
     state: InstanceState
     zone: str = ""
     instance_type: str = ""
-    used_indexes: tuple[int, ...] = ()
-    interface_count: int = 0
     eni_indexes: tuple[tuple[EniId, int | None], ...] = ()
 
 

@@ -90,6 +90,12 @@ def undo(view: View, takeover: Takeover, enis: tuple[Eni, ...]) -> Step:
     return Step(takeover=takeover, calls=tuple(calls), reason=Reason.DETACHING)
 
 
+def is_barred(view: View, takeover: Takeover) -> bool:
+    """Whether the lock is unattached, and EC2 refuses it to this member for good."""
+    first = view.first
+    return first is not None and first.attachment is None and takeover.move(first.eni_id).barred
+
+
 def has_hung_twice(view: View, takeover: Takeover) -> bool:
     """Whether an ENI's second attach has hung too: the takeover gives up (row 4)."""
     return any(

@@ -12,11 +12,20 @@ from typing import assert_never
 
 from eni_failover.core.group import View
 from eni_failover.core.model import AttachmentStatus, Eni, Mutation, Outcome, Verdict
+from eni_failover.core.policy import Policy
 from eni_failover.core.state import Move, Sent, Takeover
 
 BACKOFF_FIRST = 0.25
 BACKOFF_CAP = 5.0
 LATE = 2.0  # beyond its time-outs a call waits for a thread, and its caller for the loop
+
+
+def is_barred(policy: Policy, outcome: Outcome) -> bool:
+    """Whether EC2 has refused this member an attach in earnest: the next one would fare no better."""
+    if outcome.mutation is not Mutation.ATTACH:
+        return False
+    spoilt = outcome.verdict is Verdict.INDEX_TAKEN and policy.device_index is not None
+    return spoilt or outcome.verdict in {Verdict.LIMIT, Verdict.REFUSED, Verdict.DENIED}
 
 
 def backoff(attempts: int, jitter: float) -> float:
@@ -105,7 +114,7 @@ def _attach_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeov
     if outcome.verdict is Verdict.ACCEPTED:
         move = replace(move, attach=Sent.ACCEPTED, attempts=0, retry_at=None)
         return replace(takeover.with_move(move), committed=True)
-    move = replace(move, attach=Sent.NO)
+    move = replace(move, attach=Sent.NO, barred=is_barred(view.policy, outcome))
     if outcome.verdict is Verdict.INDEX_TAKEN and move.attach_index is not None:
         refused = (*move.refused_indexes, move.attach_index)
         first_time = move.attach_index not in move.refused_indexes

@@ -69,6 +69,11 @@ class ProbePolicy:
     settings: Hashable = None
 
     @property
+    def evidence_age(self) -> float:
+        """For how long after it was asked for an answer may be acted on, in seconds."""
+        return max(self.timeout, min(self.fast_interval, 5.0)) + 1.0
+
+    @property
     def worst_case(self) -> float:
         """The longest time from a holder's death to the verdict, in seconds."""
         return self.interval + (self.fall - 1) * max(self.timeout, self.fast_interval) + self.timeout
@@ -115,6 +120,11 @@ class Policy:
             if member.instance_id == instance_id:
                 return member
         return None
+
+    @property
+    def stall_length(self) -> float:
+        """From what length on, in seconds, a stall of this process spoils anything."""
+        return min((self.max_loop_lag, *(probe.timeout / 2 for probe in self.probes)))
 
     @property
     def is_primary(self) -> bool:

@@ -37,6 +37,11 @@ _ABLE = (
         "take addresses off the ENI, or use a larger instance type",
     ),
     ("attach_permission", {Reason.ATTACH_DENIED}, "allow ec2:AttachNetworkInterface to this role"),
+    (
+        "attach_refused",
+        {Reason.ATTACH_REFUSED},
+        "fix what EC2 said of it: see ec2.attach in the log",
+    ),
 )
 
 
@@ -73,7 +78,10 @@ def _group(view: View) -> Iterator[Check]:
     found = [f"{Reason.ENI_UNKNOWN} {eni.eni_id}" for eni in view.unknown]
     found += [f"{Reason.FOREIGN_HOLDER} {eni.eni_id}" for eni in view.foreign]
     found += [f"{Reason.ENI_MISSING} {eni.eni_id}" for eni in view.missing]
-    yield _check("enis", found, "every ENI of the group must exist and be on a member or on nobody")
+    # The others of the group go on without the one that is foreign or missing.
+    goes_on = not view.unknown and view.first is not None and view.foreign_until <= view.now
+    result = CheckResult.WARN if goes_on else CheckResult.FAIL
+    yield _check("enis", found, "every ENI of the group must exist, and be unattached or on a member", result)
 
 
 def _probes(view: View) -> Iterator[Check]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eni_failover.core import endings, moves
+from eni_failover.core import candidates, endings, moves, rests
 from eni_failover.core.candidates import Candidate
 from eni_failover.core.decision import Decision
 from eni_failover.core.fences import begins_on_instances, fence
 from eni_failover.core.group import View
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.snapshot import NOBODY
-from eni_failover.core.state import Confirm, Move, State, Takeover
+from eni_failover.core.state import Confirm, Move, Rest, Sent, State, Takeover
 from eni_failover.core.words import Action, Reason, Result, Trigger
 
 Turnout = tuple[State, Decision]
@@ -31,8 +31,9 @@ def begin(view: View, candidate: Candidate) -> Turnout:
     fresh = view.obs.enis.began_at > confirm.since
     if begins_on_instances(view, trigger):
         fresh = fresh and view.obs.instances.answered and view.obs.instances.began_at > confirm.since
-    if not fresh:
-        state = replace(view.state, confirm=confirm)
+    too_old = candidates.too_old(view) if trigger is Trigger.PROBES else ()
+    if not fresh or too_old:
+        state = replace(view.state, confirm=confirm, asked=too_old)
         return state, Decision(action=Action.CONFIRM, reason=candidate.reason)
     takeover = Takeover(
         takeover_id=f"{int(view.obs.wall * 1000):x}-{view.policy.me.name}",
@@ -77,13 +78,22 @@ def cause_of(candidate: Candidate) -> str:
     return f"{candidate.trigger}:{candidate.attachment_id}:{candidate.reason}"
 
 
+def _rests_on_probes(view: View, takeover: Takeover) -> bool:
+    """Whether only the probes say that the holder is down: its instance has not been asked to stop."""
+    return takeover.trigger is Trigger.PROBES and takeover.fence is Sent.NO and view.holder is not None
+
+
 def pursue(view: View, takeover: Takeover) -> Turnout:
     """The next calls of a takeover that has moved nothing yet: the fence, then the first detach."""
+    too_old = candidates.too_old(view) if _rests_on_probes(view, takeover) else ()
+    if too_old:
+        state = replace(view.with_takeover(takeover).state, asked=too_old)
+        return state, Decision(action=Action.CONFIRM, reason=takeover.reason)
     fenced = fence(view, takeover)
     takeover = fenced.takeover
     if takeover.fence_refused:
         state, decision = endings.end(view, takeover, Result.FAILED, Reason.FENCE_REFUSED)
-        return replace(state, probes_after_at=view.now + view.policy.cooldown), decision
+        return rests.begin(state, Rest.FENCE, view.policy, view.now), decision
     if fenced.waits:
         decision = Decision(action=Action.MOVE, reason=Reason.FENCING, calls=fenced.calls)
         return view.with_takeover(takeover).state, decision

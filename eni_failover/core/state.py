@@ -10,9 +10,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from eni_failover.core.health import Health
-from eni_failover.core.model import InstanceSurvey, PauseRecord, TakeoverRequest
+from eni_failover.core.model import Instance, InstanceSurvey, PauseRecord, TakeoverRequest
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
 from eni_failover.core.words import Reason, Role, Trigger
+
+
+class Rest(StrEnum):
+    """What waits for a while after it has failed, or was asked for."""
+
+    RESCUE = "rescue"
+    SPLIT = "split"
+    FENCE = "fence"
+    KEEP = "keep"
 
 
 class Sent(StrEnum):
@@ -29,7 +38,8 @@ class Move:
 
     `recorded` is the attachment this takeover may detach: the compare half of the compare-and-swap.
     `detach_began_at` is the first detach of it, from which the force ladder counts. `reattached`
-    is set once an attach that hung was undone (row 4 allows that once).
+    is set once an attach that hung was undone (row 4 allows that once), `barred` once EC2 has refused an
+    attach for good: it would refuse the next one as well.
     """
 
     eni_id: EniId
@@ -44,6 +54,7 @@ class Move:
     attaching_since: float | None = None
     refused_indexes: tuple[int, ...] = ()
     reattached: bool = False
+    barred: bool = False
     attempts: int = 0
     retry_at: float | None = None
 
@@ -121,13 +132,15 @@ class Past:
 class Durable:
     """What outlives the process: journalled whenever it changes, before anything is done.
 
-    `last_had` is the member that has, or last had, the first ENI. `lost_at` is when this member
+    `last_had` is the member that has, or last had, the first ENI; `last_up` the newest attachment whose
+    holder this member has seen up. `lost_at` is when this member
     lost it to another; `excused` whether it was unfit or not running when or since then, and
     `lost_unseen` whether its daemon was down at that moment. `failback_blocked` is set when a
     takeover followed too soon on a failback.
     """
 
     last_had: InstanceId | None = None
+    last_up: AttachmentId | None = None
     lost_at: float | None = None
     excused: bool = False
     lost_unseen: bool = False
@@ -160,7 +173,7 @@ class Sight:
 class Tenure:
     """The present holder's time in office, as this member saw it.
 
-    `since` None means found at this daemon's start. `proven`: this member has seen it up.
+    `since` None means known up before this daemon's start. `proven`: this member has seen it up.
     `answered`: it has given any sign of life, a refusal included.
     """
 
@@ -196,9 +209,11 @@ class Confirm:
 class State:
     """Everything remembered. `turn_*` are since when the rows' conditions have held without a break.
 
-    `instances` is the last look at the instances that was answered, `instances_failed_at` when the
-    last one began that was not. `known_at` is when this process first knew where every ENI is,
-    `afresh_at` when the last pause ended.
+    `me` is what EC2 last said about this member's instance, however long ago. `instances` is the last look
+    at the instances that was answered, `instances_failed_at` when the last one began that was not.
+    `known_at` is when this process first knew where every ENI is. `barred_at` is when EC2 last refused this
+    member an attach for good. `rests` is until when what may not be tried again. `asked` are the probes
+    whose next answer a takeover waits for.
     """
 
     started_at: float
@@ -219,12 +234,13 @@ class State:
     request: TakeoverRequest | None = None
     fit_since: float | None = None
     not_ready_since: float | None = None
-    rescue_after_at: float | None = None
-    probes_after_at: float | None = None
-    keep_retry_at: float | None = None
+    barred_at: float | None = None
+    rests: tuple[tuple[Rest, float], ...] = ()
+    asked: tuple[str, ...] = ()
     stalled_at: float | None = None
     last_answer_at: float | None = None
     known_at: float | None = None
+    me: Instance | None = None
     instances: InstanceSurvey | None = None
     surveyed_at: float | None = None
     polled_from_at: float | None = None
@@ -233,5 +249,4 @@ class State:
     instances_failed_at: float | None = None
     here: tuple[EniId, ...] = ()
     was_paused: bool = False
-    afresh_at: float | None = None
     reported_cause: str = ""

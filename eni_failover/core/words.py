@@ -143,6 +143,7 @@ class Reason(StrEnum):
     NO_INDEX = "no_index"
     TOO_MANY_ADDRESSES = "too_many_addresses"
     ATTACH_DENIED = "attach_denied"
+    ATTACH_REFUSED = "attach_refused"
     SELF_PROBE_DOWN = "self_probe_down"
     LOOP_LAG = "loop_lag"
     # Nothing to do.

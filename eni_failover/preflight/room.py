@@ -48,9 +48,8 @@ def device_index(facts: Facts) -> Check:
         return passed("device_index", "the lowest free one")
     own, _, coming = room
     wanted = {one.eni.eni_id: fixed + facts.config.eni_ids.index(one.eni.eni_id) for one in coming}
-    taken = [
-        f"{index} for {eni_id}" for eni_id, index in wanted.items() if index in own.instance.used_indexes
-    ]
+    used = {index for _, index in own.instance.eni_indexes}
+    taken = [f"{index} for {eni_id}" for eni_id, index in wanted.items() if index in used]
     if taken:
         return failed(
             "device_index",

@@ -147,8 +147,7 @@ class AbstractEc2:
                 instance_id=one,
                 state=state,
                 zone=ZONE,
-                used_indexes=(0, *sorted(self.indexes(one))),
-                interface_count=1 + len(self.indexes(one)),
+                eni_indexes=((EniId("eni-primary"), 0), *self.eni_indexes(one)),
             )
             for one, state in self.instances.items()
         )
@@ -159,9 +158,17 @@ class AbstractEc2:
         found = (eni_id for eni_id, one in self.enis.items() if one and one.attachment_id == attachment_id)
         return next(found, None)
 
+    def eni_indexes(self, instance_id: InstanceId) -> list[tuple[EniId, int]]:
+        """The ENIs of the group on this instance, with their device indexes."""
+        return [
+            (eni_id, found.device_index)
+            for eni_id, found in self.enis.items()
+            if found and found.instance_id == instance_id
+        ]
+
     def indexes(self, instance_id: InstanceId) -> set[int]:
         """The device indexes in use, that of the primary ENI left out."""
-        return {one.device_index for one in self.enis.values() if one and one.instance_id == instance_id}
+        return {index for _, index in self.eni_indexes(instance_id)}
 
     def attached_to(self, instance_id: InstanceId) -> set[EniId]:
         """The ENIs that this instance's kernel has."""

@@ -181,7 +181,11 @@ def silence(count: int, *, at: float) -> EniSurvey:
 
 
 def instance(name: str, state: str = "running", **changes: Any) -> Instance:
-    values: dict[str, Any] = {"zone": ZONE, "used_indexes": (0,), "interface_count": 1}
+    """`used_indexes` are those of ENIs that are no part of the group, `interface_count` all of them."""
+    used = changes.pop("used_indexes", (0,))
+    others = (None,) * (changes.pop("interface_count", len(used)) - len(used))
+    indexes = tuple((f"eni-other-{place}", index) for place, index in enumerate((*used, *others)))
+    values: dict[str, Any] = {"zone": ZONE, "eni_indexes": indexes}
     return Instance(instance_id=f"i-{name}", state=InstanceState(state), **{**values, **changes})
 
 
