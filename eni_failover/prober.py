@@ -60,6 +60,7 @@ class Prober:
         self._wake = wake
         self._make = make
         self._holder: Member | None = None
+        self._specs = specs
         self._replaced = asyncio.Event()
         self._lanes = self._build(specs)
         self._aim()
@@ -93,15 +94,17 @@ class Prober:
             if lane.name in names:
                 lane.hurry()
 
-    def replace(self, specs: tuple[ProbeSpec, ...], *, me: Member | None = None) -> None:
-        """Run these probes from now on, all of them afresh; `me` when this member's address changed.
+    def replace(self, specs: tuple[ProbeSpec, ...], *, me: Member) -> None:
+        """Run these probes from now on; the same ones go on as they are. `me` is this member now.
 
         Raises ConfigError, and changes nothing, when this host cannot run one of them.
         """
-        self._lanes = self._build(specs)
-        self._me = me or self._me
+        if specs != self._specs:
+            self._lanes = self._build(specs)
+            self._specs = specs
+            self._replaced.set()
+        self._me = me
         self._aim()
-        self._replaced.set()
 
     def _build(self, specs: tuple[ProbeSpec, ...]) -> tuple[_Lane, ...]:
         return tuple(

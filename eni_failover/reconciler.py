@@ -134,6 +134,7 @@ class Reconciler:
         self._taken: list[asyncio.Future[None]] = []
         self._awake = asyncio.Event()
         self._next_policy: Policy | None = None
+        self._is_moving = False
         self._on_policy: Callable[[Policy], None] = _nothing
         self._decision = Decision(action=Action.WAIT, reason=Reason.STARTING)
         self._line = DecisionLine(action=Action.WAIT, reason=Reason.STARTING, at_wall=wall())
@@ -163,7 +164,10 @@ class Reconciler:
         return taken
 
     def take_policy(self, policy: Policy, applied: Callable[[Policy], None]) -> None:
-        """Takes a new policy over; other ENIs or members wait until nothing is moving."""
+        """Takes a new policy over, in place of one that still waits.
+
+        Other ENIs or members wait while EC2 moves something, or a takeover is past its point of no return.
+        """
         self._next_policy = policy
         self._on_policy = applied
         self.wake()
@@ -200,6 +204,8 @@ class Reconciler:
             state, decision = step(before, obs, self.policy)
             view = View(state, obs, self.policy)
             self.state = with_role(view)
+            takeover = self.state.durable.takeover
+            self._is_moving = view.is_moving or (takeover is not None and takeover.is_committed)
             if self.state.durable != before.durable:
                 await self._journal.remember(self.state.durable, self._moment())
             await self._publish(view.with_state(self.state), decision)
@@ -216,9 +222,7 @@ class Reconciler:
         if policy is None:
             return
         same_shape = (policy.eni_ids, policy.members) == (self.policy.eni_ids, self.policy.members)
-        if not same_shape and (
-            self.state.durable.takeover is not None or self._decision.reason is Reason.MOVING
-        ):
+        if not same_shape and self._is_moving:
             return
         self._next_policy = None
         self.policy = policy

@@ -1,7 +1,8 @@
-"""Reloading the configuration: a bad file is refused whole, and the old one stays.
+"""Reloading the configuration: a file that cannot be run as it is is refused whole, and the old one stays.
 
 Owns what may change while the daemon runs. The group, the listening address, the socket and the state
-directory need a restart; other ENIs or members wait until nothing is moving (the reconciler's part).
+directory need a restart; other ENIs or members wait while EC2 moves something or a takeover is past its
+point of no return (the reconciler's part). The newest file wins.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import replace
 
 import structlog
 
+from eni_failover.adapters.probes import registry
+from eni_failover.adapters.probes.spec import ProbeSpec
 from eni_failover.assembly import WALL, Parts, configure_log, make_ec2, warm
 from eni_failover.config import Config, load
 from eni_failover.core.policy import Member, Policy
@@ -87,8 +90,14 @@ class Reloader:
         if parts is None:
             return
         self._config = replace(self._config, members=members)
-        policy = self._config.policy_for(parts.me.instance_id)
-        parts.reconciler.take_policy(policy, lambda taken: _apply_policy(parts, taken))
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give the loop what is in force now; it takes the newest of these as soon as it may."""
+        parts, config = self._parts, self._config
+        if parts is not None:
+            policy = config.policy_for(parts.me.instance_id)
+            parts.reconciler.take_policy(policy, lambda taken: _apply(parts, taken, config.probes))
 
     def _check(self, new: Config, parts: Parts) -> None:
         old, problems = self._config, []
@@ -107,34 +116,31 @@ class Reloader:
         mine = next((one for one in new.members if one.instance_id == parts.me.instance_id), None)
         if mine is None:
             problems.append(f"{new.path}: this instance, {parts.me.instance_id}, would be no member any more")
-        elif mine != parts.me:
-            problems.append(f"{new.path}: another name or address of this member needs a restart")
+        elif mine.address != parts.me.address:
+            problems.append(f"{new.path}: another address of this member needs a restart")
         try:
             refuse_unprivileged(new.network)
         except StartError as error:
             problems.append(f"{new.path}: {error}")
+        try:
+            registry.refuse_unrunnable(new.probes)
+        except ConfigError as error:
+            problems += [f"{new.path}: {problem}" for problem in error.problems]
         if problems:
             raise ConfigError(*problems)
 
     async def _apply(self, new: Config, parts: Parts) -> None:
-        old = self._config
+        old, policy = self._config, new.policy_for(parts.me.instance_id)
         if new.aws != old.aws:
             await self._replace_ec2(new, parts)
-        configure_log(new, self._env, member=parts.me.name)
+        configure_log(new, self._env, member=policy.me.name)
         parts.hooks.commands = new.hooks
         if new.role_file != old.role_file:
             parts.broadcast.role_file = RoleFile(new.role_file)
         parts.links.set_network(new.network)
         parts.servers.interval = new.observe_interval
-        policy = new.policy_for(parts.me.instance_id)
-
-        def applied(policy: Policy) -> None:
-            _apply_policy(parts, policy)
-            if new.probes != old.probes:
-                parts.prober.replace(new.probes)
-
-        parts.reconciler.take_policy(policy, applied)
         self._config = new
+        self._hand_over()
 
     async def _replace_ec2(self, new: Config, parts: Parts) -> None:
         """A client's time-outs are fixed at its birth. Until the new one is warm the old one is asked."""
@@ -151,9 +157,13 @@ def _members_by(config: Config) -> str:
     return "[[member]]" if config.discovery is None else f"the tag {config.discovery.tag}"
 
 
-def _apply_policy(parts: Parts, policy: Policy) -> None:
+def _apply(parts: Parts, policy: Policy, probes: tuple[ProbeSpec, ...]) -> None:
     """Tell those beside the loop of a policy that it has just taken."""
+    parts.me = policy.me
     parts.broadcast.policy = policy
     parts.metrics.configured(policy)
-    parts.hooks.priority = priority_of(policy.members.index(parts.me))
+    parts.hooks.member = policy.me.name
+    parts.hooks.priority = priority_of(policy.members.index(policy.me))
     parts.peers.replace(policy.members)
+    parts.checks.me = policy.me
+    parts.prober.replace(probes, me=policy.me)

@@ -181,6 +181,8 @@ def _why_gone(view: View, takeover: Takeover) -> Reason | None:
         return _why_manual_gone(view, takeover)
     if view.policy.takeover is TakeoverMode.OBSERVE:
         return Reason.CAUSE_GONE
+    if {move.eni_id for move in takeover.moves} != set(view.policy.eni_ids):
+        return Reason.CAUSE_GONE  # a reload has made it another group
     if candidates.is_freed_by_ec2(view, takeover):
         return why_not_fit(view)
     candidate, stopped = _starter_of(takeover.trigger)(view), None

@@ -54,7 +54,7 @@ class _Change:
 class HookRunner:
     """Tells changes of role to the user's programs.
 
-    `commands` and `priority` may be set anew at any time (a reload); the next program to start sees
+    `commands`, `member` and `priority` may be set anew at any time (a reload); the next program to start sees
     them. `priority` is what keepalived's scripts get as their fourth argument. `environment` is where
     the few inherited variables come from; nothing else of it reaches a program, AWS_* least of all.
     """
@@ -72,7 +72,7 @@ class HookRunner:
         self.commands = commands
         self.priority = priority
         self._group = group
-        self._member = member
+        self.member = member
         self._base = {name: environment[name] for name in _INHERITED if name in environment}
         self._base.setdefault("PATH", _PATH)
         self._on_run = on_run
@@ -155,7 +155,7 @@ class HookRunner:
         return {
             **self._base,
             "ENI_FAILOVER_GROUP": self._group,
-            "ENI_FAILOVER_MEMBER": self._member,
+            "ENI_FAILOVER_MEMBER": self.member,
             "ENI_FAILOVER_ROLE": change.role,
             "ENI_FAILOVER_REASON": change.reason,
             "ENI_FAILOVER_TRIGGER": change.trigger,

@@ -88,7 +88,7 @@ class RepeatedChecks:
         pause: float = PAUSE,
     ) -> None:
         self._sources = sources
-        self._me = me
+        self.me = me
         self._on_change = on_change
         self._first_after = first_after
         self._interval = interval
@@ -138,7 +138,7 @@ class RepeatedChecks:
         return (warned("repeated_checks", f"bug in a check: {name}", "see the log, and report it"),)
 
     async def _facts(self) -> Facts:
-        sources, me = self._sources, self._me
+        sources, me = self._sources, self.me
         config, ec2 = sources.config(), sources.ec2()
         turn = config.eni_ids[self._round % len(config.eni_ids)]
         self._round += 1
