@@ -13,23 +13,31 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
-from eni_failover.errors import TransientError
+from eni_failover.adapters.credential_process import bound_helpers
+from eni_failover.errors import AdapterError, TransientError
 
 IMDS_HOSTS = ("169.254.169.254", "[fd00:ec2::254]", "fd00:ec2::254")
 IMDS_ATTEMPTS = 3
 
 # What providers of the chain raise: their own, STS's, a dead process provider's, unreadable answers.
 _LOAD_ERRORS = (BotoCoreError, ClientError, OSError, RuntimeError, ValueError)
-_WAIT_FOR_OTHER_LOAD = 1.0
+# Three requests to IMDS with three attempts of a second each, a helper's deadline, and some room.
+LOAD_WITHIN = 15.0
+MOST_LOADS = 4
+_ENSURE_WITHIN = 1.0
+# Of the calls that providers make: to STS, to IAM Identity Center.
+_CLIENTS = Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 2, "mode": "standard"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,26 +47,48 @@ class Held:
     `expiry` is the earliest that the chain ever told for this access key, None for keys that last:
     botocore moves the expiry of old credentials ahead when IMDS has no newer ones
     (https://github.com/boto/botocore/pull/2664), and an alert must not. `usable_until` follows
-    botocore.
+    botocore. `asked_at` is when the chain was asked for them, in seconds of a monotonic clock.
     """
 
     frozen: ReadOnlyCredentials
     usable_until: float
     expiry: float | None
+    asked_at: float = 0.0
+
+
+class _Load:
+    """One question to the chain, in a thread of its own. `problem` is empty when the chain gave something."""
+
+    def __init__(self, began_at: float) -> None:
+        self.began_at = began_at
+        self.done = threading.Event()
+        self.problem = ""
 
 
 class CredentialKeeper(Credentials):
     """Stands where botocore expects credentials, and never lets a signature wait without need.
 
     `load` asks the chain, blocking; `wall` is the Unix time. Safe to share between threads.
+
+    Nothing ends a thread that hangs, in a file system or a connection that trickles. So the chain is asked in
+    daemon threads; one that has not answered for `LOAD_WITHIN` seconds is given up and the chain asked anew,
+    while no more than `MOST_LOADS` hang.
     """
 
-    def __init__(self, load: Callable[[], Credentials | None], *, wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Credentials | None],
+        *,
+        wall: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(access_key="", secret_key="", method="eni-failover")  # the held ones are used
         self._load = load
         self._wall = wall
+        self._clock = clock
         self._held: Held | None = None
-        self._loading = threading.Lock()
+        self._lock = threading.Lock()
+        self._loads: list[_Load] = []
         self._is_suspect = False
         self._rejected_key: str | None = None
 
@@ -78,17 +108,13 @@ class CredentialKeeper(Credentials):
     def ensure(self) -> Held:
         """The credentials in hand; asks the chain only when they are expired, rejected, or none.
 
-        Blocks while it asks. Raises TransientError when there are no usable ones afterwards.
+        Waits a second for the chain, no call has longer; what it says later serves the next call. Raises
+        TransientError when there are no usable ones afterwards.
         """
         held = self._held
         if held is not None and self._is_usable(held) and not self._is_suspect:
             return held
-        problem = "another thread is asking it"
-        if self._loading.acquire(timeout=_WAIT_FOR_OTHER_LOAD):
-            try:
-                problem = self._replace()
-            finally:
-                self._loading.release()
+        problem = self._ask(_ENSURE_WITHIN)
         held = self._held
         if held is None or not self._is_usable(held):
             raise TransientError(f"no valid AWS credentials from the credential chain: {problem}")
@@ -97,14 +123,9 @@ class CredentialKeeper(Credentials):
     def refresh(self) -> None:
         """Ask the chain for newer credentials; the ones in hand stay when it has none.
 
-        Blocks. Raises TransientError when the chain gave nothing, or another thread is asking already.
+        Blocks for `LOAD_WITHIN` seconds at most. Raises TransientError when the chain gave nothing by then.
         """
-        if not self._loading.acquire(blocking=False):
-            raise TransientError("the AWS credential chain has not answered an earlier refresh yet")
-        try:
-            problem = self._replace()
-        finally:
-            self._loading.release()
+        problem = self._ask(LOAD_WITHIN)
         if problem:
             raise TransientError(f"no newer AWS credentials from the credential chain: {problem}")
 
@@ -117,12 +138,43 @@ class CredentialKeeper(Credentials):
     def _is_usable(self, held: Held) -> bool:
         return self._wall() < held.usable_until
 
-    def _replace(self) -> str:
+    def _ask(self, within: float) -> str:
+        """Wait for the question under way, or a new one; the problem when it brought nothing, else empty."""
+        load = self._load_under_way()
+        if not load.done.wait(within):
+            return f"it has not answered for {self._clock() - load.began_at:.0f} s"
+        return load.problem
+
+    def _load_under_way(self) -> _Load:
+        """The newest question without an answer; a new one when there is none, or it has hung."""
+        with self._lock:
+            self._loads = [load for load in self._loads if not load.done.is_set()]
+            now = self._clock()
+            if self._loads and (
+                now - self._loads[-1].began_at < LOAD_WITHIN or len(self._loads) >= MOST_LOADS
+            ):
+                return self._loads[-1]
+            load = _Load(now)
+            self._loads.append(load)
+            self._is_suspect = False
+        threading.Thread(target=self._run, args=(load,), name="credentials", daemon=True).start()
+        return load
+
+    def _run(self, load: _Load) -> None:
+        """Ask, in a thread of its own, and take what the chain gives."""
+        load.problem = "the thread that asks it has died"
+        try:
+            load.problem = self._replace(load)
+        finally:
+            load.done.set()
+
+    def _replace(self, load: _Load) -> str:
         """Take what the chain gives; the problem when it gave nothing useful, else empty."""
-        self._is_suspect = False
         try:
             loaded = self._load()
             frozen = loaded.get_frozen_credentials() if loaded else None
+        except AdapterError as error:  # our own words
+            return str(error)
         except _LOAD_ERRORS as error:
             # Only its kind: a process or web identity provider's error may quote what it was given.
             return type(error).__name__
@@ -130,15 +182,20 @@ class CredentialKeeper(Credentials):
             return "no provider has any"
         # botocore has no public name for it, and the attribute is as old as the class.
         moment: datetime | None = getattr(loaded, "_expiry_time", None)
-        expiry = moment.timestamp() if moment else None
+        with self._lock:
+            return self._take(frozen, moment.timestamp() if moment else None, load)
+
+    def _take(self, frozen: ReadOnlyCredentials, expiry: float | None, load: _Load) -> str:
+        """Hold these from now on, unless they are of no use; then why."""
         usable_until = math.inf if expiry is None else expiry
         before = self._held
         if before and before.frozen.access_key == frozen.access_key and before.expiry and expiry:
             expiry = min(before.expiry, expiry)
-        taken = Held(frozen=frozen, usable_until=usable_until, expiry=expiry)
+        taken = Held(frozen=frozen, usable_until=usable_until, expiry=expiry, asked_at=load.began_at)
         if not self._is_usable(taken):
             return "the ones it has are expired"
-        self._held = taken
+        if before is None or before.asked_at <= load.began_at or not self._is_usable(before):
+            self._held = taken
         return ""
 
 
@@ -146,8 +203,11 @@ def keep_credentials(session: Session, *, wall: Callable[[], float]) -> Credenti
     """Put a keeper between the session's clients and the session's own chain.
 
     IMDS is asked with version 2 only, like our own client does, and three times: botocore's default
-    is one attempt. AWS_METADATA_SERVICE_NUM_ATTEMPTS, when set higher, wins.
+    is one attempt. AWS_METADATA_SERVICE_NUM_ATTEMPTS, when set higher, wins. What else the chain asks has
+    deadlines, too: botocore's own are minutes, or none.
     """
+    bound_helpers()
+    session.set_default_client_config(_CLIENTS)
     attempts = session.get_config_variable("metadata_service_num_attempts") or 1
     session.set_config_variable("metadata_service_num_attempts", max(attempts, IMDS_ATTEMPTS))
     session.set_config_variable("ec2_metadata_v1_disabled", True)

@@ -31,7 +31,13 @@ from tenacity import (
 )
 from tenacity.stop import stop_base
 
-from eni_failover.adapters.credentials import CredentialKeeper, exempt_imds_from_proxies, keep_credentials
+from eni_failover.adapters.credential_process import HelperProcess
+from eni_failover.adapters.credentials import (
+    LOAD_WITHIN,
+    CredentialKeeper,
+    exempt_imds_from_proxies,
+    keep_credentials,
+)
 from eni_failover.adapters.ec2_errors import CALL_ERRORS, CONNECTION, TIMEOUT, is_about_credentials, translate
 from eni_failover.adapters.ec2_model import Operation, trim_model
 from eni_failover.adapters.ec2_shapes import refuse_misread
@@ -54,8 +60,6 @@ _THREADS = 12
 # A call not begun this many seconds after it was asked for is not begun any more.
 _START_WITHIN = 1.0
 _BUILD_TIMEOUT = 30.0
-# Three requests to IMDS with three attempts of a second each, and some room for a process provider.
-_REFRESH_TIMEOUT = 15.0
 _ATTEMPTS = 3
 # Seconds for all retries together, after the first attempt has ended.
 _RETRY_BUDGET = 1.0
@@ -151,8 +155,8 @@ class Ec2Client:
         """Build the client and load the credentials, so that no call has to; the first call connects.
 
         Raises TerminalError when there is no client: boto3 rejects the settings (no region, a bad endpoint
-        or profile), or takes half a minute. Raises TransientError when there are no credentials yet, and
-        UnansweredError when the chain hangs: calls work as soon as there are.
+        or profile), or takes half a minute. Raises TransientError when there are no credentials yet: calls
+        work as soon as there are.
         """
         if self._client is None:
             exempt_imds_from_proxies(os.environ)
@@ -165,9 +169,9 @@ class Ec2Client:
     async def refresh_credentials(self) -> None:
         """Replace the credentials ahead of need; the ones in hand stay when that fails.
 
-        Raises TransientError when no newer ones were had, UnansweredError when the chain hangs.
+        Raises TransientError when no newer ones were had, also when the chain hangs.
         """
-        await self._in_thread(self._ready()[1].refresh, patience=_REFRESH_TIMEOUT)
+        await self._in_thread(self._ready()[1].refresh, patience=LOAD_WITHIN + 1.0)
 
     @property
     def credentials_expiry(self) -> float | None:
@@ -228,8 +232,12 @@ class Ec2Client:
         raise InvariantError("a retry ended without an answer and without an error")
 
     def close(self) -> None:
-        """Close the connections and start no call any more; threads end with their sockets' timeouts."""
+        """Close the connections and start no call any more; threads end with their sockets' timeouts.
+
+        Helper programs of the credential chain are ended, of other clients too: those start them again.
+        """
         self._threads.shutdown(wait=False, cancel_futures=True)
+        HelperProcess.end_all()
         if self._client is not None:
             self._client.close()
 
@@ -248,6 +256,8 @@ class Ec2Client:
             trim_model(session)
             # botocore itself knows AWS_DEFAULT_REGION only.
             region = os.environ.get("AWS_REGION") or session.get_config_variable("region") or self._region
+            if region:  # also for what the chain asks: STS, Identity Center
+                session.set_config_variable("region", region)
             keeper = keep_credentials(session, wall=self._wall)
             client = boto3.Session(botocore_session=session, region_name=region).client(
                 "ec2", config=self._config, endpoint_url=self._endpoint_url

@@ -7,12 +7,20 @@ from datetime import UTC, datetime
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.credentials import Credentials, RefreshableCredentials
 from botocore.exceptions import CredentialRetrievalError
 from botocore.session import Session
 from botocore.utils import IMDSFetcher
 
-from eni_failover.adapters.credentials import CredentialKeeper, exempt_imds_from_proxies, keep_credentials
+from eni_failover.adapters import credential_process, credentials
+from eni_failover.adapters.credentials import (
+    LOAD_WITHIN,
+    MOST_LOADS,
+    CredentialKeeper,
+    exempt_imds_from_proxies,
+    keep_credentials,
+)
 from eni_failover.errors import TransientError
 from eni_failover.lab import LabThread
 
@@ -165,32 +173,110 @@ def test_a_late_rejection_does_not_touch_newer_credentials():
     assert (key_of(it.keeper), it.chain.asked) == ("AKIA2", 2)
 
 
+class HangingChain:
+    """A chain whose questions hang until they are released, each with a key of its own."""
+
+    def __init__(self, *, answers: int = 0) -> None:
+        self.asked = 0
+        self.released = [threading.Event() for _ in range(9)]
+        self._begun = threading.Semaphore(0)
+        for one in self.released[:answers]:
+            one.set()
+
+    def __call__(self) -> Credentials:
+        number = self.asked
+        self.asked += 1
+        self._begun.release()
+        self.released[number].wait(10)
+        return temporary(f"AKIA{number}", time.time() + HOUR)
+
+    def wait_until_asked(self) -> None:
+        assert self._begun.acquire(timeout=10)
+
+
+@pytest.fixture
+def _impatient(monkeypatch):
+    """Nobody waits for the chain: a question that is not answered at once is under way."""
+    monkeypatch.setattr(credentials, "_ENSURE_WITHIN", 0.01)
+
+
+@pytest.fixture
+def loading(_impatient):
+    """A chain that hangs, a keeper of it, and the keeper's clock."""
+
+    class Loading:
+        now = 0.0
+        chain = HangingChain()
+
+    it = Loading()
+    it.keeper = CredentialKeeper(it.chain, wall=time.time, clock=lambda: it.now)
+    yield it
+    for one in it.chain.released:
+        one.set()
+
+
 def test_a_hanging_refresh_does_not_hold_up_a_signature():
-    """While one thread waits for the chain, others sign with what is in hand; a second refresh gives up."""
-    asked, release = threading.Event(), threading.Event()
-    answers = [temporary("AKIA1", time.time() + HOUR)]
-
-    def chain() -> Credentials:
-        if answers:
-            return answers.pop()
-        asked.set()
-        release.wait(10)
-        return temporary("AKIA2", time.time() + HOUR)
-
+    """While one thread waits for the chain, others sign with what is in hand."""
+    chain = HangingChain(answers=1)
     keeper = CredentialKeeper(chain, wall=time.time)
     keeper.refresh()
     hanging = threading.Thread(target=keeper.refresh)
+    chain.wait_until_asked()
     hanging.start()
-    asked.wait(10)
+    chain.wait_until_asked()
 
-    assert key_of(keeper) == "AKIA1"
-    with pytest.raises(TransientError, match="earlier refresh"):
-        keeper.refresh()
+    assert key_of(keeper) == "AKIA0"
 
-    release.set()
+    chain.released[1].set()
     hanging.join(10)
 
-    assert key_of(keeper) == "AKIA2"
+    assert key_of(keeper) == "AKIA1"
+
+
+def test_a_question_under_way_is_not_asked_again(loading):
+    """However many calls need credentials, one thread asks for them."""
+    for loading.now in (0.0, 5.0, LOAD_WITHIN - 0.1):
+        with pytest.raises(TransientError, match=f"it has not answered for {loading.now:.0f} s"):
+            loading.keeper.ensure()
+
+    assert loading.chain.asked == 1
+
+
+def test_a_question_that_hangs_is_asked_again(loading):
+    """A chain that hangs once is not left at that: the next question may have an answer."""
+    loading.chain.released[1].set()
+    with pytest.raises(TransientError):
+        loading.keeper.ensure()
+    loading.now = LOAD_WITHIN
+    loading.keeper.refresh()
+
+    assert key_of(loading.keeper) == "AKIA1"
+
+
+def test_no_more_than_a_few_questions_hang_side_by_side(loading):
+    """Threads that nothing ends do not pile up; when one of them ends, the chain is asked again."""
+    for number in range(MOST_LOADS + 3):
+        loading.now = number * LOAD_WITHIN
+        with pytest.raises(TransientError):
+            loading.keeper.ensure()
+    most = loading.chain.asked
+    loading.chain.released[0].set()
+    end = loading.keeper._loads[0].done.wait(10)
+
+    assert (most, end, key_of(loading.keeper)) == (MOST_LOADS, True, "AKIA0")
+
+
+def test_an_answer_that_comes_late_does_not_replace_a_newer_one(loading):
+    """What was asked for first may be older."""
+    loading.chain.released[1].set()
+    with pytest.raises(TransientError):
+        loading.keeper.ensure()
+    first = loading.keeper._loads[0]
+    loading.now = LOAD_WITHIN
+    loading.keeper.refresh()
+    loading.chain.released[0].set()
+
+    assert (first.done.wait(10), key_of(loading.keeper)) == (True, "AKIA1")
 
 
 def imds_environment(patch: pytest.MonkeyPatch, lab: LabThread) -> None:
@@ -297,3 +383,40 @@ def test_botocores_imds_client_then_takes_no_proxy(aws_environment, endpoint):
     after = IMDSFetcher(base_url=endpoint)._session._proxy_config.proxy_url_for(endpoint)
 
     assert (before, after) == ("http://proxy.example:3128", None)
+
+
+ROLE = """[default]
+role_arn = arn:aws:iam::123456789012:role/orders
+source_profile = base
+[profile base]
+aws_access_key_id = AKIDBASE
+aws_secret_access_key = secret
+"""
+
+
+def test_sts_that_never_answers_is_given_up(aws_environment, serve, tmp_path, monkeypatch):
+    """botocore's own deadlines are a minute, for each of several attempts."""
+    monkeypatch.setattr(credentials, "_CLIENTS", credentials._CLIENTS.merge(Config(read_timeout=0.3)))
+    closing = threading.Event()
+    server = serve(lambda connection: closing.wait(10))
+    (tmp_path / "config").write_text(ROLE)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        aws_environment.delenv(name)
+    aws_environment.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    aws_environment.setenv("AWS_ENDPOINT_URL_STS", server.url)
+    aws_environment.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    keeper = keep_credentials(Session(), wall=time.time)
+
+    with pytest.raises(TransientError, match="ReadTimeoutError"):
+        keeper.refresh()
+    closing.set()
+
+    assert len(server.requests) == 2
+
+
+def test_the_deadlines_of_providers_fit_into_that_of_a_question():
+    """Identity Center needs two calls: what one refresh starts has ended before the next is begun."""
+    timeouts = credentials._CLIENTS.connect_timeout + credentials._CLIENTS.read_timeout
+
+    assert credential_process.TIMEOUT < LOAD_WITHIN
+    assert 2 * timeouts < LOAD_WITHIN

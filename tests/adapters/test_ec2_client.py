@@ -391,6 +391,45 @@ def test_the_environment_names_the_region_before_the_instance_does(
     assert expected == ec2._calls.client.meta.region_name
 
 
+ROLE = """[default]
+role_arn = arn:aws:iam::123456789012:role/orders
+source_profile = base
+[profile base]
+aws_access_key_id = AKIDBASE
+aws_secret_access_key = secret
+"""
+
+
+@pytest.mark.parametrize("environ", [{}, {"AWS_REGION": "eu-north-1"}])
+def test_sts_is_asked_in_the_same_region(aws_environment, answering, tmp_path, environ):
+    """botocore alone would not find a region for STS, and a role could not be assumed."""
+    for name in ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        aws_environment.delenv(name)
+    (tmp_path / "config").write_text(ROLE)
+    server = answering(503, b"")
+    for name, value in {
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_ENDPOINT_URL_STS": server.url,
+    }.items():
+        aws_environment.setenv(name, value)
+    for name, value in environ.items():
+        aws_environment.setenv(name, value)
+    ec2 = Ec2(
+        region="eu-north-1",
+        group="g",
+        version="1",
+        connect_timeout=1,
+        read_timeout=1,
+        on_request=lambda _: None,
+    )
+
+    with pytest.raises(TransientError, match="ClientError"):
+        asyncio.run(ec2.warm())
+    ec2.close()
+
+    assert b"/eu-north-1/sts/aws4_request" in server.requests[0]
+
+
 def test_the_endpoint_comes_from_the_environment(make_ec2, aws_environment, answering):
     """AWS_ENDPOINT_URL_EC2 is boto3's own variable."""
     server = answering(200, NO_ENIS)
