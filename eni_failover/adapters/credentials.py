@@ -21,7 +21,13 @@ from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    InvalidConfigError,
+    PartialCredentialsError,
+)
 from botocore.session import Session
 
 from eni_failover.adapters.credential_process import bound_helpers
@@ -176,8 +182,7 @@ class CredentialKeeper(Credentials):
         except AdapterError as error:  # our own words
             return str(error)
         except _LOAD_ERRORS as error:
-            # Only its kind: a process or web identity provider's error may quote what it was given.
-            return type(error).__name__
+            return _words(error)
         if frozen is None:
             return "no provider has any"
         # botocore has no public name for it, and the attribute is as old as the class.
@@ -197,6 +202,18 @@ class CredentialKeeper(Credentials):
         if before is None or before.asked_at <= load.began_at or not self._is_usable(before):
             self._held = taken
         return ""
+
+
+def _words(error: Exception) -> str:
+    """What may be said of it: a process or web identity provider's error may quote what it was given."""
+    name = type(error).__name__
+    match error:
+        case PartialCredentialsError() | ConfigParseError() | InvalidConfigError():
+            return f"{name}: {error}"
+        case OSError() if error.strerror and error.filename:
+            return f"{name}: {error.strerror}: {error.filename}"
+        case _:
+            return name
 
 
 def keep_credentials(session: Session, *, wall: Callable[[], float]) -> CredentialKeeper:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 from botocore.session import Session
 from tenacity import (
     AsyncRetrying,
@@ -31,6 +31,7 @@ from tenacity import (
 )
 from tenacity.stop import stop_base
 
+from eni_failover.adapters.aws_settings import why_no_answer, why_no_client
 from eni_failover.adapters.credential_process import HelperProcess
 from eni_failover.adapters.credentials import (
     LOAD_WITHIN,
@@ -148,6 +149,7 @@ class Ec2Client:
             user_agent_extra=f"eni-failover/{version} group/{group}",
         )
         self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="ec2")
+        self._session: Session | None = None
         self._client: EC2Client | None = None
         self._keeper: CredentialKeeper | None = None
 
@@ -251,8 +253,8 @@ class Ec2Client:
 
     def _build(self) -> tuple[EC2Client, CredentialKeeper]:
         """Runs in a thread: boto3 reads and checks megabytes of EC2's model."""
+        session = Session()
         try:
-            session = Session()
             trim_model(session)
             # botocore itself knows AWS_DEFAULT_REGION only.
             region = os.environ.get("AWS_REGION") or session.get_config_variable("region") or self._region
@@ -262,12 +264,10 @@ class Ec2Client:
             client = boto3.Session(botocore_session=session, region_name=region).client(
                 "ec2", config=self._config, endpoint_url=self._endpoint_url
             )
-        except BotoCoreError as error:
-            raise TerminalError(f"boto3 cannot make an EC2 client: {error}", code=NO_CLIENT) from error
-        except ValueError as error:  # its words hold the endpoint's URL, which may hold a password
-            raise TerminalError(
-                "boto3 cannot make an EC2 client: is AWS_ENDPOINT_URL a URL?", code=NO_CLIENT
-            ) from error
+        except (BotoCoreError, ValueError) as error:
+            why = why_no_client(session, error, endpoint_url=self._endpoint_url)
+            raise TerminalError(f"boto3 cannot make an EC2 client: {why}", code=NO_CLIENT) from error
+        self._session = session
         client.meta.events.register("before-parse.ec2", refuse_misread)
         return client, keeper
 
@@ -285,10 +285,18 @@ class Ec2Client:
         try:
             return send(client)
         except CALL_ERRORS as error:
-            translated = translate(error)
+            translated = self._with_cause(error, translate(error))
             if is_about_credentials(translated):
                 keeper.reject(used)
             raise translated from error
+
+    def _with_cause(self, error: Exception, translated: AdapterError) -> AdapterError:
+        """The same; with the setting that is wrong, when one keeps the call from leaving this host."""
+        if isinstance(error, ClientError | ConnectTimeoutError | ReadTimeoutError) or self._session is None:
+            return translated
+        meta = self.client.meta
+        why = why_no_answer(self._session, url=meta.endpoint_url, region=meta.region_name)
+        return type(translated)(f"{translated}: {why}", code=translated.code) if why else translated
 
     async def _in_thread(
         self, work: Callable[[], _T], *, patience: float, ticket: Ticket | None = None
