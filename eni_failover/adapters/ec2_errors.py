@@ -63,7 +63,11 @@ _CODE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _INDEX_TAKEN = re.compile(
     r"Instance '[^']*' already has an interface attached at device index '(?P<index>\d+)'\.?"
 )
-_ENI_IN_USE = re.compile(r"Network interface '(?P<eni_id>eni-[0-9a-f]+)' is currently in use\.?")
+_ENI_IN_USE = re.compile(
+    r"(?:Network interface '|Interface: \[)(?P<eni_id>eni-[0-9a-f]+)['\]] (?:is currently )?in use\.?"
+)
+# An AuthFailure that is not about who signs: the attachment is a service's.
+_NOT_YOURS = "permission to access the specified resource"
 
 
 class Meaning(NamedTuple):
@@ -102,8 +106,11 @@ _TABLE: dict[str, Meaning] = {
         (_NOT_YET, ("InvalidNetworkInterfaceID.NotFound", "InvalidInstanceID.NotFound")),
         (Meaning(ReobserveError, Verdict.GONE), ("InvalidAttachmentID.NotFound",)),
         (Meaning(ReobserveError, Verdict.IN_USE), ("InvalidNetworkInterface.InUse",)),
-        (_BAD_STATE, ("IncorrectState", "IncorrectInstanceState", "InvalidState")),
-        (Meaning(TerminalError, Verdict.LIMIT), ("AttachmentLimitExceeded",)),
+        (_BAD_STATE, ("IncorrectState", "IncorrectInstanceState", "InvalidState", "InvalidInstanceID")),
+        (
+            Meaning(TerminalError, Verdict.LIMIT),
+            ("AttachmentLimitExceeded", "PrivateIpAddressLimitExceeded", "ResourceLimitExceeded"),
+        ),
         (
             _REFUSED,
             (
@@ -121,7 +128,7 @@ _TABLE: dict[str, Meaning] = {
                 "Unsupported",
             ),
         ),
-        # AuthFailure with 401 is about the credentials: see `_meaning`.
+        # AuthFailure with 401 is mostly about the credentials: see `_refusal`.
         (_DENIED, ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthFailure")),
         (
             _THROTTLED,
@@ -136,9 +143,21 @@ _TABLE: dict[str, Meaning] = {
                 "TooManyRequestsException",
                 "BandwidthLimitExceeded",
                 "SlowDown",
+                "PriorRequestNotComplete",
             ),
         ),
-        (_SERVER_SIDE, ("Unavailable", "ServiceUnavailable", "InternalError", "InternalFailure")),
+        # A RequestTimeout is a 4xx that proves nothing: EC2 has not read the request to its end, it says.
+        (
+            _SERVER_SIDE,
+            (
+                "Unavailable",
+                "ServiceUnavailable",
+                "InternalError",
+                "InternalFailure",
+                "RequestTimeout",
+                "RequestTimeoutException",
+            ),
+        ),
         (_BAD_CREDENTIALS, _CREDENTIAL_CODES),
     )
     for code in codes
@@ -199,16 +218,16 @@ def _refusal(error: ClientError) -> AdapterError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if not _CODE.fullmatch(code):
         return UnansweredError(f"HTTP status {status} without an EC2 error code", code=CONNECTION)
-    kind = _meaning(code, status).error
-    if code.lower() in _CREDENTIAL_KEYS or status == 401:
+    message = str(_fields(error).get("Message", ""))
+    is_signers = code.lower() in _CREDENTIAL_KEYS or (status == 401 and _NOT_YOURS not in message)
+    if is_signers:
+        kind = _BAD_CREDENTIALS.error if code.lower() == "authfailure" else _meaning(code, status).error
         return kind("EC2 does not accept the credentials, or this host's clock is wrong", code=code)
-    return kind(_shorten(str(_fields(error).get("Message", "")) or code), code=code)
+    return _meaning(code, status).error(_shorten(message or code), code=code)
 
 
 def _meaning(code: str, status: int) -> Meaning:
     """The table's row; without one, only a 4xx proves that nothing happened."""
-    if code.lower() == "authfailure" and status == 401:
-        return _BAD_CREDENTIALS
     known = _TABLE.get(code.lower())
     if known is not None:
         return known

@@ -156,13 +156,19 @@ def _unmovable(raw: Raw, attachment: Attachment | None) -> Reason | None:
         return Reason.ENI_PRIMARY
     if raw.get("RequesterManaged"):
         return Reason.REQUESTER_MANAGED
-    if (
+    is_services = (
         (raw.get("Operator") or {}).get("Managed")
         or raw.get("InterfaceType", "interface") != "interface"
         or (attachment is not None and attachment.attachment_id.startswith("ela-attach-"))
-    ):
-        return Reason.SERVICE_MANAGED
-    return None
+        or _is_of_another_account(raw)
+    )
+    return Reason.SERVICE_MANAGED if is_services else None
+
+
+def _is_of_another_account(raw: Raw) -> bool:
+    """Whether another account's instance has it: a service's, as a rule."""
+    owner, of_instance = raw.get("OwnerId"), (raw.get("Attachment") or {}).get("InstanceOwnerId")
+    return bool(owner and of_instance and owner != of_instance)
 
 
 def _addresses(raw: Raw) -> tuple[str, ...]:

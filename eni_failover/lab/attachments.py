@@ -98,7 +98,8 @@ def _check_limits(state: State, eni: Eni, instance: Instance, moment: Moment, *,
             "AttachmentLimitExceeded",
             f"Interface count {len(attached) + 1} exceeds the limit for {kind.name}",
         )
-    if max(len(eni.addresses) + len(eni.ipv4_prefixes), len(eni.ipv6)) > kind.ips_per_eni:
+    ipv4, ipv6 = len(eni.addresses) + len(eni.ipv4_prefixes), len(eni.ipv6) + len(eni.ipv6_prefixes)
+    if max(ipv4, ipv6) > kind.ips_per_eni:
         raise Ec2Error(
             moment.settings.ip_limit_code,
             f"The number of private IP addresses of '{eni.id}' exceeds the limit of {kind.ips_per_eni} "

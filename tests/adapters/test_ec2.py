@@ -241,6 +241,18 @@ def test_a_dry_run_tells_whether_an_attach_is_allowed(member, world):
     assert world.eni("floating-1").attachment is None
 
 
+def test_an_attach_of_more_addresses_than_the_type_takes_is_a_limit(member, world):
+    """EC2's refusal is one in earnest: trying again at another index would not help."""
+    world.place("floating-1", None)
+    world.change_eni("floating-1", ipv4_prefixes=tuple(f"10.0.{n}.0/28" for n in range(10)))
+
+    outcome = asyncio.run(member.attach(eni_id=FIRST, instance_id=BETA, device_index=1))
+    world.change_eni("floating-1", ipv4_prefixes=())
+
+    assert (outcome.verdict, outcome.code) == (Verdict.LIMIT, "PrivateIpAddressLimitExceeded")
+    assert world.eni("floating-1").attachment is None
+
+
 def test_the_types_limit_is_asked(member, world):
     """An m5.large takes three; a type that EC2 does not know gives none."""
     limits = [asyncio.run(member.type_limits(name)) for name in ("m5.large", "m5.absent")]

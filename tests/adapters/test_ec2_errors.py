@@ -46,12 +46,15 @@ CODES = [
     ("InvalidParameterValue", 400, Verdict.REFUSED, TerminalError),
     ("InvalidParameterCombination", 400, Verdict.REFUSED, TerminalError),
     ("AttachmentLimitExceeded", 400, Verdict.LIMIT, TerminalError),
+    ("PrivateIpAddressLimitExceeded", 400, Verdict.LIMIT, TerminalError),
+    ("ResourceLimitExceeded", 400, Verdict.LIMIT, TerminalError),
     ("OperationNotPermitted", 400, Verdict.REFUSED, TerminalError),
     ("AuthFailure", 403, Verdict.DENIED, DeniedError),
     ("AuthFailure", 401, Verdict.BUSY, TransientError),
     ("IncorrectState", 400, Verdict.BAD_STATE, ReobserveError),
     ("IncorrectInstanceState", 400, Verdict.BAD_STATE, ReobserveError),
     ("InvalidState", 400, Verdict.BAD_STATE, ReobserveError),
+    ("InvalidInstanceID", 400, Verdict.BAD_STATE, ReobserveError),
     ("InvalidInstanceID.NotFound", 400, Verdict.BUSY, ReobserveError),
     ("InvalidInstanceID.Malformed", 400, Verdict.REFUSED, TerminalError),
     ("UnauthorizedOperation", 403, Verdict.DENIED, DeniedError),
@@ -62,6 +65,9 @@ CODES = [
     ("Throttling", 400, Verdict.BUSY, TransientError),
     ("ThrottlingException", 400, Verdict.BUSY, TransientError),
     ("RequestThrottled", 503, Verdict.BUSY, TransientError),
+    ("PriorRequestNotComplete", 400, Verdict.BUSY, TransientError),
+    ("RequestTimeout", 400, Verdict.UNANSWERED, UnansweredError),
+    ("RequestTimeoutException", 408, Verdict.UNANSWERED, UnansweredError),
     ("Unavailable", 503, Verdict.UNANSWERED, UnansweredError),
     ("ServiceUnavailable", 503, Verdict.UNANSWERED, UnansweredError),
     ("InternalError", 500, Verdict.UNANSWERED, UnansweredError),
@@ -111,6 +117,15 @@ def test_each_code_gives_a_mutation_its_verdict(scripted, code, status, verdict,
     assert kind is type(translate(_client_error(code, status)))
 
 
+def test_an_attachment_of_a_service_is_denied_whatever_the_status(scripted):
+    """EC2 says AuthFailure of somebody else's attachment, too: new credentials would not help."""
+    scripted.will_refuse(401, "AuthFailure", "You do not have permission to access the specified resource.")
+
+    outcome = _detach(scripted)
+
+    assert (outcome.verdict, outcome.code) == (Verdict.DENIED, "AuthFailure")
+
+
 @pytest.mark.parametrize("prefix", ["Client.", "Server."])
 def test_the_prefix_that_cloudtrail_writes_is_not_part_of_a_code(scripted, prefix):
     """Client.InvalidAttachmentID.NotFound is InvalidAttachmentID.NotFound."""
@@ -142,6 +157,9 @@ def test_the_prefix_that_cloudtrail_writes_is_not_part_of_a_code(scripted, prefi
         ),
         ("Network interface 'eni-0ffffffffffffff01' is currently in use.", Verdict.IN_USE),
         ("Network interface 'eni-0ffffffffffffff02' is currently in use.", Verdict.REFUSED),
+        ("Interface: [eni-0ffffffffffffff01] in use.", Verdict.IN_USE),
+        ("Interface: [eni-0ffffffffffffff01] is currently in use.", Verdict.IN_USE),
+        ("Interface: [eni-0ffffffffffffff02] in use.", Verdict.REFUSED),
         ("Value (x) for parameter deviceIndex is invalid.", Verdict.REFUSED),
     ],
 )

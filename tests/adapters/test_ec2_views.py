@@ -164,6 +164,11 @@ def test_an_attachment_of_a_service_has_a_foreign_holder(missing):
         (raw_eni(InterfaceType="lambda"), Reason.SERVICE_MANAGED),
         (raw_eni(InterfaceType="of-next-year"), Reason.SERVICE_MANAGED),
         (raw_eni(attachment={**ATTACHMENT, "AttachmentId": "ela-attach-1"}), Reason.SERVICE_MANAGED),
+        (raw_eni(OwnerId="1", attachment={**ATTACHMENT, "InstanceOwnerId": "1"}), None),
+        (
+            raw_eni(OwnerId="1", attachment={**ATTACHMENT, "InstanceOwnerId": "amazon-aws"}),
+            Reason.SERVICE_MANAGED,
+        ),
     ],
 )
 def test_what_ec2_would_never_let_us_move_is_named(raw, reason):

@@ -152,6 +152,13 @@ ATTACH_REFUSALS = [
         "PrivateIpAddressLimitExceeded",
         "limit of 10",
     ),
+    (
+        19,
+        lambda w: w.change_eni(ENI, ipv6=("2001:db8::1",), ipv6_prefixes=("2001:db8:1::/80",) * 10),
+        {},
+        "PrivateIpAddressLimitExceeded",
+        "limit of 10",
+    ),
     (16, lambda w: w.change_eni(ENI, requester_managed=True), {}, "OperationNotPermitted", ENI),
     (17, lambda w: w.change_eni(ENI, operator="eks.amazonaws.com"), {}, "OperationNotPermitted", ENI),
     (18, lambda w: w.change_eni(ENI, interface_type="efa"), {}, "UnsupportedOperation", "efa"),
