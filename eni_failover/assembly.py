@@ -164,6 +164,7 @@ def build(
             ec2=lambda: parts.ec2,
             peers=peers.peers,
             imds=Imds(env),
+            calm=surveys.calm,
             may_manage=has(Capability.NET_ADMIN),
         ),
         me=me,

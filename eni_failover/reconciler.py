@@ -274,7 +274,11 @@ class Reconciler:
             self._listener.decided(decision, self.state)
         self._decision = decision
         enis_at = self._clock() if self._inbox.requests else decision.describe_at
-        self._surveys.ask(enis_at=enis_at, instances_at=decision.instances_at)
+        self._surveys.ask(
+            enis_at=enis_at,
+            instances_at=decision.instances_at,
+            busy=self.state.durable.takeover is not None,
+        )
         self._report_journal()
         self.snapshot = snapshot(
             view,

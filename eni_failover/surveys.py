@@ -1,8 +1,8 @@
 """What EC2 says, kept fresh beside the loop, so that no pass ever waits for an answer.
 
 Owns the newest look at the ENIs and at the members' instances (each asked when the core wants it),
-the limits of this member's instance type (once), and the DryRun of attach (every half minute). Each new
-answer wakes the loop. Decides nothing: when to look is the core's word.
+the limits of this member's instance type (once), and the DryRun of attach, hourly and never
+during a move. Each new answer wakes the loop. Decides nothing: when to look is the core's word.
 """
 
 from __future__ import annotations
@@ -11,14 +11,26 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
+from zlib import crc32
 
 import structlog
 
-from eni_failover.core.model import Eni, EniSurvey, InstanceSurvey, Local, Presence, Subnet, TypeLimits
+from eni_failover.core.model import (
+    AttachmentStatus,
+    Eni,
+    EniSurvey,
+    InstanceSurvey,
+    Local,
+    Presence,
+    Subnet,
+    TypeLimits,
+)
 from eni_failover.core.policy import EniId, InstanceId, Policy
 from eni_failover.errors import AdapterError
 
-PERMISSION_INTERVAL = 30.0
+PERMISSION_INTERVAL = 3600.0  # at least, between two DryRuns of one attach that are allowed
+PERMISSION_SPREAD = 600  # seconds more, different for each member
+PERMISSION_RETRY = 60.0  # of one that is denied or not answered: a corrected policy is noticed
 LIMIT_RETRY = 60.0
 SUBNET_RETRY = 5.0
 LEAST_GAP = 0.01  # between two looks, whatever the core says: no loop of ours may flood EC2
@@ -106,6 +118,9 @@ class Surveys:
         self._instance_trouble = _Trouble(failed="ec2.instances_unknown", ended="ec2.instances_known_again")
         self._macs: tuple[str, ...] = ()
         self._subnets: dict[str, Subnet] = {}
+        self._permission_due = _Due(clock)
+        self._is_busy = True
+        self._calm = asyncio.Event()
         self._known = asyncio.Event()
         self._answered = asyncio.Event()
 
@@ -114,16 +129,32 @@ class Surveys:
         if policy.eni_ids != self._policy.eni_ids:
             self.enis = _nothing_known(policy, self._clock())
         self._policy = policy
+        self._permission_due.set(self._clock())
         self.ask(enis_at=self._clock(), instances_at=self._clock())
 
-    def ask(self, *, enis_at: float, instances_at: float) -> None:
-        """The core wants the next looks at these monotonic times."""
+    def ask(self, *, enis_at: float, instances_at: float, busy: bool = False) -> None:
+        """The core wants the next looks at these monotonic times; `busy`: a takeover is under way here."""
+        self._is_busy = busy
+        self._note_calm()
         self._enis_due.set(enis_at)
         self._instances_due.set(instances_at)
 
     def attach_denied(self) -> None:
         """EC2 has denied an attach in earnest: as good as a DryRun's denial, until the next one."""
         self.local = replace(self.local, attach_allowed=False)
+        self._permission_due.set(self._clock() + PERMISSION_RETRY)
+
+    async def calm(self) -> None:
+        """Wait until no takeover is under way here and no ENI of the group moves: the time for slow calls."""
+        await self._calm.wait()
+
+    def _note_calm(self) -> None:
+        held = (eni.attachment for eni in self.enis.enis)
+        is_moving = any(one is not None and one.status is not AttachmentStatus.ATTACHED for one in held)
+        if self._is_busy or is_moving:
+            self._calm.clear()
+        else:
+            self._calm.set()
 
     async def own_macs(self) -> tuple[str, ...]:
         """The MACs of this instance's ENIs, as soon as EC2 has told them."""
@@ -180,6 +211,7 @@ class Surveys:
         self._eni_trouble.report(surveyed.error)
         if policy.eni_ids == self._policy.eni_ids:
             self.enis = surveyed.survey
+            self._note_calm()
         if self.enis.answered:
             self._answered.set()
 
@@ -207,16 +239,42 @@ class Surveys:
             self._wake()
 
     async def _watch_permission(self) -> None:
+        """Each ENI's attach, soon after the start, then hourly; what is not allowed is asked about sooner."""
+        await self._answered.wait()
+        unsure: list[EniId] = []
         while True:
-            allowed = await self.ec2.may_attach(
-                eni_id=self._policy.eni_ids[0],
-                instance_id=self._policy.me.instance_id,
-                device_index=self._policy.device_index or 1,
+            await self._permission_due.wait()
+            self._permission_due.forget()
+            policy = self._policy
+            unsure = await self._not_allowed(policy, unsure or policy.eni_ids)
+            if policy is self._policy:
+                again = PERMISSION_RETRY if unsure else PERMISSION_INTERVAL + _spread(policy)
+                self._permission_due.set(self._clock() + again)
+            else:
+                unsure = []
+
+    async def _not_allowed(self, policy: Policy, eni_ids: Sequence[EniId]) -> list[EniId]:
+        """Those of these ENIs whose attach EC2 does not allow by its last word, or says nothing about."""
+        answers: dict[EniId, bool | None] = {}
+        for eni_id in eni_ids:
+            await self.calm()
+            answers[eni_id] = await self.ec2.may_attach(
+                eni_id=eni_id, instance_id=policy.me.instance_id, device_index=policy.device_index or 1
             )
-            if allowed is not None and allowed is not self.local.attach_allowed:
-                self.local = replace(self.local, attach_allowed=allowed)
-                self._wake()
-            await asyncio.sleep(PERMISSION_INTERVAL)
+        denied = False in answers.values()
+        if denied or all(answers.values()):
+            self._say_of_attach(allowed=not denied)
+        return [eni_id for eni_id, allowed in answers.items() if not allowed]
+
+    def _say_of_attach(self, *, allowed: bool) -> None:
+        if allowed is not self.local.attach_allowed:
+            self.local = replace(self.local, attach_allowed=allowed)
+            self._wake()
+
+
+def _spread(policy: Policy) -> int:
+    """Members that were started together do not ask together."""
+    return crc32(policy.me.instance_id.encode()) % PERMISSION_SPREAD
 
 
 class _Due:

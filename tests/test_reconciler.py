@@ -276,7 +276,7 @@ def test_an_attach_that_ec2_denies_is_a_denial_before_the_next_dry_run():
         await asyncio.sleep(14)
         scene.allowed = scene.surveys.local.attach_allowed
         scene.ec2.denied = False
-        await asyncio.sleep(30)
+        await asyncio.sleep(90)
 
     scene = play(story)
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import itertools
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
+
 from eni_failover.core.model import (
+    Attachment,
+    AttachmentStatus,
     Eni,
     EniSurvey,
     Instance,
@@ -19,7 +24,13 @@ from eni_failover.core.model import (
 )
 from eni_failover.core.policy import Member
 from eni_failover.errors import TransientError
-from eni_failover.surveys import LIMIT_RETRY, PERMISSION_INTERVAL, Surveys
+from eni_failover.surveys import (
+    LIMIT_RETRY,
+    PERMISSION_INTERVAL,
+    PERMISSION_RETRY,
+    PERMISSION_SPREAD,
+    Surveys,
+)
 
 _spec = importlib.util.spec_from_file_location("virtual_loop", Path(__file__).with_name("virtual_loop.py"))
 virtual_loop = sys.modules.setdefault("virtual_loop", importlib.util.module_from_spec(_spec))
@@ -38,6 +49,11 @@ class Policy:
     device_index: int | None = None
 
 
+MOVING = Attachment(
+    attachment_id="eni-attach-1", instance_id="i-a", status=AttachmentStatus.DETACHING, device_index=1
+)
+
+
 @dataclass
 class Answer:
     survey: object
@@ -51,6 +67,7 @@ class Ec2:
     def __init__(self, latency=0.04):
         self.latency, self.asked, self.error = latency, [], None
         self.limits, self.allowed = TypeLimits(interfaces=3), True
+        self.denied, self.moving = "", False
 
     def _now(self):
         return asyncio.get_running_loop().time()
@@ -63,7 +80,10 @@ class Ec2:
         self.asked.append((began, "enis"))
         await asyncio.sleep(self.latency)
         presence = Presence.UNKNOWN if self.error else Presence.KNOWN
-        enis = tuple(Eni(eni_id=one, presence=presence) for one in eni_ids)
+        held = replace(
+            MOVING, status=AttachmentStatus.DETACHING if self.moving else AttachmentStatus.ATTACHED
+        )
+        enis = tuple(Eni(eni_id=one, presence=presence, attachment=held) for one in eni_ids)
         return Answer(EniSurvey(began_at=began, answered=self.error is None, enis=enis), self.error)
 
     async def describe_instances(self, instance_ids):
@@ -80,11 +100,11 @@ class Ec2:
         return self.limits
 
     async def may_attach(self, *, eni_id, instance_id, device_index):
-        self.asked.append((self._now(), "dry run"))
-        return self.allowed
+        self.asked.append((self._now(), f"dry run {eni_id}"))
+        return False if eni_id == self.denied else self.allowed
 
 
-def run(body, ec2=None):
+def run(body, ec2=None, **policy):
     """Runs `body(surveys, ec2)` beside the surveys in virtual time."""
     ec2 = ec2 or Ec2()
 
@@ -92,7 +112,7 @@ def run(body, ec2=None):
         woken = []
         surveys = Surveys(
             ec2=ec2,
-            policy=Policy(),
+            policy=Policy(**policy),
             zone="z",
             clock=asyncio.get_running_loop().time,
             wake=lambda: woken.append(asyncio.get_running_loop().time()),
@@ -223,22 +243,121 @@ def test_the_types_limits_are_asked_until_they_are_known():
     assert len(ec2.times("limits")) == 5
 
 
+async def calm(surveys) -> None:
+    """What a pass says that has nothing to do."""
+    await asyncio.sleep(1)
+    surveys.ask(enis_at=1e9, instances_at=1e9)
+
+
 def test_no_answer_of_the_dry_run_keeps_the_last():
     """A denial stands until EC2 says otherwise; silence says nothing."""
 
     async def body(surveys, _woken):
+        await calm(surveys)
         seen = []
         for allowed in (False, None, True):
             ec2.allowed = allowed
-            await asyncio.sleep(PERMISSION_INTERVAL)
+            await asyncio.sleep(PERMISSION_RETRY)
             seen.append(surveys.local.attach_allowed)
         return seen
 
     ec2 = Ec2()
-    ec2.allowed = False
     seen, _ = run(body, ec2)
 
     assert seen == [False, False, True]
+
+
+def test_an_allowed_attach_is_tried_once_an_hour_for_each_eni():
+    """Soon after the start, then hourly with jitter: a good neighbour in the account."""
+
+    async def body(surveys, _woken):
+        await calm(surveys)
+        await asyncio.sleep(3 * PERMISSION_INTERVAL)
+
+    _, ec2 = run(body, Ec2(), eni_ids=("eni-1", "eni-2"))
+    times = [[at for at, what in ec2.asked if what == f"dry run {eni}"] for eni in ("eni-1", "eni-2")]
+
+    for own in times:
+        assert own[0] < 2.0
+        assert all(
+            PERMISSION_INTERVAL <= later - sooner <= PERMISSION_INTERVAL + PERMISSION_SPREAD + 1
+            for sooner, later in itertools.pairwise(own)
+        )
+        assert len(own) == 3
+
+
+def test_only_what_is_not_allowed_is_tried_sooner():
+    """A corrected policy is noticed within a minute; the other ENI's permission is known."""
+
+    async def body(surveys, _woken):
+        await calm(surveys)
+        await asyncio.sleep(PERMISSION_RETRY * 2.5)
+        before = surveys.local.attach_allowed
+        ec2.allowed = True
+        await asyncio.sleep(PERMISSION_RETRY)
+        return before, surveys.local.attach_allowed
+
+    ec2 = Ec2()
+    ec2.denied = "eni-2"
+    (before, after), _ = run(body, ec2, eni_ids=("eni-1", "eni-2"))
+    tried = [what for _, what in ec2.asked if what.startswith("dry run")]
+
+    assert (before, after) == (False, False)
+    assert tried == ["dry run eni-1", *["dry run eni-2"] * 4]
+
+
+def test_an_attach_denied_in_earnest_is_tried_again_in_a_minute():
+    """An hour after the last DryRun would be late."""
+
+    async def body(surveys, _woken):
+        await calm(surveys)
+        await asyncio.sleep(10)
+        surveys.attach_denied()
+        denied = surveys.local.attach_allowed
+        await asyncio.sleep(PERMISSION_RETRY + 1)
+        return denied, surveys.local.attach_allowed
+
+    (denied, after), ec2 = run(body)
+
+    assert (denied, after) == (False, True)
+    assert len(ec2.times("dry run eni-1")) == 2
+
+
+@pytest.mark.parametrize("why", ["takeover", "moving"])
+def test_a_dry_run_is_never_in_the_way_of_a_takeover(why):
+    """It waits for the end of a takeover here, and for an ENI that moves for anybody."""
+
+    async def body(surveys, _woken):
+        if why == "moving":
+            ec2.moving = True
+        surveys.ask(enis_at=1.0, instances_at=1e9, busy=why == "takeover")
+        await asyncio.sleep(100)
+        meanwhile = ec2.times("dry run eni-1")
+        ec2.moving = False
+        surveys.ask(enis_at=101.0, instances_at=1e9)
+        await asyncio.sleep(5)
+        return meanwhile, ec2.times("dry run eni-1")
+
+    ec2 = Ec2()
+    ec2.moving = why == "moving"
+    (meanwhile, after), _ = run(body, ec2)
+
+    assert meanwhile == []
+    assert len(after) == 1
+
+
+def test_other_enis_are_tried_at_once():
+    """A reload names ENIs of which nothing is known."""
+
+    async def body(surveys, _woken):
+        await calm(surveys)
+        await asyncio.sleep(10)
+        surveys.replace_policy(Policy(eni_ids=("eni-9",)))
+        await asyncio.sleep(5)
+
+    _, ec2 = run(body)
+
+    assert len(ec2.times("dry run eni-9")) == 1
 
 
 def test_own_macs_wait_for_ec2():

@@ -134,14 +134,16 @@ async def _cloud(
 ) -> Cloud:
     if problem is not None:
         return cloud.nothing(problem, credentials_until=until, listed=await cloud.interfaces(imds))
+    me = None if isinstance(identity, Missed) else identity.member
     return await cloud.gather(
         cloud.Asked(
             ec2=ec2.inspection(wall=wall),
             imds=imds,
             config=config,
-            me=None if isinstance(identity, Missed) else identity.member,
+            me=me,
             credentials_until=until,
             tried=config.eni_ids,
+            stopped=cloud.to_stop(config, me),
             gate=asyncio.Semaphore(cloud.SIDE_BY_SIDE),
         )
     )

@@ -1,8 +1,7 @@
 """All checks, in the order in which an operator would look.
 
 Owns the order, and which of them a running daemon repeats: the rest it knows better by its own passes.
-A name stands for the same fact here and in `core.readiness`; attach_permission is in both, because passes
-try the first ENI only.
+A name stands for the same fact here and in `core.readiness`.
 """
 
 from __future__ import annotations
@@ -68,6 +67,7 @@ _BY_PASSES = frozenset(
         room.slot,
         room.device_index,
         room.addresses_per_interface,
+        permissions.attach_permission,
         permissions.subnets,
         answers.holder_probes,
         answers.self_probes,

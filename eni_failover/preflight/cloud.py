@@ -30,13 +30,18 @@ SIDE_BY_SIDE = 6
 Gate = AbstractAsyncContextManager[object]
 """Entered around each EC2 call: it says how many there may be at a time, and how soon one after another."""
 
+_BY_PASSES = Missed(why="a daemon's passes know it")
+
 _T = TypeVar("_T")
 _K = TypeVar("_K", EniId, MemberName)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Whom to ask about what. `tried` are the ENIs whose permissions are tried by DryRun."""
+    """Whom to ask about what. `tried` are the ENIs, `stopped` the members of which DryRuns are made.
+
+    `by_passes`: whether to ask also what a daemon's passes find out by themselves.
+    """
 
     ec2: Ec2Inspection
     imds: Imds
@@ -45,6 +50,8 @@ class Asked:
     credentials_until: Maybe[float | None]
     tried: Sequence[EniId]
     gate: Gate
+    stopped: Sequence[Member]
+    by_passes: bool = True
 
 
 async def gather(asked: Asked) -> Cloud:
@@ -114,6 +121,13 @@ async def _closer(
     )
 
 
+def to_stop(config: Config, me: Member | None) -> tuple[Member, ...]:
+    """The members whose instance a takeover by this one may have to stop first."""
+    if config.fence is FenceMode.NONE:
+        return ()
+    return tuple(member for member in config.members if member != me)
+
+
 def missed(error: AdapterError) -> Missed:
     """What an adapter's error says about a fact."""
     return Missed(why=str(error), code=error.code, denied=isinstance(error, DeniedError))
@@ -152,6 +166,8 @@ async def _api(ec2: Ec2Inspection, latency: float | None) -> Api:
 
 
 async def _limits(asked: Asked, instances: Maybe[tuple[InstanceDetail, ...]]) -> Maybe[TypeLimits]:
+    if not asked.by_passes:
+        return _BY_PASSES
     if isinstance(instances, Missed):
         return instances
     own = None if asked.me is None else find_instance(instances, asked.me.instance_id)
@@ -161,6 +177,8 @@ async def _limits(asked: Asked, instances: Maybe[tuple[InstanceDetail, ...]]) ->
 
 
 async def _subnets(asked: Asked, enis: Sequence[EniDetail]) -> Maybe[frozenset[str]]:
+    if not asked.by_passes:
+        return _BY_PASSES
     ids = sorted({one.eni.subnet_id for one in enis if one.eni.subnet_id})
     if not ids:
         return Missed(why="the subnets of the ENIs are not known")
@@ -169,7 +187,7 @@ async def _subnets(asked: Asked, enis: Sequence[EniDetail]) -> Maybe[frozenset[s
 
 async def _may_attach(asked: Asked) -> Mapping[EniId, Permission]:
     me = asked.me
-    if me is None:
+    if me is None or not asked.by_passes:
         return {}
     return await _each(
         asked,
@@ -215,10 +233,9 @@ async def _of_attachments(
 
 
 async def _may_stop(asked: Asked) -> Mapping[MemberName, Permission]:
-    if asked.config.fence is FenceMode.NONE:
-        return {}
-    others = [one for one in asked.config.members if one != asked.me]
-    return await _each(asked, {one.name: partial(asked.ec2.may_stop, one.instance_id) for one in others})
+    return await _each(
+        asked, {member.name: partial(asked.ec2.may_stop, member.instance_id) for member in asked.stopped}
+    )
 
 
 async def _each(

@@ -1,9 +1,10 @@
 """The checks of a running daemon, again and again, slowly.
 
-Owns when: a round every few minutes, its EC2 calls one after another with a pause between them, and one
-ENI's permissions in each round, in turn. So a round costs a handful of calls for any number of ENIs, never
-more than three of them a minute. Decides nothing, and its failures are its own: what nobody expected of it
-is logged once, and the next round is another try.
+Owns when: a round every few minutes, its EC2 calls one after another with a pause between them, none during
+a takeover or a move. A DryRun that is allowed is made once an hour, another one in the next round; one ENI's
+in each round, in turn. So a round costs a handful of calls for any number of ENIs, never more than three of
+them a minute. Decides nothing, and its failures are its own: what nobody expected of it is logged once, and
+the next round is another try.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
+from typing import TypeVar
 
 import structlog
 
@@ -22,7 +24,7 @@ from eni_failover.adapters.ec2_inspection import Permission
 from eni_failover.adapters.imds import Imds
 from eni_failover.config import Config
 from eni_failover.core.model import Peer
-from eni_failover.core.policy import EniId, Member
+from eni_failover.core.policy import EniId, InstanceId, Member
 from eni_failover.core.snapshot import Check
 from eni_failover.preflight import cloud, host
 from eni_failover.preflight.aside import Aside
@@ -30,16 +32,23 @@ from eni_failover.preflight.checks import repeated
 from eni_failover.preflight.facts import Cloud, Disk, Facts, Identity
 from eni_failover.preflight.verdicts import warned
 
+_Name = TypeVar("_Name", EniId, InstanceId)
+
 FIRST_AFTER = 30.0
 INTERVAL = 300.0
 PAUSE = 20.0
+DRY_RUN_INTERVAL = 3600.0
 
 
 class Pace:
-    """A gate that lets one call through at a time, each `pause` seconds after the one before."""
+    """A gate that lets one call through at a time, each `pause` seconds after the one before.
 
-    def __init__(self, pause: float) -> None:
+    And only when `calm` returns: while the group moves, EC2 is for the move.
+    """
+
+    def __init__(self, pause: float, calm: Callable[[], Awaitable[None]]) -> None:
         self._pause = pause
+        self._calm = calm
         self._lock = asyncio.Lock()
         self._not_before = 0.0
 
@@ -47,6 +56,7 @@ class Pace:
         await self._lock.acquire()
         try:
             await asyncio.sleep(self._not_before - asyncio.get_running_loop().time())
+            await self._calm()
         except asyncio.CancelledError:
             self._lock.release()
             raise
@@ -66,6 +76,7 @@ class Sources:
     ec2: Callable[[], Ec2]
     peers: Callable[[], tuple[Peer, ...]]
     imds: Imds
+    calm: Callable[[], Awaitable[None]]
     may_manage: bool
 
 
@@ -92,11 +103,11 @@ class RepeatedChecks:
         self._on_change = on_change
         self._first_after = first_after
         self._interval = interval
-        self._gate = Pace(pause)
+        self._gate = Pace(pause, sources.calm)
         self._looking: Aside[Disk] = Aside()
         self._checks: tuple[Check, ...] = ()
         self._last: Cloud | None = None
-        self._round = 0
+        self._due: dict[EniId | InstanceId, float] = {}
         self._crash = ""
         self._log = structlog.get_logger()
 
@@ -140,18 +151,25 @@ class RepeatedChecks:
     async def _facts(self) -> Facts:
         sources, me = self._sources, self.me
         config, ec2 = sources.config(), sources.ec2()
-        turn = config.eni_ids[self._round % len(config.eni_ids)]
-        self._round += 1
+        tried = sorted(self._now_due(config.eni_ids), key=self._due_at)[:1]
+        stopped = [one for one in cloud.to_stop(config, me) if self._now_due([one.instance_id])]
         asked = cloud.Asked(
             ec2=ec2.inspection(),
             imds=sources.imds,
             config=config,
             me=me,
             credentials_until=ec2.credentials_expiry,
-            tried=(turn,),
+            tried=tried,
+            stopped=stopped,
+            by_passes=False,
             gate=self._gate,
         )
-        seen = self._last = _with_earlier(await cloud.gather(asked), self._last, config.eni_ids)
+        found = await cloud.gather(asked)
+        for eni_id in tried:
+            self._note(eni_id, found.detach.get(eni_id), found.keep.get(eni_id))
+        for member in stopped:
+            self._note(member.instance_id, found.stop.get(member.name))
+        seen = self._last = _with_earlier(found, self._last, config.eni_ids)
         return Facts(
             config=config,
             # Who this is was settled at the start: IMDS out of reach is a warning now.
@@ -167,6 +185,20 @@ class RepeatedChecks:
             ),
             wall=time.time(),
         )
+
+    def _due_at(self, name: EniId | InstanceId) -> float:
+        return self._due.get(name, 0.0)
+
+    def _now_due(self, names: Sequence[_Name]) -> list[_Name]:
+        """Those whose DryRuns may be made now."""
+        now = asyncio.get_running_loop().time()
+        return [name for name in names if self._due_at(name) <= now]
+
+    def _note(self, name: EniId | InstanceId, *said: Permission | None) -> None:
+        """DryRuns were made: the next ones are due in an hour if all were allowed, else in the next round."""
+        now = asyncio.get_running_loop().time()
+        allowed = all(one is not None and one.allowed for one in said)
+        self._due[name] = now + (DRY_RUN_INTERVAL if allowed else 0.0)
 
 
 def _with_earlier(new: Cloud, last: Cloud | None, eni_ids: Sequence[EniId]) -> Cloud:

@@ -63,7 +63,6 @@ def test_a_daemon_repeats_what_its_passes_do_not_know():
         "vpc",
         "delete_on_termination",
         "poisoned_index",
-        "attach_permission",
         "detach_permission",
         "modify_permission",
         "stop_permission",

@@ -35,6 +35,7 @@ def gather(make_ec2, on_beta, world):
             me=file.members[1] if me else None,
             credentials_until=ec2.credentials_expiry,
             tried=file.eni_ids,
+            stopped=cloud.to_stop(file, file.members[1] if me else None),
             gate=gate or asyncio.Semaphore(cloud.SIDE_BY_SIDE),
         )
         return asyncio.run(cloud.gather(asked))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
 
 from eni_failover.adapters.imds import Imds
+from eni_failover.core.policy import FenceMode
 from eni_failover.core.words import CheckResult
 from eni_failover.lab.world import floating_eni_id
 from eni_failover.preflight import repeat
@@ -25,7 +27,7 @@ class Scripted(RepeatedChecks):
         self.at: list[float] = []
         self.changes: list[float] = []
         super().__init__(
-            None,
+            SimpleNamespace(calm=calm),
             me=config().members[1],
             on_change=lambda: self.changes.append(asyncio.get_running_loop().time()),
         )
@@ -41,6 +43,10 @@ class Scripted(RepeatedChecks):
 
 def results(checks: RepeatedChecks) -> dict[str, CheckResult]:
     return {one.name: one.result for one in checks.checks if one.result is not CheckResult.PASS}
+
+
+async def calm() -> None:
+    """Nothing moves."""
 
 
 def lasting(checks: RepeatedChecks, seconds: float) -> None:
@@ -110,7 +116,7 @@ def test_calls_keep_their_distance():
             await asyncio.sleep(1.0)
 
     async def scene():
-        gate = Pace(20.0)
+        gate = Pace(20.0, calm)
         async with asyncio.TaskGroup() as group:
             for _ in range(3):
                 group.create_task(call(gate))
@@ -124,7 +130,7 @@ def test_a_cancelled_wait_lets_the_next_call_through():
     """The gate is not left locked."""
 
     async def scene():
-        gate = Pace(20.0)
+        gate = Pace(20.0, calm)
         async with gate:
             pass
         waiting = asyncio.create_task(gate.__aenter__(), name="waiting")
@@ -149,6 +155,7 @@ def repeated(make_ec2, on_beta, world, tmp_path):
             ec2=lambda: ec2,
             peers=lambda: facts(file).host.peers,
             imds=Imds({"AWS_EC2_METADATA_SERVICE_ENDPOINT": on_beta.imds_url("beta")}),
+            calm=calm,
             may_manage=True,
         )
         world.clear_calls()
@@ -194,17 +201,62 @@ def test_imds_out_of_reach_is_a_warning_to_a_running_daemon(repeated, world, on_
 
 
 def test_each_round_tries_the_permissions_of_another_eni(repeated, world):
-    """What earlier rounds have found out is kept: three rounds for three ENIs, then all are known."""
+    """What earlier rounds have found out is kept: three rounds for three ENIs, then none for an hour."""
     ids = tuple(floating_eni_id(number) for number in (1, 2, 3))
     for number, eni_id in enumerate(ids[1:], start=2):
         world.add_eni(eni_id, addresses=[f"10.0.1.{100 + number}"])
         world.place(eni_id, ALPHA, index=number)
-    first, _, last = rounds(repeated(eni_ids=ids), 3)
+    first, _, last, _ = rounds(repeated(eni_ids=ids), 4)
 
-    assert first["attach_permission"] == f"allowed for {ENI}"
-    assert last["attach_permission"] == f"allowed for {', '.join(ids)}"
+    assert first["detach_permission"] == f"allowed for {ENI}"
     assert last["detach_permission"] == f"allowed for {', '.join(ids)}"
-    assert len(world.calls) == 3 * 7
+    assert len(world.calls) == 4 * 2 + 3 * 2
+
+
+def test_what_is_denied_is_tried_in_each_round_and_keeps_no_other_from_its_turn(repeated, world):
+    """A corrected policy is noticed soon."""
+    second = floating_eni_id(2)
+    world.add_eni(second, addresses=["10.0.1.102"])
+    world.place(second, ALPHA, index=2)
+    world.deny("ModifyNetworkInterfaceAttribute", "beta")
+    checks = repeated(eni_ids=(ENI, second))
+
+    rounds(checks, 2)
+    world.allow("*")
+    checks._gate = Pace(0.0, calm)  # of another event loop
+    rounds(checks, 3)
+
+    tried = [one.action for one in world.calls if one.dry_run]
+    assert "modify_permission" not in results(checks)
+    assert sorted(tried) == ["DetachNetworkInterface"] * 4 + ["ModifyNetworkInterfaceAttribute"] * 4
+
+
+def test_the_dry_run_of_a_stop_is_made_once_an_hour(repeated, world):
+    """Both rounds know it."""
+    said = rounds(repeated(fence=FenceMode.STOP), 2)
+
+    assert [one["stop_permission"] for one in said] == ["allowed for alpha"] * 2
+    assert [one.action for one in world.calls].count("StopInstances") == 1
+
+
+def test_no_call_is_made_during_a_move():
+    """The gate opens when nothing moves any more."""
+    moving = asyncio.Event()
+    passed = []
+
+    async def scene():
+        async def call() -> None:
+            async with Pace(0.0, moving.wait):
+                passed.append(asyncio.get_running_loop().time())
+
+        calling = asyncio.create_task(call())
+        await asyncio.sleep(30.0)
+        moving.set()
+        await calling
+
+    run(scene())
+
+    assert passed == [30.0]
 
 
 def test_a_move_in_the_middle_of_a_round_is_no_warning(repeated, world):
@@ -212,6 +264,7 @@ def test_a_move_in_the_middle_of_a_round_is_no_warning(repeated, world):
     holders = itertools.cycle((BETA, ALPHA))
     checks = repeated()
     rounds(checks, 1)
+    checks._due.clear()
     checks._gate = MovingGate(
         lambda: world.place("floating-1", next(holders), index=1), before=tuple(range(3, 20))
     )
