@@ -256,7 +256,8 @@ class _Lane:
         """The answer when the deadline has passed: down, unless it passed before anything was sent."""
         within = f"in {self._policy.timeout:g} s"
         if self._probe.unsent:
-            return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=f"name not resolved {within}")
+            detail = f"{self._probe.unsent} {within}"
+            return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=detail)
         return ProbeResult(answer=Answer.DOWN, answered=False, detail=f"no answer {within}")
 
     def _crashed(self, error: Exception) -> ProbeResult:

@@ -43,7 +43,7 @@ class Fake:
     """A probe that plays a script of (answer or exception, seconds); the last entry repeats."""
 
     script: list[tuple[Answer | Exception, float]] = field(default_factory=lambda: [(UP, 0.0)])
-    unsent: bool = False
+    unsent: str = ""
     cleanup: float = 0.0  # seconds that it takes to end when cancelled
     asked: list[tuple[float, str]] = field(default_factory=list)
     cancelled: int = 0

@@ -47,7 +47,7 @@ def test_a_timeout_before_anything_was_sent_is_unknown():
     """A resolver of this host that hangs is no dead holder."""
 
     async def scenario():
-        world = holder_world(Fake([(UP, HANG)], unsent=True), timeout=0.75)
+        world = holder_world(Fake([(UP, HANG)], unsent="name not resolved"), timeout=0.75)
         await world.run_until(0.9)
         return [(attempt.answer, attempt.answered, attempt.detail) for attempt in world.attempts]
 

@@ -28,7 +28,7 @@ AskStatus = Callable[[str], object | None]
 class SimProbe:
     """One probe: `ask` gives the answer, None for silence."""
 
-    unsent = False
+    unsent = ""
 
     def __init__(self, spec: ProbeSpec, ask: Ask, *, round_trip: float) -> None:
         self._spec = spec

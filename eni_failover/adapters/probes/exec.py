@@ -43,9 +43,9 @@ class ExecProbe:
         self._settings = settings
 
     @property
-    def unsent(self) -> bool:
+    def unsent(self) -> str:
         """Never: what the program does with its time is its own affair."""
-        return False
+        return ""
 
     async def __call__(self, target: Target) -> ProbeResult:
         """Run the program to its end. Cancelled, it kills the program's whole process group."""

@@ -1,26 +1,22 @@
 """The http probe: one request, and what is expected of the answer.
 
-Owns the bearer token (read at each attempt, never shown) and the trust in the server's certificate.
-With `ca_file`, only that file's authorities are trusted.
-
 Not guaranteed: a regular expression that backtracks without end stalls the whole daemon; 64 KiB of
 body is what bounds it.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import ssl
-from pathlib import Path
 
+from eni_failover.adapters.probes import credentials
+from eni_failover.adapters.probes.files import Loaded
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import HttpSettings, Target
-from eni_failover.adapters.probes.web import Page, WebClient
+from eni_failover.adapters.probes.waiting import Waiting
+from eni_failover.adapters.probes.web import Broken, Outcome, Page, Request, WebClient
 from eni_failover.core.words import Answer
 
 MAX_BODY = 64 * 1024
-_MAX_TOKEN = 8 * 1024
 
 
 class HttpProbe:
@@ -29,79 +25,74 @@ class HttpProbe:
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
         self._body = None if settings.expect_body is None else re.compile(settings.expect_body)
-        self._web = WebClient()
-        self._trust: ssl.SSLContext | bool | None = None
-        self._load_trust()
+        self._waiting = Waiting()
+        self._web = WebClient(self._waiting)
+        paths = credentials.files(settings)
+        self._credentials = Loaded(paths, lambda: credentials.load(settings))
+        self._is_doubtful = False
 
     @property
-    def unsent(self) -> bool:
-        """Whether the latest attempt was cut short while it looked up a name."""
-        return self._web.unsent
+    def unsent(self) -> str:
+        """Why the latest attempt, cut short, asked nobody; empty when it did."""
+        return self._waiting.unsent
 
     async def __call__(self, target: Target) -> ProbeResult:
-        """Send the request once, on a new connection."""
-        headers = {name: target.fill(value) for name, value in self._settings.headers}
-        if self._settings.bearer_token_file is not None:
-            token = _read_token(self._settings.bearer_token_file)
-            if token is None:
-                return _unasked("bearer_token_file is not readable, or holds no token")
-            headers["Authorization"] = f"Bearer {token}"
-        trust = self._load_trust()
-        if trust is None:
-            return _unasked("ca_file is not readable, or holds no certificate")
-        page = await self._web.fetch(
-            self._settings.method,
-            target.fill(self._settings.url),
+        """Send the request once to each address, on new connections."""
+        self._waiting.begin()
+        self._is_doubtful = False
+        settings = self._settings
+        with self._waiting.on_host("files not read"):
+            found = await self._credentials.current()
+        if found is None:
+            return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=self._credentials.problem)
+        headers = {name: target.fill(value) for name, value in settings.headers}
+        if found.token is not None:
+            headers["Authorization"] = f"Bearer {found.token}"
+        request = Request(
+            method=settings.method,
+            url=target.fill(settings.url),
             headers=headers,
-            trust=trust,
-            follow_redirects=self._settings.follow_redirects,
+            tls=found.tls,
+            server_name=target.fill(settings.tls_server_name or ""),
+            follow_redirects=settings.follow_redirects,
+            reads_body=lambda status: self._body is not None and self._is_expected(status),
             limit=MAX_BODY,
         )
-        return page if isinstance(page, ProbeResult) else self._judge(page)
+        return await self._without_doubt(await self._web.ask(request, self._judge))
 
     async def close(self) -> None:
-        """Close the client session."""
+        """Close what the last attempts have left open."""
         await self._web.close()
 
-    def _judge(self, page: Page) -> ProbeResult:
+    def _judge(self, outcome: Outcome) -> ProbeResult:
+        """The answer; and whether it may come from the files of ours instead of the target."""
+        if isinstance(outcome, ProbeResult):
+            return outcome
+        if isinstance(outcome, Broken):
+            self._is_doubtful |= outcome.was_tls
+            return outcome.result
+        self._is_doubtful |= 400 <= outcome.status < 500
+        return self._judge_page(outcome)
+
+    def _judge_page(self, page: Page) -> ProbeResult:
         detail = f"status {page.status}"
         answer = Answer.UP
-        if not any(low <= page.status <= high for low, high in self._settings.expect_status):
+        if not self._is_expected(page.status):
             answer = Answer.DOWN
-        elif self._body is not None and not self._body.search(page.body.decode("utf-8", "replace")):
-            answer = Answer.DOWN
-            detail += ", body does not match"
+        elif self._body is not None and not self._body.search(page.body.content.decode("utf-8", "replace")):
+            answer = Answer.UNKNOWN if page.body.problem else Answer.DOWN
+            detail += f", {page.body.problem or 'body does not match'}"
         return ProbeResult(answer=answer, answered=True, detail=detail)
 
-    def _load_trust(self) -> ssl.SSLContext | bool | None:
-        """What to trust, loaded when the probe is made; None while ca_file cannot be used."""
-        if self._trust is None:
-            self._trust = _load_trust(self._settings)
-        return self._trust
+    def _is_expected(self, status: int) -> bool:
+        return any(low <= status <= high for low, high in self._settings.expect_status)
 
-
-def _load_trust(settings: HttpSettings) -> ssl.SSLContext | bool | None:
-    if not settings.tls_verify or settings.ca_file is None:
-        # aiohttp has built a context of each kind when it was imported.
-        return settings.tls_verify
-    try:
-        return ssl.create_default_context(cafile=settings.ca_file)
-    except OSError:  # ssl.SSLError, for a file without a certificate, is one
-        return None
-
-
-def _read_token(path: Path) -> str | None:
-    """The token, or None when there is none to use. Never blocks, even on a FIFO: we are on the loop."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            token = os.read(descriptor, _MAX_TOKEN).decode("ascii").strip()
-        finally:
-            os.close(descriptor)
-    except (OSError, UnicodeDecodeError):
-        return None
-    return token if token and token.isprintable() else None
-
-
-def _unasked(detail: str) -> ProbeResult:
-    return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=detail)
+    async def _without_doubt(self, result: ProbeResult) -> ProbeResult:
+        """Unknown instead of down, where older files than those on disk may be the cause."""
+        if result.answer is not Answer.DOWN or not self._is_doubtful:
+            return result
+        with self._waiting.on_host("files not read"):
+            if not await self._credentials.have_changed():
+                return result
+        problem = self._credentials.problem or "files have changed meanwhile"
+        return ProbeResult(answer=Answer.UNKNOWN, answered=True, detail=f"{result.detail}; {problem}")

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import PeerSettings, Target
-from eni_failover.adapters.probes.web import Page, WebClient
+from eni_failover.adapters.probes.waiting import Waiting
+from eni_failover.adapters.probes.web import Broken, Outcome, Page, Request, WebClient
 from eni_failover.core.words import Answer, Role
 
 SCHEMA = 1
@@ -25,41 +26,44 @@ class PeerProbe:
 
     def __init__(self, settings: PeerSettings) -> None:
         self._settings = settings
-        self._web = WebClient()
+        self._waiting = Waiting()
+        self._web = WebClient(self._waiting)
 
     @property
-    def unsent(self) -> bool:
-        """Whether the latest attempt was cut short while it looked up a name."""
-        return self._web.unsent
+    def unsent(self) -> str:
+        """Why the latest attempt, cut short, asked nobody; empty when it did."""
+        return self._waiting.unsent
 
     async def __call__(self, target: Target) -> ProbeResult:
         """Read the member's /status once."""
-        page = await self._web.fetch(
-            "GET",
-            target.fill(self._settings.url),
+        self._waiting.begin()
+        request = Request(
+            method="GET",
+            url=target.fill(self._settings.url),
             headers={},
-            trust=True,
-            follow_redirects=False,
+            reads_body=lambda status: status == _OK,
             limit=MAX_BODY,
         )
-        if isinstance(page, Page):
-            return self._judge(page, target)
-        if page.answered:
-            # Refused, reset or not HTTP: a sign of life, and no word on the role.
-            return ProbeResult(answer=Answer.UNKNOWN, answered=True, detail=page.detail)
-        return page
+        return await self._web.ask(request, lambda outcome: self._judge(outcome, target))
 
     async def close(self) -> None:
-        """Close the client session."""
+        """Close what the last attempts have left open."""
         await self._web.close()
 
-    def _judge(self, page: Page, target: Target) -> ProbeResult:
+    def _judge(self, outcome: Outcome, target: Target) -> ProbeResult:
+        if isinstance(outcome, Page):
+            return self._judge_page(outcome, target)
+        result = outcome.result if isinstance(outcome, Broken) else outcome
+        # Refused, reset or not HTTP: a sign of life, and no word on the role.
+        return _unclear(result.detail) if result.answered else result
+
+    def _judge_page(self, page: Page, target: Target) -> ProbeResult:
         if page.status != _OK:
             return _unclear(f"status {page.status}")
         try:
-            status = json.loads(page.body)
+            status = json.loads(page.body.content)
         except (ValueError, RecursionError):
-            return _unclear("not JSON")
+            return _unclear(page.body.problem or "not JSON")
         match status:
             case {"schema": schema, "group": group, "role": str(role)}:
                 if schema != SCHEMA or group != self._settings.group:

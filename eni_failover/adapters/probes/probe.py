@@ -31,8 +31,8 @@ class Probe(Protocol):
     """One configured probe, ready to ask. Attempts of one probe never overlap."""
 
     @property
-    def unsent(self) -> bool:
-        """Whether the latest attempt was cut short while it looked up a name: nobody was asked."""
+    def unsent(self) -> str:
+        """Why the latest attempt, cut short, asked nobody ("name not resolved"); empty when it did."""
         ...
 
     async def __call__(self, target: Target) -> ProbeResult:

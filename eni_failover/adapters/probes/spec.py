@@ -30,8 +30,10 @@ class HttpSettings:
     """One HTTP request on a new connection. `url` and the values of `headers` are templates.
 
     `expect_status` are inclusive ranges. `expect_body` is a regular expression searched in the first
-    64 KiB of the body; None means that the body is not looked at. `bearer_token_file` is read at each
-    attempt, because tokens rotate.
+    64 KiB of the body; None means that the body is not looked at. `tls_server_name` is a template of what
+    the server is called in TLS and in the Host field, None: as in `url`. Files are read anew when they
+    change, because tokens and certificates rotate; without `client_key_file` the key is in the
+    certificate's file.
     """
 
     url: str
@@ -41,7 +43,10 @@ class HttpSettings:
     expect_status: tuple[tuple[int, int], ...] = ((200, 399),)
     expect_body: str | None = None
     tls_verify: bool = True
+    tls_server_name: str | None = None
     ca_file: Path | None = None
+    client_cert_file: Path | None = None
+    client_key_file: Path | None = None
     follow_redirects: bool = False
 
 
@@ -98,11 +103,11 @@ class Target:
         """`template` with {address}, {member} and {instance_id} filled in; other braces stay.
 
         In a template with a scheme ("://") an IPv6 address comes out in brackets (RFC 3986, section
-        3.2.2), whether or not the template has written them.
+        3.2.2), whether or not the template has written them, and its zone as %25zone (RFC 6874).
         """
         address = self.address
         if "://" in template:
             template = template.replace("[{address}]", "{address}")
-            address = f"[{address}]" if ":" in address else address
+            address = f"[{address.replace('%', '%25')}]" if ":" in address else address
         values = {"address": address, "member": self.member, "instance_id": self.instance_id}
         return _PLACEHOLDER.sub(lambda found: values[found[1]], template)

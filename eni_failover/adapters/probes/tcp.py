@@ -6,57 +6,56 @@ word, not the service's; a process that hangs still has its backlog filled.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 
 from eni_failover.adapters.probes import blame
+from eni_failover.adapters.probes.connect import Connector
 from eni_failover.adapters.probes.names import Address, Names
 from eni_failover.adapters.probes.probe import ProbeResult
+from eni_failover.adapters.probes.race import side_by_side
 from eni_failover.adapters.probes.spec import Target, TcpSettings
+from eni_failover.adapters.probes.waiting import Waiting
 from eni_failover.core.words import Answer
 
 _DRAIN = 65536
 
 
 class TcpProbe:
-    """Connected is up. The addresses of a name are tried in turn; the last one's failure stands."""
+    """Connected is up."""
 
     def __init__(self, settings: TcpSettings) -> None:
         self._settings = settings
         self._names = Names()
+        self._waiting = Waiting()
+        self._connector = Connector(self._waiting)
 
     @property
-    def unsent(self) -> bool:
-        """Whether the latest attempt was cut short while it looked up a name."""
-        return self._names.waiting
+    def unsent(self) -> str:
+        """Why the latest attempt, cut short, asked nobody; empty when it did."""
+        return self._waiting.unsent
 
     async def __call__(self, target: Target) -> ProbeResult:
         """Connect once to each address, until one accepts."""
+        self._waiting.begin()
         try:
-            addresses = await self._names.find(target.fill(self._settings.host), self._settings.port)
+            with self._waiting.on_host("name not resolved"):
+                addresses = await self._names.find(target.fill(self._settings.host), self._settings.port)
         except OSError as error:
             return blame.unresolved(error)
-        result = await _connect(addresses[0])
-        for address in addresses[1:]:
-            if result.answer is Answer.UP:
-                break
-            result = await _connect(address)
-        return result
+        return await side_by_side(addresses, self._ask, self._waiting)
 
     async def close(self) -> None:
-        """Nothing outlives an attempt."""
+        """Close the connections that are still watched."""
+        self._connector.close()
 
-
-async def _connect(address: Address) -> ProbeResult:
-    try:
-        with socket.socket(address.family, socket.SOCK_STREAM) as connection:
-            connection.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(connection, address.sockaddr)
+    async def _ask(self, address: Address) -> ProbeResult:
+        connection = await self._connector.connect(address)
+        if isinstance(connection, ProbeResult):
+            return connection
+        with connection:
             _drain(connection)
-    except OSError as error:
-        return blame.judge(error)
-    return ProbeResult(answer=Answer.UP, answered=True, detail="connected")
+        return ProbeResult(answer=Answer.UP, answered=True, detail="connected")
 
 
 def _drain(connection: socket.socket) -> None:

@@ -1,175 +1,245 @@
 """One HTTP exchange on a new connection, and what its failures mean.
 
-Owns the aiohttp session of one probe. Never a proxy, a cookie, a second try or a kept connection:
-each attempt finds out whether the service accepts a client now. The whole body must come, or the
-first `limit` bytes of it: a service that hangs after its headers is no healthy one.
-
-Knows nothing of statuses and bodies. Details hold no URL, header or text of the answer.
+Never a proxy, a cookie, a second try or a kept connection: each attempt finds out whether the service
+accepts a client now. The status decides; see `answer` for how little of the rest is read. Details hold no
+URL, header or text of the answer.
 """
 
 from __future__ import annotations
 
-import socket
+import asyncio
+import contextlib
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from eni_failover import __version__
 from eni_failover.adapters.probes import blame
-from eni_failover.adapters.probes.names import Names
+from eni_failover.adapters.probes.answer import AnswerReader, Body, HeadTooLongError, NotHttpError
+from eni_failover.adapters.probes.connect import DROPPED, Connector, was_sent
+from eni_failover.adapters.probes.names import Address, Names
+from eni_failover.adapters.probes.place import Place, parse, redirected
 from eni_failover.adapters.probes.probe import ProbeResult
+from eni_failover.adapters.probes.race import side_by_side
+from eni_failover.adapters.probes.waiting import Waiting
+from eni_failover.adapters.probes.wire import Wire
 from eni_failover.core.words import Answer
+from eni_failover.errors import InvariantError
 
 MAX_REDIRECTS = 5
-_CLIENT_HEADERS = {
-    "User-Agent": f"eni-failover/{__version__}",
-    "Accept-Encoding": "identity",
-    # The server need not keep for us what we shall close; closing first, it also keeps the TIME_WAIT.
-    "Connection": "close",
-}
-_WRONG: tuple[tuple[tuple[type[aiohttp.ClientError], ...], str], ...] = (
-    ((aiohttp.ServerDisconnectedError,), "closed without an answer"),
-    ((aiohttp.TooManyRedirects, aiohttp.RedirectClientError), "bad redirect"),
-    ((aiohttp.ClientPayloadError,), "broken body"),
-    ((aiohttp.ClientResponseError,), "not HTTP"),
-)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Not for another origin: what is secret, and the first one's own name.
+_FOR_ONE_ORIGIN = frozenset({"authorization", "cookie", "proxy-authorization", "host"})
+_WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
+# After the status so much more is read, for so long: a server is not reset while it still writes.
+_LINGER_SECONDS = 0.25
+_LINGER_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked. `tls` is the context for https; `server_name`, if any, is whom its certificate names.
+
+    `reads_body` says at which statuses the body is wanted; at most `limit` bytes of it are read.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    tls: ssl.SSLContext | None = None
+    server_name: str = ""
+    follow_redirects: bool = False
+    reads_body: Callable[[int], bool]
+    limit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """An answer that came whole, or up to the limit."""
+    """An answer with a status. `body` is empty where it is not wanted."""
 
     status: int
-    body: bytes
+    body: Body
 
 
-class _FailedError(Exception):
-    """Carries a failure past aiohttp, which would send the same request a second time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A connection was made, and then no status came."""
 
-    def __init__(self, error: aiohttp.ClientError) -> None:
-        super().__init__()
-        self.error = error
+    result: ProbeResult
+    was_tls: bool
+
+
+Outcome = Page | Broken | ProbeResult
+"""How an exchange has ended; a bare result means that no connection was made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hop:
+    """One request of an attempt: the first, or where a redirect leads. `home` is the first one's place."""
+
+    asked: Request
+    judge: Callable[[Outcome], ProbeResult]
+    home: Place
+    place: Place
+    method: str
+    headers: Mapping[str, str]
+    redirects_left: int
 
 
 class WebClient:
-    """Fetches pages. The session is opened by the first fetch, inside the running loop."""
+    """The exchanges of one probe, one attempt at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: Waiting) -> None:
+        self._waiting = waiting
         self._names = Names()
-        self._session: aiohttp.ClientSession | None = None
+        self._connector = Connector(waiting)
+        self._leaving: set[asyncio.Task[None]] = set()
 
-    @property
-    def unsent(self) -> bool:
-        """Whether the latest fetch was cut short while it looked up a name."""
-        return self._names.waiting
-
-    async def fetch(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        trust: ssl.SSLContext | bool,
-        follow_redirects: bool,
-        limit: int,
-    ) -> Page | ProbeResult:
-        """The page, or the answer that there is none.
-
-        `trust` is the TLS context; True is the system's certificate authorities, False is any. A
-        redirect to another origin is followed without the Authorization header (aiohttp's doing).
-        """
-        self._names.waiting = False  # aiohttp does not ask for literal addresses
-        if self._session is None:
-            self._session = _open(self._names)
+    async def ask(self, request: Request, judge: Callable[[Outcome], ProbeResult]) -> ProbeResult:
+        """What `judge` says of the answer; of the best one, where the name has several addresses."""
         try:
-            async with self._session.request(
-                method,
-                url,
-                headers=headers,
-                ssl=trust,
-                allow_redirects=follow_redirects,
-                max_redirects=MAX_REDIRECTS,
-            ) as response:
-                return Page(status=response.status, body=await _read(response, limit))
-        except _FailedError as failed:
-            return _judge(failed.error)
-        except aiohttp.ClientError as error:
-            return _judge(error)
-
-    async def close(self) -> None:
-        """Close the session, when there is one."""
-        if self._session is not None:
-            await self._session.close()
-
-
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    body = b""
-    while len(body) < limit:
-        chunk = await response.content.read(limit - len(body))
-        if not chunk:
-            break
-        body += chunk
-    return body
-
-
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from its own retry of an idempotent request whose connection broke."""
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _FailedError(error) from error
-
-
-class _Resolver(AbstractResolver):
-    """aiohttp's question for names, answered off its default executor."""
-
-    def __init__(self, names: Names) -> None:
-        self._names = names
-
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - asked for any, always
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(
-                hostname=host, host=found.sockaddr[0], port=port, family=found.family, proto=0, flags=0
+            home = parse(request.url, request.server_name)
+        except ValueError:
+            return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail="not a URL")
+        return await self._visit(
+            _Hop(
+                asked=request,
+                judge=judge,
+                home=home,
+                place=home,
+                method=request.method,
+                headers=request.headers,
+                redirects_left=MAX_REDIRECTS,
             )
-            for found in await self._names.find(host, port)
-        ]
+        )
 
     async def close(self) -> None:
-        pass
+        """Close what the last attempts have left open."""
+        self._connector.close()
+        for task in self._leaving:
+            task.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    async def _visit(self, hop: _Hop) -> ProbeResult:
+        try:
+            with self._waiting.on_host("name not resolved"):
+                addresses = await self._names.find(hop.place.host, hop.place.port)
+        except OSError as error:
+            is_first = hop.redirects_left == MAX_REDIRECTS
+            return blame.unresolved(error) if is_first else blame.unresolved_redirect(error)
+        return await side_by_side(addresses, lambda address: self._visit_at(address, hop), self._waiting)
+
+    async def _visit_at(self, address: Address, hop: _Hop) -> ProbeResult:
+        connection = await self._connector.connect(address)
+        if isinstance(connection, ProbeResult):
+            return hop.judge(connection)
+        wire = Wire(connection)
+        try:
+            with self._waiting.on_target(lambda: "" if was_sent(connection) is not False else DROPPED):
+                outcome = await _exchange(wire, hop)
+        except BaseException:
+            wire.close()
+            raise
+        self._leave(wire)
+        return hop.judge(outcome) if not isinstance(outcome, _Hop) else await self._visit(outcome)
+
+    def _leave(self, wire: Wire) -> None:
+        """Close the connection beside the attempt: its answer stands, whatever still comes."""
+        task = asyncio.create_task(_see_off(wire))
+        self._leaving.add(task)
+        task.add_done_callback(lambda _: wire.close())
+        task.add_done_callback(self._leaving.discard)
 
 
-def _open(names: Names) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            force_close=True,
-            limit=0,
-            use_dns_cache=False,
-            resolver=_Resolver(names),
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers=_CLIENT_HEADERS,
-        middlewares=(_once,),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        trust_env=False,
+async def _exchange(wire: Wire, hop: _Hop) -> Page | Broken | _Hop:
+    """One request and its answer, or the hop that it redirects to."""
+    reader = AnswerReader(wire.receive)
+    try:
+        if hop.place.is_tls:
+            await wire.start_tls(_context(hop.asked), hop.place.name)
+        with contextlib.suppress(ConnectionError):  # a server may answer before it has read it all
+            await wire.send(_request(hop))
+        status = await reader.status()
+    except (NotHttpError, HeadTooLongError) as error:
+        return _broken(hop, str(error))
+    except OSError as error:
+        return Broken(result=blame.judge(error), was_tls=hop.place.is_tls)
+    except ValueError:  # TLS cannot ask for such a name: ours, or one that the target redirects to
+        answer = Answer.UNKNOWN if hop.place is hop.home else Answer.DOWN
+        return _broken(hop, "TLS failed: not a server name", answer=answer)
+    try:
+        return await _rest(reader, status, hop)
+    except HeadTooLongError:
+        return Page(status=status, body=Body(content=b"", problem="more header than is read"))
+
+
+async def _rest(reader: AnswerReader, status: int, hop: _Hop) -> Page | Broken | _Hop:
+    if hop.asked.follow_redirects and status in _REDIRECTS:
+        return _redirect(hop, status, (await reader.head()).first("location"))
+    body = Body(content=b"")
+    if hop.asked.reads_body(status):
+        head = await reader.head()
+        body = await reader.body(head, status=status, method=hop.method, limit=hop.asked.limit)
+    return Page(status=status, body=body)
+
+
+def _redirect(hop: _Hop, status: int, location: str | None) -> Broken | _Hop:
+    """The next hop; a redirect that leads nowhere is a wrong answer of the target."""
+    if not location:
+        return _broken(hop, f"status {status}, a redirect without a Location")
+    if not hop.redirects_left:
+        return _broken(hop, f"more than {MAX_REDIRECTS} redirects")
+    try:
+        place = redirected(hop.place, location, hop.home)
+    except ValueError:
+        return _broken(hop, f"status {status}, a redirect to no http or https URL")
+    headers = hop.headers
+    if place.origin != hop.place.origin:
+        headers = {name: value for name, value in headers.items() if name.lower() not in _FOR_ONE_ORIGIN}
+    # As browsers and aiohttp do (RFC 9110, sections 15.4.2 to 15.4.4).
+    to_get = (status == 303 and hop.method != "HEAD") or (status in {301, 302} and hop.method == "POST")
+    return replace(
+        hop,
+        place=place,
+        method="GET" if to_get else hop.method,
+        headers=headers,
+        redirects_left=hop.redirects_left - 1,
     )
 
 
-def _judge(error: aiohttp.ClientError) -> ProbeResult:
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return blame.unresolved(error.os_error)
-    if isinstance(error, OSError):
-        # The cause is the system's or OpenSSL's own error, of which aiohttp keeps half.
-        return blame.judge(error.__cause__ if isinstance(error.__cause__, OSError) else error)
-    for kinds, detail in _WRONG:
-        if isinstance(error, kinds):
-            return ProbeResult(answer=Answer.DOWN, answered=True, detail=detail)
-    # InvalidURL among them: nothing was sent.
-    return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=type(error).__name__)
+def _context(asked: Request) -> ssl.SSLContext:
+    if asked.tls is None:
+        raise InvariantError("https without a TLS context")
+    return asked.tls
+
+
+def _request(hop: _Hop) -> bytes:
+    headers = {
+        "Host": hop.place.host_header,
+        "User-Agent": f"eni-failover/{__version__}",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+        # The server need not keep for us what we shall close; closing first, it also keeps the TIME_WAIT.
+        "Connection": "close",
+    }
+    if hop.method in _WITH_CONTENT:
+        headers["Content-Length"] = "0"
+    written = {name.lower() for name in hop.headers}
+    fields = [(name, value) for name, value in headers.items() if name.lower() not in written]
+    fields += hop.headers.items()
+    lines = [f"{hop.method} {hop.place.target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields)]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _broken(hop: _Hop, detail: str, *, answer: Answer = Answer.DOWN) -> Broken:
+    result = ProbeResult(answer=answer, answered=True, detail=detail)
+    return Broken(result=result, was_tls=hop.place.is_tls)
+
+
+async def _see_off(wire: Wire) -> None:
+    """Read what still comes, for a moment: closed with unread data, a connection is reset."""
+    read = 0
+    with contextlib.suppress(TimeoutError, OSError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while read < _LINGER_BYTES and (received := await wire.receive()):
+                read += len(received)

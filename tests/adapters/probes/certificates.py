@@ -52,10 +52,28 @@ class Authority:
         self.file = self.folder / f"{self.name}.pem"
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def server(self, address: str = "127.0.0.1", valid_for: dt.timedelta = DAY) -> ssl.SSLContext:
-        """A server whose certificate names `address`; a negative validity has expired."""
+    def server(
+        self, name: str = "127.0.0.1", valid_for: dt.timedelta = DAY, *, clients: Authority | None = None
+    ) -> ssl.SSLContext:
+        """A server whose certificate names `name`, an address or a host; a negative validity has expired.
+
+        With `clients` it insists on a client certificate of that authority.
+        """
+        file = self.folder / "server.pem"
+        file.write_bytes(b"".join(self.pair(name, valid_for)))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        if clients is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(clients.file)
+        return context
+
+    def pair(
+        self, name: str = "client", valid_for: dt.timedelta = DAY, passphrase: bytes | None = None
+    ) -> tuple[bytes, bytes]:
+        """A certificate and its key, both PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        names = x509.SubjectAlternativeName([_general(name)])
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
         certificate = (
             _builder(subject, self._subject, key.public_key(), valid_for)
@@ -63,18 +81,20 @@ class Authority:
             .add_extension(self._issuer, critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        file = self.folder / "server.pem"
-        file.write_bytes(
-            certificate.public_bytes(serialization.Encoding.PEM)
-            + key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
+        hidden: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if passphrase is not None:
+            hidden = serialization.BestAvailableEncryption(passphrase)
+        return (
+            certificate.public_bytes(serialization.Encoding.PEM),
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, hidden),
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _builder(

@@ -9,6 +9,7 @@ import ssl
 import pytest
 
 from eni_failover.adapters.probes import blame
+from eni_failover.adapters.probes.names import Address
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.core.words import Answer
 
@@ -54,3 +55,32 @@ def test_an_unresolved_name_is_unknown():
     detail = "name not resolved: Name or service not known"
 
     assert ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=detail) == result
+
+
+@pytest.mark.parametrize(
+    ("problem", "answer"),
+    [
+        (errno.EAFNOSUPPORT, Answer.DOWN),
+        (errno.EPERM, Answer.DOWN),
+        (errno.EMFILE, Answer.UNKNOWN),
+        (errno.ENETUNREACH, Answer.UNKNOWN),
+    ],
+)
+def test_when_the_kernel_is_not_asked_about_a_neighbour(monkeypatch, problem, answer):
+    """Where a sandbox forbids the question, an error as of a silent neighbour is one: a dead holder is down.
+
+    A question that failed for another reason is this host's trouble.
+    """
+
+    def ask(address):
+        raise OSError(problem, "no answer")
+
+    host = Address(family=socket.AF_INET, sockaddr=("127.0.0.7", 80))
+    report = blame._Report(sender=socket.inet_aton("127.0.0.1"), kind=(3, 1))
+    monkeypatch.setattr(blame, "_read_report", lambda connection: report)
+    monkeypatch.setattr(blame.nexthop, "next_hop", ask)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
+        connection.connect(("127.0.0.1", 80))
+        result = blame.refused(connection, host, OSError(errno.EHOSTUNREACH, "No route to host"))
+
+    assert (answer, False) == (result.answer, result.answered)

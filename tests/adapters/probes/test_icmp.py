@@ -107,9 +107,9 @@ answers = {}
 with IPRoute() as ip:
     ip.link("set", index=1, state="up")
 sysctl("net/ipv4/ping_group_range", "0 65535")
-answers["raw needed as root"] = icmp.prepare()
+answers["root"] = icmp.prepare().name
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
-answers["raw needed as nobody"] = icmp.prepare()
+answers["nobody"] = icmp.prepare().name
 probe = icmp.IcmpProbe(IcmpSettings(host="{address}"))
 for address in ("127.0.0.1", "::1"):
     local = Target(member="alpha", address=address, instance_id="i-0aaaaaaaaaaaaaaa1")
@@ -119,13 +119,15 @@ print(json.dumps(answers))
 
 _SILENT = """
 import struct
-from eni_failover.adapters.probes import icmp
-from eni_failover.adapters.probes.spec import IcmpSettings, Target
+from eni_failover.adapters.probes import icmp, registry
+from eni_failover.adapters.probes.spec import IcmpSettings, ProbeSpec, Target, TcpSettings
+from eni_failover.core.policy import ProbePolicy
+from eni_failover.core.words import ProbeType, Scope
+from eni_failover.errors import ConfigError
 
 with IPRoute() as ip:
     ip.link("set", index=1, state="up")
 sysctl("net/ipv4/icmp_echo_ignore_all", 1)
-sysctl("net/ipv4/ping_group_range", "1 0")
 local = Target(member="alpha", address="127.0.0.1", instance_id="i-0aaaaaaaaaaaaaaa1")
 
 def descriptors():
@@ -138,35 +140,60 @@ async def ask():
         async with asyncio.timeout(0.1):
             await probe(local)
     except TimeoutError:
-        return {"silence": "timeout", "leaked": before != descriptors()}
+        return {"silence": "timeout", "unsent": probe.unsent, "leaked": before != descriptors()}
 
 def packet(kind, code, body):
-    # RFC 1071
-    total = sum(struct.unpack("!%dH" % (len(body) // 2), body)) + (kind << 8 | code)
-    total = (total >> 16) + (total & 0xFFFF)
-    return struct.pack("!BBH", kind, code, 0xFFFF - total) + body
+    return struct.pack("!BBH", kind, code, icmp._checksum(struct.pack("!BBH", kind, code, 0) + body)) + body
 
-async def hear(kind, code):
-    # The answer when this packet comes about our ping instead of a reply, after a redirect.
+async def hear(*packets):
+    # The answer when these packets come about our ping.
     icmp.secrets.randbits = lambda bits: 0x1234
     probe = icmp.IcmpProbe(IcmpSettings(host="{address}"))
     attempt = asyncio.ensure_future(probe(local))
     await asyncio.sleep(0)
-    about = bytes(4) + b"E" + bytes(19) + struct.pack("!BBHHH", 8, 0, 0, 0x1234, 0x1234)
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as router:
-        router.sendto(packet(5, 1, about), ("127.0.0.1", 0))
-        router.sendto(packet(kind, code, about), ("127.0.0.1", 0))
+        for each in packets:
+            router.sendto(each, ("127.0.0.1", 0))
     async with asyncio.timeout(10):
         return tell(await attempt)
 
-answers = asyncio.run(ask())
-answers["unreachable"] = asyncio.run(hear(3, 1))
-answers["time exceeded"] = asyncio.run(hear(11, 0))
+# The request as a router quotes it, behind four bytes for the reason: RFC 792.
+loopback = socket.inet_aton("127.0.0.1")
+header = struct.pack("!BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 1, 0) + loopback + loopback
+about = bytes(4) + header + struct.pack("!BBHHH", 8, 0, 0, 0x1234, 0x1234)
+redirect = packet(5, 1, about)
+ours = struct.pack("!HH", 0x1234, 0x1234) + b"eni-failover"
+others = struct.pack("!HH", 0x1234, 0x4321) + b"eni-failover"
+
+sysctl("net/ipv4/ping_group_range", "1 0")
+answers = {"raw": asyncio.run(ask())}
+answers["unreachable"] = asyncio.run(hear(redirect, packet(3, 1, about)))
+answers["time exceeded"] = asyncio.run(hear(redirect, packet(11, 0, about)))
+answers["reply"] = asyncio.run(hear(packet(0, 0, others), b"short", packet(0, 0, ours)))
+sysctl("net/ipv4/ping_group_range", "0 65535")
+answers["datagram"] = asyncio.run(ask())
+
+sysctl("net/ipv4/ping_group_range", "1 0")
+def spec(name, kind, settings):
+    policy = ProbePolicy(name=name, type=kind, scope=Scope.HOLDER, interval=1.0, fast_interval=1.0,
+                         timeout=1.0, fall=3, rise=2)
+    return ProbeSpec(policy=policy, settings=settings)
+
+specs = [spec("ping", ProbeType.ICMP, IcmpSettings(host="{address}")),
+         spec("port", ProbeType.TCP, TcpSettings(host="{address}", port=80)),
+         spec("pong", ProbeType.ICMP, IcmpSettings(host="10.0.1.1"))]
+before = descriptors()
+registry.refuse_unrunnable(specs)
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:
     icmp.IcmpProbe(IcmpSettings(host="{address}"))
 except icmp.IcmpUnavailableError as error:
     answers["problems"] = error.problems
+try:
+    registry.refuse_unrunnable(specs)
+except ConfigError as error:
+    answers["refused"] = error.problems
+answers["leaked"] = before != descriptors()
 print(json.dumps(answers))
 """
 
@@ -181,8 +208,8 @@ def test_the_unprivileged_socket_is_preferred():
     )
 
     assert run_in_namespace(_ALLOWED) == {
-        "raw needed as root": False,
-        "raw needed as nobody": False,
+        "root": "SOCK_DGRAM",
+        "nobody": "SOCK_DGRAM",
         "127.0.0.1": up,
         "::1": ipv6,
     }
@@ -199,10 +226,15 @@ def test_without_a_reply_the_network_is_heard_and_the_deadline_comes():
     )
 
     assert issubclass(IcmpUnavailableError, ConfigError)
+    silence = {"silence": "timeout", "unsent": "", "leaked": False}
+
     assert run_in_namespace(_SILENT) == {
-        "silence": "timeout",
-        "leaked": False,
-        "unreachable": ["down", False, "Destination host unreachable"],
-        "time exceeded": ["down", False, "Time to live exceeded"],
+        "raw": silence,
+        "datagram": silence,
+        "unreachable": ["down", True, "No route to host"],
+        "time exceeded": ["down", True, "No route to host"],
+        "reply": ["up", True, "echo reply"],
         "problems": [problem],
+        "refused": [f"probe ping: {problem}", f"probe pong: {problem}"],
+        "leaked": False,
     }

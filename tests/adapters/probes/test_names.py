@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from eni_failover.adapters.probes import names, registry
+from eni_failover.adapters.probes import registry
 from eni_failover.adapters.probes.icmp import IcmpUnavailableError
 from eni_failover.adapters.probes.names import Address, Names
 from eni_failover.adapters.probes.spec import (
@@ -23,8 +23,6 @@ from eni_failover.adapters.probes.spec import (
 from eni_failover.core.words import ProbeType
 
 LOOPBACK = Address(family=socket.AF_INET, sockaddr=("127.0.0.1", 80))
-# No socket connects to a broadcast address: for the kernel it is as good as unroutable.
-NO_ROUTE = Address(family=socket.AF_INET, sockaddr=("127.255.255.255", 80))
 
 
 EVERY_TYPE = [
@@ -124,19 +122,18 @@ def test_a_lookup_that_outlives_the_loop_is_harmless(monkeypatch):
     assert thread.daemon
 
 
-@pytest.mark.parametrize(
-    ("found", "kept"),
-    [
-        ((NO_ROUTE, LOOPBACK), (LOOPBACK,)),
-        ((LOOPBACK, NO_ROUTE), (LOOPBACK,)),
-        ((NO_ROUTE,), (NO_ROUTE,)),
-    ],
-)
-def test_addresses_without_a_route_are_left_out_when_there_are_others(monkeypatch, found, kept):
-    """An AAAA is no address of a host without IPv6; but when there is no other, its failure counts."""
-    monkeypatch.setattr(names, "_look_up", lambda host, port: found)
+def test_a_zone_names_the_link_of_an_address():
+    """RFC 4007: by name or by number; `lo` is 1 in every namespace."""
+    scoped = Address(family=socket.AF_INET6, sockaddr=("fe80::1", 80, 0, 1))
 
-    assert kept == names._resolve("name.example", 80)
+    assert asyncio.run(Names().find("fe80::1%lo", 80)) == (scoped,)
+    assert asyncio.run(Names().find("fe80::1%1", 80)) == (scoped,)
+
+
+def test_a_zone_without_such_a_link_is_an_os_error():
+    """The link may be plugged in later."""
+    with pytest.raises(OSError, match="No such device"):
+        asyncio.run(Names().find("fe80::1%none", 80))
 
 
 @pytest.mark.parametrize(("kind", "settings"), EVERY_TYPE, ids=[kind for kind, _ in EVERY_TYPE])
@@ -159,4 +156,4 @@ def test_a_probe_knows_when_its_attempt_was_cut_short_in_a_lookup(monkeypatch, k
         await probe.close()
         return unsent
 
-    assert asyncio.run(main()) == [kind is not ProbeType.EXEC, False]
+    assert asyncio.run(main()) == ["" if kind is ProbeType.EXEC else "name not resolved", ""]

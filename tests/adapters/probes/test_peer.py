@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 
 import pytest
@@ -85,6 +86,29 @@ def test_a_role_of_a_later_version_is_up():
 def test_what_is_not_our_answer_is_unknown(body, detail):
     """Another program on the port, another group, schema or member: a sign of life, and no word."""
     assert unclear(detail) == ask(says(page(body)))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        page(status(role="fault"), headers=b"X: " + b"x" * 9_000 + b"\r\n"),
+        page(status(role="fault"), headers=b"X: \x00\xff\r\nno colon\r\n"),
+        b"HTTP/1.0 200\n\n" + status(role="fault"),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n" + status(role="fault"),
+        page(gzip.compress(status(role="fault")), headers=b"Content-Encoding: gzip\r\n"),
+    ],
+    ids=["long", "odd", "old", "cut", "packed"],
+)
+def test_what_stands_beside_the_document_does_not_matter(answer):
+    """A proxy in between may add fields, or pack the answer: the word of the peer is heard."""
+    assert ProbeResult(answer=DOWN, answered=True, detail="role fault") == ask(says(answer, close=True))
+
+
+def test_an_answer_in_an_unknown_coding_is_unknown():
+    """Not read is no word on the role."""
+    answer = page(b"\x1b\x00", headers=b"Content-Encoding: br\r\n")
+
+    assert unclear("body in a coding that is not read") == ask(says(answer))
 
 
 def test_an_endless_answer_is_unknown():

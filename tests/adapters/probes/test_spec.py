@@ -11,6 +11,7 @@ from eni_failover.adapters.probes.spec import Target
 from eni_failover.core.policy import Member
 
 FOUR = Target(member="alpha", address="10.0.1.11", instance_id="i-0aaaaaaaaaaaaaaa1")
+LINK = Target(member="alpha", address="fe80::1%eth0", instance_id="i-0aaaaaaaaaaaaaaa1")
 SIX = Target(member="alpha", address="2001:db8::11", instance_id="i-0aaaaaaaaaaaaaaa1")
 
 
@@ -23,6 +24,8 @@ SIX = Target(member="alpha", address="2001:db8::11", instance_id="i-0aaaaaaaaaaa
         (SIX, "{address}", "2001:db8::11"),
         (SIX, "http://{address}:8080/", "http://[2001:db8::11]:8080/"),
         (SIX, "https://[{address}]/", "https://[2001:db8::11]/"),
+        (LINK, "{address}", "fe80::1%eth0"),
+        (LINK, "http://{address}:8080/", "http://[fe80::1%25eth0]:8080/"),
         (FOUR, "{member}/{instance_id}/{member}", "alpha/i-0aaaaaaaaaaaaaaa1/alpha"),
         (FOUR, "awk {print $1} {{address}} {other}", "awk {print $1} {10.0.1.11} {other}"),
         (FOUR, "plain", "plain"),
@@ -48,10 +51,10 @@ def test_a_member_is_its_own_target():
 
 
 def test_loading_the_settings_loads_no_library_of_the_probes():
-    """`spec` is loaded by every command: aiohttp and icmplib would cost each of them its start."""
+    """`spec` is loaded by every command: asyncio and ssl would cost each of them its start."""
     code = (
         "import sys, eni_failover.adapters.probes.spec;"
-        "print([name for name in ('aiohttp', 'icmplib', 'asyncio', 'structlog') if name in sys.modules])"
+        "print([name for name in ('aiohttp', 'ssl', 'asyncio', 'structlog') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

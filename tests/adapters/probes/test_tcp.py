@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from eni_failover.adapters.probes.names import Address
+from eni_failover.adapters.probes import connect
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import Target, TcpSettings
 from eni_failover.adapters.probes.tcp import TcpProbe
@@ -65,27 +65,6 @@ def test_a_name_that_does_not_resolve_is_unknown():
     assert result.detail.startswith("name not resolved: ")
 
 
-@pytest.mark.parametrize(
-    ("listening", "result"),
-    [((True, False), CONNECTED), ((False, True), CONNECTED), ((False, False), REFUSED)],
-)
-def test_a_name_with_several_addresses_is_up_when_one_accepts(listening, result):
-    """`localhost` is often two addresses with the service on one of them."""
-
-    async def main():
-        async with serving() as server:
-            ports = [server.port if listens else refused_port() for listens in listening]
-            probe = TcpProbe(TcpSettings(host="both.example", port=80))
-
-            async def find(host, port):
-                return [Address(family=socket.AF_INET, sockaddr=("127.0.0.1", each)) for each in ports]
-
-            probe._names.find = find
-            return await probe(LOCAL)
-
-    assert result == asyncio.run(main())
-
-
 def test_a_cancelled_attempt_leaves_no_socket_behind():
     """A full backlog lets the connection hang; cut short by the deadline, its descriptor is closed."""
 
@@ -99,6 +78,7 @@ def test_a_cancelled_attempt_leaves_no_socket_behind():
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(0.05):
                         await probe(LOCAL)
+                await probe.close()
                 return before, descriptors()
 
     before, after = asyncio.run(main())
@@ -110,15 +90,16 @@ def test_a_server_that_greets_first_sees_no_reset():
     """A greeting that has come is read before the close, so that the close is a FIN."""
 
     async def main(port):
-        loop = asyncio.get_running_loop()
-        connect = loop.sock_connect
+        probe = TcpProbe(TcpSettings(host="{address}", port=port))
+        connect = probe._connector.connect
 
-        async def connect_and_wait(connection, address):
-            await connect(connection, address)
+        async def connect_and_wait(address):
+            connection = await connect(address)
             await asyncio.to_thread(select.select, [connection], [], [], 5)
+            return connection
 
-        loop.sock_connect = connect_and_wait
-        return await TcpProbe(TcpSettings(host="{address}", port=port))(LOCAL)
+        probe._connector.connect = connect_and_wait
+        return await probe(LOCAL)
 
     def greet(listener):
         greeter, _ = listener.accept()
@@ -135,6 +116,20 @@ def test_a_server_that_greets_first_sees_no_reset():
     assert seen.result() == b""
 
 
-def test_closing_a_tcp_probe_is_nothing():
-    """There is nothing to free."""
-    assert asyncio.run(TcpProbe(TcpSettings(host="{address}", port=80)).close()) is None
+def test_a_connection_to_oneself_is_refused():
+    """The kernel may choose the very port that is asked for, and connect the socket to itself."""
+    port = refused_port()
+
+    async def main():
+        probe = TcpProbe(TcpSettings(host="{address}", port=port))
+        begin = connect._begin
+
+        def from_that_port(connection, address):
+            connection.bind(("127.0.0.1", port))
+            return begin(connection, address)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(connect, "_begin", from_that_port)
+            return await probe(LOCAL)
+
+    assert asyncio.run(main()) == REFUSED

@@ -1,0 +1,205 @@
+"""An HTTP/1 answer, read as leniently as a status allows.
+
+The status is taken from the first line as soon as its digits are there. Fields and body are read only when
+they are asked for, and a mistake in them is no error: what cannot be understood is passed over.
+Why not aiohttp: it parses the whole head before it gives the status, and refuses one with a field that is
+too long, an odd byte, or two contradicting lengths, whatever the status says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import zlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+MAX_HEAD = 256 * 1024
+_MAX_STATUS_LINE = 1024  # up to the digits
+_STATUS = re.compile(rb"HTTP/[0-9.]{1,16}[ \t]+([0-9]{3})(?![0-9])", re.IGNORECASE)
+_HEAD_END = re.compile(rb"\n\r?\n")
+_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;.*)?\r?\n?", re.DOTALL)
+_MAX_LINE = 8 * 1024
+_NO_BODY = frozenset({204, 304})
+_SWITCHING = 101
+
+
+class NotHttpError(Exception):
+    """What came has no status, or nothing came; the text says which."""
+
+
+class HeadTooLongError(Exception):
+    """The head did not end within `MAX_HEAD` bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """The first bytes of a body. `problem`: why it could not be read by us, empty when it was."""
+
+    content: bytes
+    problem: str = ""
+
+
+class Head:
+    """The fields of an answer, by lower-case name, in their order."""
+
+    def __init__(self, text: bytes) -> None:
+        self._fields: list[tuple[str, str]] = []
+        for line in text.split(b"\n")[1:]:
+            name, colon, value = line.decode("utf-8", "replace").partition(":")
+            if colon:
+                self._fields.append((name.strip().lower(), value.strip()))
+
+    def first(self, name: str) -> str | None:
+        """The first value of this field."""
+        return next((value for known, value in self._fields if known == name), None)
+
+    def words(self, name: str) -> list[str]:
+        """The comma-separated values of all fields of this name, in lower case."""
+        values = ",".join(value for known, value in self._fields if known == name)
+        return [word.strip().lower() for word in values.split(",") if word.strip()]
+
+    def length(self) -> int | None:
+        """The length of the body, when the fields agree on one."""
+        found = set(self.words("content-length"))
+        text = found.pop() if len(found) == 1 else ""
+        return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
+
+
+class AnswerReader:
+    """Reads one answer in its order: status, then head, then body. `receive` gives b"" at the end."""
+
+    def __init__(self, receive: Callable[[], Awaitable[bytes]]) -> None:
+        self._receive = receive
+        self._buffer = bytearray()
+        self._ended = False
+
+    async def status(self) -> int:
+        """The status, past informational answers. Raises NotHttpError and OSError."""
+        while True:
+            self._buffer = self._buffer.lstrip(b"\r\n")
+            found = _STATUS.match(self._buffer)
+            if found and (self._ended or found.end() < len(self._buffer)):
+                status = int(found[1])
+                if not 100 <= status < 200 or status == _SWITCHING:
+                    return status
+                await self.head()
+            elif not await self._more_of_status():
+                raise NotHttpError("not HTTP" if self._buffer.strip() else "closed without an answer")
+
+    async def head(self) -> Head:
+        """The fields; what came of them when the answer ends early. Raises HeadTooLongError."""
+        while (end := _HEAD_END.search(self._buffer)) is None:
+            if len(self._buffer) > MAX_HEAD:
+                raise HeadTooLongError("more header than is read")
+            if not await self._more():
+                break
+        length = len(self._buffer) if end is None else end.end()
+        return Head(bytes(self._take(length)))
+
+    async def body(self, head: Head, *, status: int, method: str, limit: int) -> Body:
+        """At most `limit` bytes of the body, unpacked."""
+        if method == "HEAD" or status in _NO_BODY:
+            return Body(content=b"")
+        codings = head.words("transfer-encoding")
+        if "chunked" in codings:
+            content = await self._chunks(limit)
+        else:
+            length = head.length()
+            content = await self._exactly(limit if length is None else min(length, limit))
+        packed = [*head.words("content-encoding"), *(word for word in codings if word != "chunked")]
+        return _unpack(content, [word for word in packed if word != "identity"], limit)
+
+    async def _more_of_status(self) -> bool:
+        """Read on while a status may still come."""
+        if not b"HTTP/".startswith(self._buffer[:5].upper()) or len(self._buffer) > _MAX_STATUS_LINE:
+            return False
+        was_ended = self._ended
+        if not await self._read():
+            # Once more, for digits that stand at the very end.
+            return not was_ended and _STATUS.match(self._buffer) is not None
+        return True
+
+    async def _chunks(self, limit: int) -> bytes:
+        """The chunked body. From a wrong size on, what comes is taken as it is."""
+        body = bytearray()
+        while len(body) < limit:
+            line = await self._line()
+            size = _CHUNK_SIZE.fullmatch(line)
+            if size is None:
+                body += line
+                body += await self._exactly(limit - len(body))
+                break
+            length = int(size[1], 16)
+            if not length:
+                break
+            piece = await self._exactly(min(length, limit - len(body)))
+            body += piece
+            if len(piece) < length:
+                break
+            await self._line()
+        return bytes(body[:limit])
+
+    async def _line(self) -> bytes:
+        while (end := self._buffer.find(b"\n")) < 0 and len(self._buffer) < _MAX_LINE:
+            if not await self._more():
+                break
+        return bytes(self._take(len(self._buffer) if end < 0 else end + 1))
+
+    async def _exactly(self, length: int) -> bytes:
+        """So many bytes; fewer when the answer ends early."""
+        while len(self._buffer) < length and await self._more():
+            pass
+        return bytes(self._take(length))
+
+    def _take(self, length: int) -> bytearray:
+        taken = self._buffer[:length]
+        del self._buffer[:length]
+        return taken
+
+    async def _more(self) -> bool:
+        """Read on; whatever breaks the connection after the status ends the answer."""
+        try:
+            return await self._read()
+        except OSError:
+            self._ended = True
+            return False
+
+    async def _read(self) -> bool:
+        if not self._ended:
+            received = await self._receive()
+            await asyncio.sleep(0)  # what is there already comes at once: not even a flood may keep the loop
+            self._buffer += received
+            self._ended = not received
+        return not self._ended
+
+
+# zlib's window bits: 32 more is zlib or gzip by the first bytes; less than 0 is deflate alone, which many a
+# server sends as "deflate".
+_BY_FIRST_BYTES, _BARE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
+_CODINGS = {"gzip": (_BY_FIRST_BYTES,), "x-gzip": (_BY_FIRST_BYTES,), "deflate": (_BY_FIRST_BYTES, _BARE)}
+
+
+def _unpack(content: bytes, codings: list[str], limit: int) -> Body:
+    """Undo the content codings, the last one first."""
+    for coding in reversed(codings):
+        if coding not in _CODINGS:
+            return Body(content=content, problem="body in a coding that is not read")
+        unpacked = _inflate(content, _CODINGS[coding], limit)
+        if unpacked is None:
+            return Body(content=content, problem="body is not in the coding that its fields name")
+        content = unpacked
+    return Body(content=content)
+
+
+def _inflate(content: bytes, windows: tuple[int, ...], limit: int) -> bytes | None:
+    """At most `limit` bytes of packed content, which may be cut off; None when it is not packed."""
+    for window in windows:
+        unpacking = zlib.decompressobj(window)
+        try:
+            unpacked = unpacking.decompress(content, limit)
+        except zlib.error:
+            continue
+        if unpacked or unpacking.eof or not content:
+            return unpacked
+    return None
