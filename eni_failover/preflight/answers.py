@@ -14,9 +14,12 @@ def holder_probes(facts: Facts) -> Check:
     if not asked:
         detail = "there is none: only EC2's word, or an operator, starts a takeover"
         return warned(name, detail, "add a [[probe]] of scope holder")
-    if all(one.about is None for one in asked):
+    nobody = all(one.about is None for one in asked)
+    unsent = [
+        _said(one) for one in asked if not one.is_runnable or (one.answer is Answer.UNKNOWN and not nobody)
+    ]
+    if nobody and not unsent:
         return passed(name, "not asked: no other member holds")
-    unsent = [_said(one) for one in asked if one.answer is Answer.UNKNOWN]
     if unsent:
         return failed(name, ", ".join(unsent), "a probe that this host cannot send decides nothing")
     down = [_said(one) for one in asked if one.answer is Answer.DOWN]

@@ -101,13 +101,17 @@ class Cloud:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeFact:
-    """One attempt of one probe; `about` is the member that was asked, None: nobody was there to ask."""
+    """One attempt of one probe; `about` is the member that was asked, None: nobody was there to ask.
+
+    `is_runnable` False: it could not be asked from here, whoever is there.
+    """
 
     name: str
     scope: Scope
     about: MemberName | None
     answer: Answer
     detail: str
+    is_runnable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from eni_failover.adapters.probes.spec import ProbeSpec, Target
 from eni_failover.core.policy import Member
 from eni_failover.core.words import Answer, Scope
 from eni_failover.errors import ConfigError
+from eni_failover.preflight.aside import Aside
 from eni_failover.preflight.facts import ProbeFact
 
 _SIDE_BY_SIDE = 20
@@ -39,16 +40,32 @@ async def ask_all(
 
 
 async def _fact(spec: ProbeSpec, about: Member | None) -> ProbeFact:
-    result = ProbeResult(answer=Answer.UNKNOWN, answered=False, detail="nobody to ask")
-    if about is not None:
-        result = await _ask(spec, Target.of(about))
+    if about is None:
+        problem = await _problem(spec)
+        return ProbeFact(
+            name=spec.policy.name,
+            scope=spec.policy.scope,
+            about=None,
+            answer=Answer.UNKNOWN,
+            detail=problem or "nobody to ask",
+            is_runnable=not problem,
+        )
+    result = await _ask(spec, Target.of(about))
     return ProbeFact(
         name=spec.policy.name,
         scope=spec.policy.scope,
-        about=None if about is None else about.name,
+        about=about.name,
         answer=result.answer,
         detail=result.detail,
     )
+
+
+async def _problem(spec: ProbeSpec) -> str:
+    """Why this host could not ask, whoever is there; empty when it could."""
+    try:
+        return await Aside[str]().run(lambda: registry.problem_of(spec), within=spec.policy.timeout)
+    except TimeoutError:
+        return f"files not read in {spec.policy.timeout:g} s"
 
 
 async def _ask(spec: ProbeSpec, target: Target) -> ProbeResult:
@@ -72,9 +89,7 @@ async def _ask(spec: ProbeSpec, target: Target) -> ProbeResult:
 def _silence(probe: Probe, timeout: float) -> ProbeResult:
     """Down, unless the time went before anybody was asked."""
     if probe.unsent:
-        return ProbeResult(
-            answer=Answer.UNKNOWN, answered=False, detail=f"name not resolved in {timeout:g} s"
-        )
+        return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=f"{probe.unsent} in {timeout:g} s")
     return ProbeResult(answer=Answer.DOWN, answered=False, detail=f"no answer in {timeout:g} s")
 
 

@@ -27,6 +27,14 @@ def test_a_holder_that_is_down_is_a_warning():
     assert said(check) == ("warn", "web alpha down (refused)")
 
 
+def test_a_holder_probe_that_cannot_be_sent_fails_on_the_holder_too():
+    """Nobody is asked now; when this member is the standby, it is too late to find out."""
+    absent = probe(about=None, answer=Answer.UNKNOWN, detail="ca_file is not readable", is_runnable=False)
+    check = answers.holder_probes(asked(absent, probe(about=None, answer=Answer.UNKNOWN)))
+
+    assert said(check) == ("fail", "web unknown (ca_file is not readable)")
+
+
 def test_no_holder_probe_is_a_warning():
     """A service that hangs would not be noticed."""
     assert answers.holder_probes(asked()).result == "warn"

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from eni_failover.adapters.probes import registry
-from eni_failover.adapters.probes.spec import ExecSettings, ProbeSpec, TcpSettings
+from eni_failover.adapters.probes.spec import ExecSettings, HttpSettings, ProbeSpec, TcpSettings
 from eni_failover.core.policy import Member, ProbePolicy
 from eni_failover.core.words import Answer, ProbeType, Scope
 from eni_failover.errors import ConfigError
@@ -64,6 +64,28 @@ def test_a_holder_probe_without_another_holder_asks_nobody(listening, holder):
     assert asked(tcp(listening), holder=holder) == [("web", None, Answer.UNKNOWN)]
 
 
+def test_a_probe_that_could_not_be_asked_is_found_out_before_there_is_a_holder(tmp_path, monkeypatch):
+    """The files of an http probe, and the right to ping: a takeover by them would never begin."""
+    settings = HttpSettings(url="https://{address}/", ca_file=tmp_path / "none.pem")
+    https = ProbeSpec(policy=policy("web", ProbeType.HTTP, Scope.HOLDER), settings=settings)
+
+    def found(*specs):
+        facts = asyncio.run(ask_all(specs, me=ME, holder=None))
+        return [(one.about, one.answer, one.is_runnable, one.detail) for one in facts]
+
+    problem = "ca_file is not readable, or holds no certificate"
+    assert found(https, tcp(9)) == [
+        (None, Answer.UNKNOWN, False, problem),
+        (None, Answer.UNKNOWN, True, "nobody to ask"),
+    ]
+
+    def refuse(_):
+        raise ConfigError("icmp probes need CAP_NET_RAW")
+
+    monkeypatch.setattr(registry, "make", refuse)
+    assert found(tcp(9)) == [(None, Answer.UNKNOWN, False, "icmp probes need CAP_NET_RAW")]
+
+
 def test_a_refusal_is_down():
     """Nobody listens there."""
     assert asked(tcp(9)) == [("web", "alpha", Answer.DOWN)]
@@ -100,7 +122,7 @@ def test_a_bug_in_a_probe_is_unknown_and_shows_no_text(monkeypatch):
     """The error's text may hold a secret."""
 
     class Broken:
-        unsent = False
+        unsent = ""
 
         async def __call__(self, _):
             raise RuntimeError("token=never-to-be-seen")

@@ -5,18 +5,21 @@ Adding a probe is one file, one line here, its settings in `spec` and its tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from eni_failover.adapters.probes import credentials
 from eni_failover.adapters.probes.exec import ExecProbe
+from eni_failover.adapters.probes.files import UnusableFileError
 from eni_failover.adapters.probes.http import HttpProbe
 from eni_failover.adapters.probes.icmp import IcmpProbe
 from eni_failover.adapters.probes.peer import PeerProbe
 from eni_failover.adapters.probes.probe import Probe
-from eni_failover.adapters.probes.spec import ProbeSpec
+from eni_failover.adapters.probes.spec import HttpSettings, ProbeSpec
 from eni_failover.adapters.probes.tcp import TcpProbe
 from eni_failover.core.words import ProbeType
+from eni_failover.errors import ConfigError
 
 # Each takes the settings class of its own type, which the configuration has paired with it.
 FACTORIES: Mapping[ProbeType, Callable[[Any], Probe]] = MappingProxyType(
@@ -33,3 +36,33 @@ FACTORIES: Mapping[ProbeType, Callable[[Any], Probe]] = MappingProxyType(
 def make(spec: ProbeSpec) -> Probe:
     """The probe that `spec` asks for. Raises ConfigError when this host cannot run such a probe."""
     return FACTORIES[spec.policy.type](spec.settings)
+
+
+def refuse_unrunnable(specs: Iterable[ProbeSpec]) -> None:
+    """Raise ConfigError, with every problem and its probe's name, when this process cannot run them all.
+
+    Tries what making the probes would try, and leaves nothing open.
+    """
+    problems: list[str] = []
+    for spec in specs:
+        try:
+            make(spec)  # opens nothing before it is called
+        except ConfigError as error:
+            problems += [f"probe {spec.policy.name}: {problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError(*problems)
+
+
+def problem_of(spec: ProbeSpec) -> str:
+    """Why this process could not ask by this probe now; empty when it could.
+
+    Beside `refuse_unrunnable` it reads the probe's files, and blocks on the disk: a file may be there later,
+    so that a missing one is no reason to refuse the configuration.
+    """
+    try:
+        make(spec)
+        if isinstance(spec.settings, HttpSettings):
+            credentials.load(spec.settings)
+    except (ConfigError, UnusableFileError) as error:
+        return str(error)
+    return ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from eni_failover.adapters.probes import registry
@@ -11,6 +13,7 @@ from eni_failover.adapters.probes.peer import PeerProbe
 from eni_failover.adapters.probes.spec import (
     ExecSettings,
     HttpSettings,
+    IcmpSettings,
     PeerSettings,
     ProbeSpec,
     TcpSettings,
@@ -18,6 +21,20 @@ from eni_failover.adapters.probes.spec import (
 from eni_failover.adapters.probes.tcp import TcpProbe
 from eni_failover.core.policy import ProbePolicy
 from eni_failover.core.words import ProbeType, Scope
+from eni_failover.errors import ConfigError
+
+
+def policy_of(name, kind):
+    return ProbePolicy(
+        name=name,
+        type=kind,
+        scope=Scope.HOLDER,
+        interval=1.0,
+        fast_interval=1.0,
+        timeout=1.0,
+        fall=3,
+        rise=2,
+    )
 
 
 def test_there_is_a_factory_for_each_type():
@@ -36,15 +53,40 @@ def test_there_is_a_factory_for_each_type():
 )
 def test_a_spec_makes_the_probe_of_its_type(kind, settings, made):
     """The type in the policy chooses. Making one opens nothing: there is no loop yet."""
-    policy = ProbePolicy(
-        name="web",
-        type=kind,
-        scope=Scope.HOLDER,
-        interval=1.0,
-        fast_interval=1.0,
-        timeout=1.0,
-        fall=3,
-        rise=2,
-    )
+    assert isinstance(registry.make(ProbeSpec(policy=policy_of("web", kind), settings=settings)), made)
 
-    assert isinstance(registry.make(ProbeSpec(policy=policy, settings=settings)), made)
+
+def test_probes_that_can_be_run_are_not_refused():
+    """Nothing is raised, and a file that is not there yet is no reason either."""
+    missing = HttpSettings(url="https://{address}/", ca_file=Path("/nonexistent/ca.pem"))
+    specs = [
+        ProbeSpec(policy=policy_of("web", ProbeType.HTTP), settings=missing),
+        ProbeSpec(policy=policy_of("port", ProbeType.TCP), settings=TcpSettings(host="{address}", port=80)),
+    ]
+
+    assert registry.refuse_unrunnable(specs) is None
+    assert registry.problem_of(specs[0]) == "ca_file is not readable, or holds no certificate"
+    assert registry.problem_of(specs[1]) == ""
+
+
+def test_every_probe_that_cannot_be_run_is_named(monkeypatch):
+    """All at once, in their order, as mistakes of a file are."""
+
+    def refuse(_):
+        raise ConfigError("no socket", "no luck")
+
+    monkeypatch.setattr(registry, "FACTORIES", {ProbeType.TCP: TcpProbe, ProbeType.ICMP: refuse})
+    specs = [
+        ProbeSpec(policy=policy_of("ping", ProbeType.ICMP), settings=IcmpSettings(host="{address}")),
+        ProbeSpec(policy=policy_of("port", ProbeType.TCP), settings=TcpSettings(host="{address}", port=80)),
+        ProbeSpec(policy=policy_of("pong", ProbeType.ICMP), settings=IcmpSettings(host="{address}")),
+    ]
+
+    with pytest.raises(ConfigError) as caught:
+        registry.refuse_unrunnable(specs)
+    assert caught.value.problems == (
+        "probe ping: no socket",
+        "probe ping: no luck",
+        "probe pong: no socket",
+        "probe pong: no luck",
+    )
