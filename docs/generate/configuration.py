@@ -59,6 +59,7 @@ _FORMS: Mapping[Callable[..., Any], str] = {
     targets.host: "IP address or host name, may have placeholders",
     targets.ipv6_router: "empty, or an IPv6 address without a zone",
     targets.listen: "host:port",
+    targets.server_name: "host name or IP address, may have placeholders",
     targets.url: "http or https URL, may have placeholders",
 }
 

@@ -19,6 +19,8 @@ RULES = (
     ("probe_key_of_another_type", "It has no key of another type."),
     ("fast_interval_longer", "fast_interval is not longer than interval."),
     ("http_ca_file_without_verify", "ca_file goes with tls_verify = true."),
+    ("http_tls_keys_without_tls", "The keys for TLS go with an https URL."),
+    ("http_client_key_without_cert", "A client's key goes with its certificate."),
     ("http_bearer_and_authorization", "There is one source of the Authorization header."),
     ("peer_scope_self", "A peer probe asks the holder."),
     ("peer_port_zero", "A peer probe needs a port that the other members know."),

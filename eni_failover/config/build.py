@@ -159,7 +159,10 @@ def _settings(kind: ProbeType, table: ProbeTable, document: Document) -> ProbeSe
                 expect_status=table.expect_status,
                 expect_body=table.expect_body,
                 tls_verify=table.tls_verify,
+                tls_server_name=table.tls_server_name,
                 ca_file=table.ca_file,
+                client_cert_file=table.client_cert_file,
+                client_key_file=table.client_key_file,
                 follow_redirects=table.follow_redirects,
             )
         case ProbeType.ICMP:

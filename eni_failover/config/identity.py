@@ -20,6 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ENI_ID = re.compile("eni-[0-9a-f]{8,17}")
 _INSTANCE_ID = re.compile("i-[0-9a-f]{8,17}")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_LINK = re.compile(r"[A-Za-z0-9_.-]{1,15}")  # IFNAMSIZ
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_SOCKET = 100  # sockaddr_un has 108 bytes on Linux (unix(7)); the rest is room for a temporary name
 
@@ -86,8 +87,10 @@ def address(value: str) -> str:
         return value.lower()
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped  # one address; its IPv6 spelling differs between versions of Python
-    if found.is_unspecified or found.is_multicast or "%" in value:
-        raise ValueError(f"must be the address of one host, without a zone, not {shown(value)}")
+    if found.is_unspecified or found.is_multicast:
+        raise ValueError(f"must be the address of one host, not {shown(value)}")
+    if isinstance(found, ipaddress.IPv6Address) and found.scope_id is not None:
+        _zone(found, value)
     return str(found)
 
 
@@ -126,6 +129,14 @@ def hook_argv(value: tuple[str, ...]) -> tuple[str, ...]:
     if value and not value[0].startswith("/"):
         raise ValueError(f"must begin with the absolute path of a program, not {shown(value[0])}")
     return argv(value) if value else value
+
+
+def _zone(found: ipaddress.IPv6Address, value: str) -> None:
+    """RFC 4007: only a link-local address needs one, the name or number of a link of this host."""
+    if not found.is_link_local:
+        raise ValueError(f"must have a zone (%link) at a link-local address only, not {shown(value)}")
+    if not _LINK.fullmatch(found.scope_id or ""):
+        raise ValueError(f"must have the name of a link after %, not {shown(value)}")
 
 
 def _is_host_name(value: str) -> bool:

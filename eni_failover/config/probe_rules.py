@@ -30,7 +30,10 @@ OPTIONAL: Mapping[ProbeType, tuple[str, ...]] = {
         "expect_status",
         "expect_body",
         "tls_verify",
+        "tls_server_name",
         "ca_file",
+        "client_cert_file",
+        "client_key_file",
         "follow_redirects",
     ),
 }
@@ -46,7 +49,7 @@ def probe_mistakes(draft: Draft) -> Iterator[Mistake]:
         yield from _keys(draft, position, probe)
         yield from _times(draft, position, probe)
         if probe.type is ProbeType.HTTP:
-            yield from _http(position, probe)
+            yield from _http(draft, position, probe)
         if probe.type is ProbeType.PEER:
             yield from _peer(draft, position, probe)
 
@@ -97,7 +100,16 @@ def _times(draft: Draft, position: int, probe: ProbeTable) -> Iterator[Mistake]:
         yield Mistake(key=key, text=f"must not be longer than interval ({probe.interval:g}s)")
 
 
-def _http(position: int, probe: ProbeTable) -> Iterator[Mistake]:
+def _http(draft: Draft, position: int, probe: ProbeTable) -> Iterator[Mistake]:
+    if probe.url.lower().startswith("http:"):
+        for name in ("tls_server_name", "client_cert_file", "client_key_file"):
+            if getattr(probe, name) is not None:
+                text = "has no effect with an http:// url: write https:// or leave it out"
+                yield Mistake(key=("probe", position, name), text=text)
+    is_certain = draft.is_intact("probe", position, "client_cert_file")
+    if probe.client_key_file is not None and probe.client_cert_file is None and is_certain:
+        text = "needs a client_cert_file beside it: a key alone is shown to nobody"
+        yield Mistake(key=("probe", position, "client_key_file"), text=text)
     if probe.ca_file is not None and not probe.tls_verify:
         text = "has no effect with tls_verify = false: keep one of the two"
         yield Mistake(key=("probe", position, "ca_file"), text=text)

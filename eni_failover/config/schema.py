@@ -92,8 +92,11 @@ class ProbeTable(Table):
     )
     expect_body: Annotated[str, AfterValidator(http_request.pattern)] | None = None
     tls_verify: bool = True
-    """`false` where the certificate does not name the member's address."""
+    """`false` where nobody can vouch for the certificate."""
+    tls_server_name: Annotated[str, AfterValidator(targets.server_name)] | None = None
     ca_file: AbsolutePath | None = None
+    client_cert_file: AbsolutePath | None = None
+    client_key_file: AbsolutePath | None = None
     follow_redirects: bool = False
 
 

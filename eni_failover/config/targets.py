@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from eni_failover.adapters.probes.spec import PLACEHOLDERS, Target
 from eni_failover.config.identity import address
@@ -73,11 +73,19 @@ def url(value: str) -> str:
     if port == 0:
         raise ValueError("must have a port of 1 to 65535, not 0")
     try:
-        address(parts.hostname or "")
+        address(unquote(parts.hostname or ""))
     except ValueError:
         raise ValueError(
             "must name a host: an IP address (IPv6 in brackets), a host name or {address}"
         ) from None
+    return value
+
+
+def server_name(value: str) -> str:
+    """A template of the name that a server's certificate has."""
+    host(value)
+    if "%" in value:
+        raise ValueError(f"must be a host name or an address without a zone, not {shown(value)}")
     return value
 
 
@@ -115,7 +123,7 @@ def status_url(listens: str) -> str:
     if name == "{address}" or _is_any(name):
         name = "{address}"
     elif ":" in name:
-        name = f"[{name}]"
+        name = f"[{name.replace('%', '%25')}]"
     return f"http://{name}:{port}/status"
 
 

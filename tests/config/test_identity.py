@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from eni_failover.config import identity
@@ -56,10 +58,34 @@ def test_no_address(value):
         identity.address(value)
 
 
-@pytest.mark.parametrize("value", ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "fe80::1%eth0"])
+@pytest.mark.parametrize("value", ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "ff02::1%eth0"])
 def test_address_of_no_single_host(value):
-    """An address that is not one host's, or that only this host understands, is refused."""
-    with pytest.raises(ValueError, match=r"^must be the address of one host, without a zone, not "):
+    """An address that is not one host's is refused."""
+    with pytest.raises(ValueError, match=r"^must be the address of one host, not "):
+        identity.address(value)
+
+
+@pytest.mark.parametrize("value", ["fe80::1%eth0", "FE80::0:1%eth0.100", "fe80::1%2", "fe80::1%br-lan"])
+def test_a_link_local_address_has_a_zone(value):
+    """The link by which it is reached, by name or number; the address in its canonical spelling."""
+    assert f"fe80::1%{value.partition('%')[2]}" == identity.address(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("2001:db8::1%eth0", "must have a zone (%link) at a link-local address only, not "),
+        ("fe80::1%e!h", "must have the name of a link after %, not "),
+        ("fe80::1%" + "x" * 16, "must have the name of a link after %, not "),
+        ("fe80::1%", "must be an IPv4 or IPv6 address or a host name, not "),
+        ("fe80::1%a%b", "must be an IPv4 or IPv6 address or a host name, not "),
+        ("10.0.1.11%eth0", "must be an IPv4 or IPv6 address or a host name, not "),
+        ("name%eth0", "must be an IPv4 or IPv6 address or a host name, not "),
+    ],
+)
+def test_no_zone(value, message):
+    """What is no zone, or stands where none is needed."""
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
         identity.address(value)
 
 

@@ -14,6 +14,8 @@ from eni_failover.config import targets
         'http://{address}/?q={"a":1}',
         "http://{address}:65535/{}",
         "HTTP://{address}/",
+        "http://[fe80::1%25eth0]/",
+        "http://[fe80::1%25eth0]:8080/",
     ],
 )
 def test_url(value):
@@ -21,7 +23,7 @@ def test_url(value):
     assert value == targets.url(value)
 
 
-@pytest.mark.parametrize("value", ["{address}", "10.0.0.1", "fd00::1", "{member}.example.org", "localhost"])
+@pytest.mark.parametrize("value", ["{address}", "10.0.0.1", "fd00::1", "fe80::1%eth0", "{member}.a"])
 def test_host(value):
     """A host is a template of an address or a name."""
     assert value == targets.host(value)
@@ -42,6 +44,7 @@ def test_no_host(value):
         ("0.0.0.0:10177", ("0.0.0.0", 10177)),
         ("[::]:10177", ("::", 10177)),
         ("[fd00::1]:1", ("fd00::1", 1)),
+        ("[fe80::1%eth0]:1", ("fe80::1%eth0", 1)),
         ("localhost:0", ("localhost", 0)),
         ("10.0.1.11:65535", ("10.0.1.11", 65535)),
     ],
@@ -90,9 +93,23 @@ def test_no_listen(value):
         ("[::]:99", "http://{address}:99/status"),
         ("10.0.1.11:99", "http://10.0.1.11:99/status"),
         ("[fd00::1]:99", "http://[fd00::1]:99/status"),
+        ("[fe80::1%eth0]:99", "http://[fe80::1%25eth0]:99/status"),
         ("node.example.org:99", "http://node.example.org:99/status"),
     ],
 )
 def test_status_url(value, expected):
     """A peer is asked where it listens; where it listens on every address, at its own."""
     assert expected == targets.status_url(value)
+
+
+@pytest.mark.parametrize("value", ["orders.example.org", "{member}.example.org", "{address}", "10.0.1.11"])
+def test_server_name(value):
+    """What a certificate can name: a host, or an address."""
+    assert value == targets.server_name(value)
+
+
+@pytest.mark.parametrize("value", ["", "*.example.org", "https://a", "a:443", "fe80::1%eth0", "{other}"])
+def test_no_server_name(value):
+    """Anything else is refused."""
+    with pytest.raises(ValueError, match=r"^must "):
+        targets.server_name(value)

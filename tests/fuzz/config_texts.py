@@ -180,11 +180,12 @@ _KINDS = {
     ("force_detach_after",): [*_DURATIONS, "never"],
     ("fall", "rise", "max_takeovers", "port", "down_when", "device_index"): _NUMBERS,
     ("name", "group", "tag"): _NAMES,
-    ("address", "host", "ipv6_router"): _HOSTS,
+    ("address", "host", "ipv6_router", "tls_server_name"): _HOSTS,
     ("instance_id", "ids"): _IDS,
     ("url",): _URLS,
     ("listen",): _LISTENS,
     ("socket", "role_file", "directory", "bearer_token_file", "ca_file"): _PATHS,
+    ("client_cert_file", "client_key_file"): _PATHS,
     ("expect_body",): _PATTERNS,
     ("type", "scope", "mode", "takeover", "failback", "fence", "format", "level", "method"): _WORDS,
 }
