@@ -25,6 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["run"]:
         if arguments is None:
             _mind_signals()
+            if os.getpid() == 1:
+                from eni_failover.cli.first_process import split  # noqa: PLC0415 - only where it is one
+
+                split()
         from eni_failover.cli.run import main as run  # noqa: PLC0415 - only what this command needs
 
         status = run(words[1:])
@@ -39,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _mind_signals() -> None:
     """Until the daemon has handlers of its own: nothing has begun, so a stop is at once, the rest ignored."""
+    # A parent that ignores it, as some supervisors do, hands that on: then the kernel reaps every program
+    # of ours itself, and no exit status is ever to be had.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in (signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGINT):

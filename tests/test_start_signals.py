@@ -107,6 +107,15 @@ def test_a_stop_during_the_imports(importing, number):
     assert (importing.returncode, out, err) == (0, "", "")
 
 
+def test_a_parent_that_ignores_the_end_of_children_costs_no_exit_status():
+    """SIGCHLD, ignored by a supervisor, is inherited; the kernel would reap every program of ours itself."""
+    code = IMPORTING.replace("time.sleep(60)", "print(signal.getsignal(signal.SIGCHLD).name)")
+    code = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n" + code
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.stdout == "importing\nSIG_DFL\n", done.stderr
+
+
 @pytest.mark.timeout(60)
 def test_a_reload_while_starting_comes_with_the_start(waiting):
     """SIGHUP is remembered: what the file says by then is soon in force."""
