@@ -131,12 +131,10 @@ def test_a_daemon_that_was_killed_ends_the_container():
 
 def test_without_a_second_process_the_daemon_is_process_1_itself():
     """A limit on processes keeps no daemon from running."""
-    code = PROCESS_1.replace("sys.argv =", "os.fork = refuse; sys.argv =").replace(
-        "def run(",
-        "def refuse():\n    raise BlockingIOError(11, 'Resource temporarily unavailable')\n\ndef run(",
-    )
+    refuse = "os.fork = lambda: os.open('/proc/0', os.O_RDONLY); "
+    code = PROCESS_1.replace("sys.argv =", refuse + "sys.argv =") % "print(os.getpid()); return 0"
     done = subprocess.run(
-        ["unshare", "--pid", "--fork", sys.executable, "-c", code % "print(os.getpid()); return 0"],
+        ["unshare", "--pid", "--fork", sys.executable, "-c", code],
         capture_output=True,
         text=True,
         timeout=20,
@@ -144,4 +142,4 @@ def test_without_a_second_process_the_daemon_is_process_1_itself():
     )
 
     assert (done.returncode, done.stdout) == (0, "1\n")
-    assert done.stderr == "eni-failover: orphans stay zombies: fork: Resource temporarily unavailable\n"
+    assert done.stderr == "eni-failover: orphans stay zombies: fork: No such file or directory\n"

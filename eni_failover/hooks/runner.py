@@ -10,15 +10,12 @@ from typing import Never, Protocol
 
 import structlog
 
+from eni_failover import programs
 from eni_failover.core.words import Role
 from eni_failover.hooks.process import Run
 from eni_failover.hooks.words import Hook, HookResult
 
 MAX_WAITING = 100
-
-_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 
 # `taking` is not told: to keepalived's scripts that member is still a backup.
 _HOOK_OF = {Role.ACTIVE: Hook.ON_ACTIVE, Role.STANDBY: Hook.ON_STANDBY, Role.FAULT: Hook.ON_FAULT}
@@ -73,8 +70,7 @@ class HookRunner:
         self.priority = priority
         self._group = group
         self.member = member
-        self._base = {name: environment[name] for name in _INHERITED if name in environment}
-        self._base.setdefault("PATH", _PATH)
+        self._base = programs.environment(environment)
         self._on_run = on_run
         self._waiting: deque[_Change] = deque()
         self._arrived = asyncio.Event()

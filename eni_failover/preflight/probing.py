@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from eni_failover.adapters.probes import registry
 from eni_failover.adapters.probes.probe import Probe, ProbeResult
 from eni_failover.adapters.probes.spec import ProbeSpec, Target
-from eni_failover.core.policy import Member
+from eni_failover.core.policy import Member, ProbePolicy
 from eni_failover.core.words import Answer, Scope
 from eni_failover.errors import ConfigError
 from eni_failover.preflight.aside import Aside
@@ -77,7 +77,7 @@ async def _ask(spec: ProbeSpec, target: Target) -> ProbeResult:
         async with asyncio.timeout(spec.policy.timeout):
             return await probe(target)
     except TimeoutError:
-        return _silence(probe, spec.policy.timeout)
+        return _silence(probe, spec.policy)
     except Exception as error:  # noqa: BLE001 - a bug in one probe must not hide what the others say
         # Only its class: its text may hold a secret.
         name = type(error).__name__
@@ -86,11 +86,12 @@ async def _ask(spec: ProbeSpec, target: Target) -> ProbeResult:
         await _close(probe)
 
 
-def _silence(probe: Probe, timeout: float) -> ProbeResult:
+def _silence(probe: Probe, policy: ProbePolicy) -> ProbeResult:
     """Down, unless the time went before anybody was asked."""
+    within = f"in {policy.timeout:g} s"
     if probe.unsent:
-        return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=f"{probe.unsent} in {timeout:g} s")
-    return ProbeResult(answer=Answer.DOWN, answered=False, detail=f"no answer in {timeout:g} s")
+        return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=f"{probe.unsent} {within}")
+    return ProbeResult(answer=Answer.DOWN, answered=False, detail=f"no answer {within}")
 
 
 async def _close(probe: Probe) -> None:

@@ -23,11 +23,19 @@ HANG = 1e6
 
 
 def spec(
-    name="web", *, scope=Scope.HOLDER, interval=10.0, fast_interval=1.0, timeout=1.0, fall=3, rise=2
+    name="web",
+    *,
+    kind=ProbeType.TCP,
+    scope=Scope.HOLDER,
+    interval=10.0,
+    fast_interval=1.0,
+    timeout=1.0,
+    fall=3,
+    rise=2,
 ) -> ProbeSpec:
     policy = ProbePolicy(
         name=name,
-        type=ProbeType.TCP,
+        type=kind,
         scope=scope,
         interval=interval,
         fast_interval=fast_interval,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from eni_failover.core.model import Attempt
+from eni_failover.core.words import ProbeType
 from eni_failover.prober import Prober
 from tests.prober import stage
 from tests.prober.stage import (
@@ -52,6 +53,17 @@ def test_a_timeout_before_anything_was_sent_is_unknown():
         return [(attempt.answer, attempt.answered, attempt.detail) for attempt in world.attempts]
 
     assert play(scenario) == [(UNKNOWN, False, "name not resolved in 0.75 s")]
+
+
+def test_a_timeout_before_a_program_had_started_is_unknown():
+    """Its file system hangs, on this host: the words are those of a program."""
+
+    async def scenario():
+        world = holder_world(Fake([(UP, HANG)], unsent=True), timeout=0.75, kind=ProbeType.EXEC)
+        await world.run_until(0.9)
+        return [(attempt.answer, attempt.answered, attempt.detail) for attempt in world.attempts]
+
+    assert play(scenario) == [(UNKNOWN, False, "not started in 0.75 s")]
 
 
 def test_an_attempt_carries_the_times_of_the_given_clock():

@@ -1,114 +1,88 @@
 """The exec probe: a program of the user's own, run without a shell.
 
-Owns the program's process group: cancelled, it kills the group and reaps the program. What the
-program prints goes nowhere, so that no output can block it. It gets this process's environment
-without AWS credentials and systemd's notification socket.
-
-Not asyncio's own subprocesses: cancelled while one starts, they kill the program and not its
-group, and Python 3.11 waits for each in a thread. A pidfd (pidfd_open(2), Linux 5.3) needs neither.
-
-Not guaranteed: what the program leaves running in the background when it exits by itself stays.
+Cancelled, it kills the program's whole process group. What the program leaves running in the background
+when it ends by itself stays, and must not keep writing to the program's output, which is closed then.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
+import re
 import signal
-from subprocess import DEVNULL, Popen
 
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import ExecSettings, Target
 from eni_failover.core.words import Answer
+from eni_failover.programs import Launcher, Program, environment
 
-EXIT_UNKNOWN = 3
-_REAP_POLLS = 500
-_REAP_PAUSE = 0.002
-_KEPT_BACK = frozenset(
-    {
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AWS_SECURITY_TOKEN",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-        "NOTIFY_SOCKET",
-    }
-)
+# 3 is a script's own "unknown"; 126 and 127 are a shell's, and those of env, nice and the like, for a program
+# that cannot be run and one that is not there.
+UNKNOWN_STATUSES = frozenset({3, 126, 127})
+_LONGEST_DETAIL = 200
+_KILLED_WITHIN = 1.0
+_CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 class ExecProbe:
-    """Exit 0 is up, 3 is unknown, could not be started is unknown, all else is down."""
+    """Exit 0 is up; 3, 126, 127, death by a signal and what could not be started are unknown; else down."""
 
     def __init__(self, settings: ExecSettings) -> None:
         self._settings = settings
+        self._launcher = Launcher()
 
     @property
     def unsent(self) -> str:
-        """Never: what the program does with its time is its own affair."""
-        return ""
+        """Why the latest attempt's time went before its program had started; empty when it did start."""
+        return "not started" if self._launcher.is_starting else ""
 
     async def __call__(self, target: Target) -> ProbeResult:
         """Run the program to its end. Cancelled, it kills the program's whole process group."""
+        command = [target.fill(word) for word in self._settings.command]
         try:
-            process = _start([target.fill(word) for word in self._settings.command])
-        except OSError as error:
+            program = await self._launcher.start(command, environment(os.environ))
+        except (OSError, ValueError) as error:
             return _not_run(error)
+        output = ""
         try:
-            await _wait(process)
-            return _judge(process.wait())
-        except OSError as error:  # no descriptor for the pidfd
+            status = await program.wait()
+        except ChildProcessError as error:
             return _not_run(error)
         finally:
-            if process.poll() is None:
-                await _kill(process)
+            if not program.has_ended:
+                await _kill(program)
+            output = program.close()
+        return _judge(status, last_line(output))
 
     async def close(self) -> None:
         """Nothing outlives an attempt."""
 
 
-def _start(command: list[str]) -> Popen[bytes]:
-    environment = {name: value for name, value in os.environ.items() if name not in _KEPT_BACK}
-    return Popen(  # noqa: S603 - running the user's own program is what this probe is for
-        command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, env=environment, start_new_session=True
-    )
+def last_line(output: str) -> str:
+    """The last line that is not blank: printable, without colours, and no longer than a status shows well."""
+    lines = _CONTROL_SEQUENCE.sub("", output).split("\n")
+    line = next((words for words in (" ".join(line.split()) for line in reversed(lines)) if words), "")
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    return shown if len(shown) <= _LONGEST_DETAIL else shown[: _LONGEST_DETAIL - 3] + "..."
 
 
-def _judge(code: int) -> ProbeResult:
-    if code == 0:
-        return ProbeResult(answer=Answer.UP, answered=True, detail="exit 0")
-    if code == EXIT_UNKNOWN:
-        return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=f"exit {code}")
-    if code < 0:
-        # The program was killed before it could tell anything of the target.
-        return ProbeResult(answer=Answer.DOWN, answered=False, detail=f"killed by signal {-code}")
-    return ProbeResult(answer=Answer.DOWN, answered=True, detail=f"exit {code}")
+def _judge(status: int, line: str) -> ProbeResult:
+    if status < 0:
+        # Killed, by the kernel for want of memory for example, before it could say anything of the target.
+        detail = f"killed by signal {-status}"
+        return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=detail)
+    detail = line or f"exit {status}"
+    if status in UNKNOWN_STATUSES:
+        return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=detail)
+    return ProbeResult(answer=Answer.DOWN if status else Answer.UP, answered=True, detail=detail)
 
 
-def _not_run(error: OSError) -> ProbeResult:
-    detail = f"not started: {error.strerror or type(error).__name__}"
+def _not_run(error: OSError | ValueError) -> ProbeResult:
+    words = error.strerror if isinstance(error, OSError) else None
+    detail = f"not started: {words or type(error).__name__}"
     return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=detail)
 
 
-async def _wait(process: Popen[bytes]) -> None:
-    """Return when the program has ended; it is not reaped yet. Raises OSError without a descriptor."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    descriptor = os.pidfd_open(process.pid)
-    loop.add_reader(descriptor, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-
-
-async def _kill(process: Popen[bytes]) -> None:
-    # start_new_session made the program the leader of a group with its own pid as the id; not yet
-    # reaped, it keeps that id from anybody else.
-    os.killpg(process.pid, signal.SIGKILL)
-    # Polled, because there may be no descriptor left for a pidfd. A program in uninterruptible sleep
-    # dies only later; the next Popen reaps it.
-    for _ in range(_REAP_POLLS):
-        if process.poll() is not None:
-            break
-        await asyncio.sleep(_REAP_PAUSE)
+async def _kill(program: Program) -> None:
+    """Kill the group. A program in uninterruptible sleep dies only later."""
+    program.signal(signal.SIGKILL)
+    await program.ends_within(_KILLED_WITHIN)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from eni_failover import programs
 from eni_failover.adapters.probes.exec import ExecProbe
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import ExecSettings, Target
 from eni_failover.core.words import Answer
 from tests.adapters.probes.servers import LOCAL
 
+TOO_LONG = "not started: Argument list too long"
 UP = ProbeResult(answer=Answer.UP, answered=True, detail="exit 0")
 DOWN = ProbeResult(answer=Answer.DOWN, answered=True, detail="exit 1")
 
@@ -42,20 +47,97 @@ def sh(script: str, *arguments: str) -> ProbeResult:
         (2, Answer.DOWN, True),
         (3, Answer.UNKNOWN, False),
         (4, Answer.DOWN, True),
-        (127, Answer.DOWN, True),
+        (126, Answer.UNKNOWN, False),
+        (127, Answer.UNKNOWN, False),
+        (128, Answer.DOWN, True),
         (255, Answer.DOWN, True),
     ],
 )
 def test_the_exit_status_is_the_answer(code, answer, answered):
-    """0 is up, 3 unknown, all else down, and a word about the target."""
+    """0 is up; 3, and a shell's 126 and 127, unknown; all else down, and a word about the target."""
     assert ProbeResult(answer=answer, answered=answered, detail=f"exit {code}") == sh(f"exit {code}")
 
 
-def test_a_program_killed_by_a_signal_is_down():
-    """Not an exit of its own, so no sign of life of the target either."""
-    expected = ProbeResult(answer=Answer.DOWN, answered=False, detail="killed by signal 9")
+@pytest.mark.parametrize("number", [9, 11, 15])
+def test_a_program_killed_by_a_signal_is_unknown(number):
+    """The kernel's OOM killer says nothing about the target, whatever the program had printed."""
+    detail = f"killed by signal {number}"
+    expected = ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=detail)
 
-    assert expected == sh("kill -9 $$")
+    assert expected == sh(f"echo checking; kill -{number} $$")
+
+
+@pytest.mark.parametrize(
+    ("script", "detail"),
+    [
+        ("echo first; echo '3 of 4 disks are there'; exit 1", "3 of 4 disks are there"),
+        ("echo out; echo why >&2; exit 1", "why"),
+        ("printf 'no end of line'; exit 1", "no end of line"),
+        ("printf 'last\\n\\n  \\n'; exit 1", "last"),
+        ("printf 'a\\tb\\rc\\n'; exit 1", "a b c"),
+        ("printf '\\033[31mred\\033[0m \\007bell'; exit 1", "red \N{REPLACEMENT CHARACTER}bell"),
+        ("printf 'caf\\351'; exit 1", "caf\N{REPLACEMENT CHARACTER}"),
+        ("printf 'caf\\303\\251'; exit 1", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"),
+        ("echo; exit 1", "exit 1"),
+        ("head -c 300000 /dev/zero | tr '\\0' x; exit 1", "x" * 197 + "..."),
+        ("no-such-program; exit 1", "sh: 1: no-such-program: not found"),
+    ],
+)
+def test_the_last_line_of_output_is_the_detail(script, detail):
+    """Of both streams, one printable line of bounded length; without any, the exit status."""
+    assert ProbeResult(answer=Answer.DOWN, answered=True, detail=detail) == sh(script)
+
+
+def test_words_that_no_program_can_be_given_are_unknown():
+    """NUL, and characters that the locale of this process has not."""
+    expected = ProbeResult(answer=Answer.UNKNOWN, answered=False, detail="not started: ValueError")
+
+    assert expected == run("/bin/true", "a\0b")
+    assert run("/bin/true", "\ud800").detail == "not started: UnicodeEncodeError"
+
+
+def test_more_words_than_a_program_can_be_given_are_unknown():
+    """E2BIG is this host's own limit."""
+    expected = ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=TOO_LONG)
+
+    assert expected == run("/bin/true", "x" * 3_000_000)
+
+
+def test_a_process_that_cannot_be_had_is_unknown(monkeypatch):
+    """No memory for it, or at the limit of processes: nothing was asked."""
+    for code in (errno.ENOMEM, errno.EAGAIN):
+
+        def refused(*_, code=code, **__):
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(programs, "Popen", refused)
+        detail = f"not started: {os.strerror(code)}"
+
+        assert ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=detail) == run("/bin/true")
+
+
+def test_a_thread_that_cannot_be_had_is_unknown(monkeypatch):
+    """Threads count as processes; what Python raises says neither."""
+
+    def refused(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    detail = "not started: Resource temporarily unavailable"
+
+    assert ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=detail) == run("/bin/true")
+
+
+def test_an_exit_status_that_somebody_else_took_is_unknown():
+    """Python's own word for a child that is gone would be 0: up."""
+    handler = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        result = run("/bin/false")
+    finally:
+        signal.signal(signal.SIGCHLD, handler)
+
+    assert result.answer is Answer.UNKNOWN
+    assert result.detail == "not started: No child processes"
 
 
 def test_a_program_that_cannot_be_started_is_unknown(tmp_path):
@@ -85,9 +167,9 @@ def test_placeholders_are_filled_and_no_shell_looks_at_them():
     assert run("/bin/sh", "-c", script, "sh", *words, target=odd) == UP
 
 
-def test_input_is_empty_and_output_goes_nowhere():
-    """A program that reads ends at once, and 20 MB of output on both streams block nobody."""
-    script = "cat; head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2"
+def test_input_is_empty_and_output_blocks_nobody():
+    """A program that reads ends at once, and so does one that writes 20 MB to both streams."""
+    script = "cat; head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2; echo; echo exit 0"
     read, write = os.pipe()
     mine = os.dup(0)
     os.dup2(read, 0)  # an input of ours that never ends
@@ -101,15 +183,36 @@ def test_input_is_empty_and_output_goes_nowhere():
     assert result == UP
 
 
-def test_credentials_and_the_notification_socket_stay_here(monkeypatch):
-    """The program gets the environment, without what could speak in the daemon's name."""
-    secrets = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "NOTIFY_SOCKET")
-    for name in secrets:
+def test_it_gets_the_environment_of_a_hook_and_no_more(monkeypatch):
+    """No credential, no proxy's password, no socket of systemd's: what a shell needs, and nothing else."""
+    for name in (
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION"),
+        *("HTTPS_PROXY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "INVOCATION_ID"),
+        *("CREDENTIALS_DIRECTORY", "LD_PRELOAD_X", "PYTHONPATH", "ENI_FAILOVER_CONFIG"),
+    ):
         monkeypatch.setenv(name, "value")
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("HOME", "/var/lib/eni-failover")
+    monkeypatch.delenv("PATH")
+    script = "import os; print(*sorted(os.environ), os.environ['HOME'], os.environ['PATH'], os.getcwd())"
+    names, _, rest = run(sys.executable, "-I", "-c", script).detail.partition(" /")
 
-    assert sh("env | grep -E '^(AWS_[A-Z_]*(KEY|TOKEN)|NOTIFY_SOCKET)' > /dev/null") == DOWN
-    assert sh('[ "$AWS_REGION" = eu-west-1 ]') == UP
+    assert set(names.split()) <= {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
+    }
+    assert rest == "var/lib/eni-failover /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /"
+
+
+def test_it_inherits_no_descriptor():
+    """Not one that the daemon forgot to close on exec either."""
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    try:
+        result = sh("echo $(ls /proc/self/fd)")
+    finally:
+        os.close(read)
+        os.close(write)
+
+    assert result.detail == "0 1 2 3"  # the last is what `ls` reads
 
 
 def living(group: int) -> list[str]:
