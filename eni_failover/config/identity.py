@@ -21,6 +21,8 @@ _ENI_ID = re.compile("eni-[0-9a-f]{8,17}")
 _INSTANCE_ID = re.compile("i-[0-9a-f]{8,17}")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _LINK = re.compile(r"[A-Za-z0-9_.-]{1,15}")  # IFNAMSIZ
+_BLANK = re.compile(r"\s")
+_MOST_WORDS = 1000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_SOCKET = 100  # sockaddr_un has 108 bytes on Linux (unix(7)); the rest is room for a temporary name
 
@@ -118,17 +120,35 @@ def socket_path(value: object) -> Path:
 
 
 def argv(value: tuple[str, ...]) -> tuple[str, ...]:
-    """A program and its arguments. No word may hold NUL, which execve(2) cannot pass."""
+    """A program and its arguments. No word may hold NUL, which execve(2) cannot pass.
+
+    A command line in one word is not shown: it may hold a password.
+    """
     if not value or not all(value) or any("\0" in word for word in value):
         raise ValueError("must list a program and its arguments, none of them empty or with NUL in it")
+    if len(value) > _MOST_WORDS:
+        raise ValueError(f"must be {_MOST_WORDS} words or fewer, not {len(value)}")
+    program = value[0]
+    if _BLANK.search(program) and (len(value) == 1 or not program.startswith("/")):
+        raise ValueError(
+            'must be a list of words, such as ["/usr/bin/systemctl", "is-active", "web"]:'
+            " no shell splits a word with blanks"
+        )
+    if program.startswith("~"):
+        raise ValueError(f"must begin with an absolute path: no shell replaces the ~ of {shown(program)}")
+    if "/" in program and not program.startswith("/"):
+        raise ValueError(f"must begin with an absolute path: the daemon runs in /, not {shown(program)}")
     return value
 
 
 def hook_argv(value: tuple[str, ...]) -> tuple[str, ...]:
     """As `argv`, with an absolute program, because a service's PATH is not the user's; () is no hook."""
-    if value and not value[0].startswith("/"):
-        raise ValueError(f"must begin with the absolute path of a program, not {shown(value[0])}")
-    return argv(value) if value else value
+    if not value:
+        return value
+    program = argv(value)[0]
+    if not program.startswith("/"):
+        raise ValueError(f"must begin with the absolute path of a program, not {shown(program)}")
+    return value
 
 
 def _zone(found: ipaddress.IPv6Address, value: str) -> None:

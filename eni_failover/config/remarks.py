@@ -9,7 +9,8 @@ from eni_failover.config.identity import has_usual_length
 from eni_failover.config.lines import Key
 from eni_failover.config.mistakes import Mistake
 from eni_failover.config.schema import Document, ProbeTable, Table
-from eni_failover.config.targets import has_placeholder, status_url
+from eni_failover.config.targets import has_placeholder, misspelt_placeholders, status_url
+from eni_failover.config.wording import shown
 from eni_failover.core.words import ProbeType, Scope
 
 
@@ -31,6 +32,9 @@ def warnings(document: Document) -> Iterator[Mistake]:
         if probe.scope is Scope.WITNESS and has_placeholder(target):
             text = "a witness is asked about the network, but this one is the asking member itself"
             yield Mistake(key=key, text=text)
+        for written, meant in misspelt_placeholders(probe.command):
+            text = f"{shown(written)} is no placeholder and stays as it is: is {{{meant}}} meant?"
+            yield Mistake(key=("probe", position, "command"), text=text)
     for above, table, name in (
         ("control", document.control, "socket"),
         ("control", document.control, "role_file"),

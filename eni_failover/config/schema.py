@@ -77,11 +77,7 @@ class ProbeTable(Table):
     """More: a service that comes and goes is trusted later."""
     host: Annotated[str, AfterValidator(targets.host)] = ""
     port: Annotated[int, Field(ge=1, le=65535)] = 0
-    command: Annotated[
-        tuple[Annotated[str, AfterValidator(targets.template)], ...],
-        Field(strict=False),
-        AfterValidator(identity.argv),
-    ] = ()
+    command: Annotated[Words, AfterValidator(identity.argv)] = ()
     url: Annotated[str, AfterValidator(targets.url)] = ""
     method: Annotated[str, AfterValidator(http_request.method)] = "GET"
     """"HEAD" where the body is large and does not matter."""

@@ -1,7 +1,8 @@
 """Whom a probe asks and where the server listens: templates of hosts and URLs.
 
 Owns their form and the rule of the placeholders: {address}, {member} and {instance_id} are filled
-in, another {word} is an error, and every other brace stands for itself (`{ x }` and `{"a": 1}` too).
+in, another {word} is an error, and every other brace stands for itself (`{ x }` and `{"a": 1}` too). In the
+words of a command, which have braces of their own, another {word} stands for itself as well.
 Never shows a URL in a message: URLs carry passwords.
 """
 
@@ -9,14 +10,20 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
+from difflib import get_close_matches
 from urllib.parse import unquote, urlsplit
 
-from eni_failover.adapters.probes.spec import PLACEHOLDERS, Target
+from eni_failover.adapters.probes.spec import PLACEHOLDER, PLACEHOLDERS, Target
 from eni_failover.config.identity import address
 from eni_failover.config.wording import shown
 from eni_failover.core.policy import InstanceId, MemberName
 
 _WORD_IN_BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# Not what a shell (${X}), curl (%{x}) or a template language ({{x}}) has for itself.
+_LIKE_PLACEHOLDER = re.compile(r"(?<![$%{])\{ *([A-Za-z_][A-Za-z0-9_-]*) *\}(?!\})")
+_OTHER_NAMES = {"host": "address", "ip": "address", "name": "member", "id": "instance_id"}
+_NEAR = 0.7  # difflib's ratio: "adress" has 0.92, "addr" 0.73
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
 _LISTEN_FORM = 'must be host:port, such as "{address}:10177", "0.0.0.0:10177" or "[::]:10177"'
 
@@ -91,7 +98,20 @@ def server_name(value: str) -> str:
 
 def has_placeholder(value: str) -> bool:
     """Whether the text is another one for another member."""
-    return any("{" + word + "}" in value for word in PLACEHOLDERS)
+    return PLACEHOLDER.search(value) is not None
+
+
+def misspelt_placeholders(command: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """What in these words looks like a placeholder and is none, and which one is likely meant."""
+    for word in command:
+        for found in _LIKE_PLACEHOLDER.finditer(word):
+            name = found[1]
+            if found[0] == "{" + name + "}" and name in PLACEHOLDERS:
+                continue
+            spelt = name.lower().replace("-", "_")
+            near = get_close_matches(spelt, PLACEHOLDERS, 1, _NEAR)
+            if near or spelt in _OTHER_NAMES:
+                yield found[0], near[0] if near else _OTHER_NAMES[spelt]
 
 
 def listen(value: str) -> str:

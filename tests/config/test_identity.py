@@ -178,3 +178,9 @@ def test_hook_argv():
     assert identity.hook_argv(("/bin/true", "-x")) == ("/bin/true", "-x")
     with pytest.raises(ValueError, match=r"^must list a program"):
         identity.hook_argv(("/bin/true", ""))
+
+
+def test_argv_of_a_probe():
+    """A program of PATH has no path; one with a path may have blanks in it, when more words follow."""
+    for words in (("pg_isready", "-h", "{address}"), ("/opt/My App/check", "-x"), ("/bin/sh", "-c", "a | b")):
+        assert identity.argv(words) == words

@@ -14,7 +14,8 @@ from pathlib import Path
 from eni_failover.core.policy import InstanceId, Member, MemberName, ProbePolicy
 
 PLACEHOLDERS = ("address", "member", "instance_id")
-_PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
+# After a dollar sign it is a variable of a shell's.
+PLACEHOLDER = re.compile(r"(?<!\$)\{(" + "|".join(PLACEHOLDERS) + r")\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,4 +111,4 @@ class Target:
             template = template.replace("[{address}]", "{address}")
             address = f"[{address.replace('%', '%25')}]" if ":" in address else address
         values = {"address": address, "member": self.member, "instance_id": self.instance_id}
-        return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
+        return PLACEHOLDER.sub(lambda found: values[found[1]], template)

@@ -28,6 +28,7 @@ SIX = Target(member="alpha", address="2001:db8::11", instance_id="i-0aaaaaaaaaaa
         (LINK, "http://{address}:8080/", "http://[fe80::1%25eth0]:8080/"),
         (FOUR, "{member}/{instance_id}/{member}", "alpha/i-0aaaaaaaaaaaaaaa1/alpha"),
         (FOUR, "awk {print $1} {{address}} {other}", "awk {print $1} {10.0.1.11} {other}"),
+        (FOUR, "%{http_code} ${address} {} {a,b}", "%{http_code} ${address} {} {a,b}"),
         (FOUR, "plain", "plain"),
     ],
 )
