@@ -18,7 +18,9 @@ _HANDLER_BOUND = 1.0
 _CLOSE_BOUND = 4.0
 _LINGER = 1.0
 _VERSIONS = frozenset({HttpVersion10, HttpVersion11})
-_READ_METHODS = frozenset({"GET", "HEAD"})
+# HAProxy's own health check is OPTIONS: answered as GET, by the same handlers.
+_READ_METHODS = ("GET", "HEAD", "OPTIONS")
+_ALLOW = {"Allow": ", ".join(_READ_METHODS)}
 _HEADERS = {
     "Server": "eni-failover",
     "Cache-Control": "no-store",
@@ -45,6 +47,11 @@ class Site:
         """Accept connections on this socket, which is then this site's."""
         app = web.Application(middlewares=[self._answer], client_max_size=self._limits.body_bytes)
         app.add_routes(self._routes)
+        app.add_routes(
+            web.route("OPTIONS", route.path, route.handler)
+            for route in self._routes
+            if route.method == "GET" and route.kwargs.get("allow_head", True)
+        )
         app.on_response_prepare.append(_add_headers)
         self._runner = web.AppRunner(
             app, handle_signals=False, handler_cancellation=False, shutdown_timeout=_HANDLER_BOUND
@@ -94,7 +101,9 @@ class Site:
             return web.json_response({"error": "this server speaks HTTP/1.0 and HTTP/1.1"}, status=400)
         if self._read_only and request.method not in _READ_METHODS:
             error = "this server only reads: orders go to the control socket"
-            return web.json_response({"error": error}, status=405, headers={"Allow": "GET, HEAD"})
+            return web.json_response(
+                {"error": error}, status=405, headers=_ALLOW
+            )
         try:
             return await handler(request)
         except web.HTTPException as error:

@@ -123,16 +123,42 @@ def test_unknown_paths_and_wrong_methods_are_json_errors(tmp_path: Path) -> None
     serve(tmp_path, FakeDesk(), scenario)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE"])
 def test_tcp_changes_nothing(tmp_path: Path, method: str) -> None:
-    """Every method but GET and HEAD is 405 on TCP, for the orders' paths too, and no order is given."""
+    """Every method but GET, HEAD and OPTIONS is 405 on TCP, also at an order's path: none is given."""
     desk = FakeDesk()
 
     async def scenario(client: Client) -> None:
         for path in ("/takeover", "/pause", "/resume", "/reload", "/status", "/nothing"):
             async with client.tcp.request(method, path, data=b"{}") as response:
                 assert response.status == 405, path
-                assert response.headers["Allow"] == "GET, HEAD"
+                assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+        assert desk.asked == []
+
+    serve(tmp_path, desk, scenario)
+
+
+@pytest.mark.parametrize("unix", [False, True])
+@pytest.mark.parametrize("has_passed", [True, False])
+def test_options_and_head_are_answered_as_get(tmp_path: Path, unix: bool, has_passed: bool) -> None:
+    """HAProxy's own health check is OPTIONS, and some balancers send HEAD: the status is that of GET."""
+    desk = FakeDesk() if has_passed else FakeDesk(None)
+
+    async def scenario(client: Client) -> None:
+        session = client.unix if unix else client.tcp
+        for path in ("/", "/active", "/readyz", "/livez", "/metrics", "/status"):
+            said = {}
+            for method in ("GET", "HEAD", "OPTIONS"):
+                async with session.request(method, path) as response:
+                    said[method] = (response.status, response.content_type, await response.read())
+
+            assert said["OPTIONS"][:2] == said["GET"][:2]
+            assert said["HEAD"] == (*said["GET"][:2], b"")
+            assert said["OPTIONS"][2] != b""
+        for path, status in {"/nothing": 404, "/events": 405, "/takeover": 405 if unix else 404}.items():
+            async with session.options(path) as response:
+                assert response.status == status, path
 
         assert desk.asked == []
 

@@ -33,7 +33,7 @@ with socket.socket(socket.AF_UNIX) as client:
 
 ORDERS = ("/takeover", "/pause", "/resume", "/reload")
 VIEWS = ("/", "/status", "/metrics", "/livez", "/readyz", "/active", "/events", "/nothing", "/../takeover")
-METHODS = ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "MKCOL", "PROPFIND", "LOCK")
+METHODS = ("POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "MKCOL", "PROPFIND", "LOCK")
 
 
 def mode_of(path: Path) -> int:
