@@ -8,6 +8,7 @@ imports are not done.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -15,13 +16,14 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-_STOPPED = 0
+_STOPPED, _FAILED = 0, 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments (default: the process's own) say; the exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     _open_closed_streams()
+    _show_what_can_be_shown()
     if words[:1] == ["run"]:
         if arguments is None:
             _mind_signals()
@@ -31,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 split()
         from eni_failover.cli.run import main as run  # noqa: PLC0415 - only what this command needs
 
-        status = run(words[1:])
+        try:
+            status = run(words[1:])
+        except SystemExit as end:  # argparse's: help, or a mistake
+            status = end.code if isinstance(end.code, int) else _STOPPED
     else:
         from eni_failover.cli.app import main as command  # noqa: PLC0415 - not for the daemon
 
@@ -71,10 +76,23 @@ def _open_closed_streams() -> None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - for the whole process
 
 
+def _show_what_can_be_shown() -> None:
+    """A letter that the terminal's encoding does not have is a question mark there, and no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _end(status: int) -> NoReturn:
     """At once: threads that still wait for EC2, or for a credential process, must not hold the end up."""
-    with contextlib.suppress(OSError):  # a full disk or a closed pipe: there is nobody to tell
-        sys.stdout.flush()
+    with contextlib.suppress(OSError):  # standard error itself is full or closed: nobody is left to say it to
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever read it has left
+            pass
+        except OSError as error:
+            sys.stderr.write(f"eni-failover: standard output: {error.strerror}\n")
+            status = status or _FAILED
         sys.stderr.flush()
     os._exit(status)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -36,7 +37,9 @@ def _documents(client: Client, *, watch: bool) -> ExitCode:
     """The daemon's own document, untouched, one line each time."""
     while True:
         try:
-            typer.echo(client.status().text)
+            status = client.status()
+            # As it came, but for letters that this terminal may not have: escapes are JSON everywhere.
+            typer.echo(status.text if status.text.isascii() else json.dumps(status.document))
         except UnreachableError as error:
             if not watch:
                 raise

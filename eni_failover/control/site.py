@@ -101,9 +101,7 @@ class Site:
             return web.json_response({"error": "this server speaks HTTP/1.0 and HTTP/1.1"}, status=400)
         if self._read_only and request.method not in _READ_METHODS:
             error = "this server only reads: orders go to the control socket"
-            return web.json_response(
-                {"error": error}, status=405, headers=_ALLOW
-            )
+            return web.json_response({"error": error}, status=405, headers=_ALLOW)
         try:
             return await handler(request)
         except web.HTTPException as error:
