@@ -20,13 +20,15 @@ from eni_failover.adapters.link import (
     LinkManager,
     LinkMode,
     LinkWatcher,
+    Refusal,
     announce,
+    awaits_name,
     detect_mode,
     find_manager,
     has,
 )
 from eni_failover.config import NetworkMode, NetworkSettings
-from eni_failover.core.model import AttachmentStatus, Eni, Link, Subnet
+from eni_failover.core.model import AttachmentStatus, Eni, EniSurvey, Link, Subnet
 from eni_failover.core.policy import EniId, InstanceId
 from eni_failover.errors import AdapterError, StartError
 
@@ -40,6 +42,11 @@ class Subnets(Protocol):
 
     async def own_macs(self) -> tuple[str, ...]:
         """The MACs of this instance's ENIs, as soon as EC2 has told them."""
+        ...
+
+    @property
+    def enis(self) -> EniSurvey:
+        """The newest answer about the group's ENIs."""
         ...
 
     async def follow_subnets(self, changed: Callable[[], None]) -> None:
@@ -104,7 +111,7 @@ class Linking:
             return Link(eni_id=eni.eni_id, watched=False)
         if self._watcher is None:
             return Link(eni_id=eni.eni_id, watched=True, is_known=False, missing=("mode_unknown",))
-        link = self._watcher.state(eni)
+        link = self._watcher.state(eni, asked_at=self._facts.enis.began_at)
         if link.lost_at is not None and self._lost.get(eni.eni_id) != link.lost_at:
             self._lost[eni.eni_id] = link.lost_at
             self._on_lost()
@@ -141,6 +148,8 @@ class Linking:
             on_error=self._report,
             manager=self._manager() if mode is LinkMode.MANAGE else None,
             path_check=self._settings.path_check,
+            is_here=self._is_here,
+            on_doubt=self._doubted,
         )
         while True:
             try:
@@ -159,7 +168,8 @@ class Linking:
             ipv6_router=self._settings.ipv6_router,
             on_set_up=self._set_up,
             on_repair=self._repaired,
-            on_error=self._report,
+            on_refused=self._refused,
+            awaits_name=awaits_name,
         )
 
     async def _effective(self) -> LinkMode:
@@ -176,6 +186,9 @@ class Linking:
             level = self._log.warning if found.mode is LinkMode.OFF else self._log.info
             level("network.mode_chosen", mode=str(found.mode), why=found.reason)
             return found.mode
+
+    def _is_here(self, eni: Eni) -> bool:
+        return eni.attachment is not None and eni.attachment.instance_id == self._instance_id
 
     def _is_elsewhere(self, eni: Eni) -> bool:
         attachment = eni.attachment
@@ -210,6 +223,22 @@ class Linking:
             what=what,
             suspect=str(manager) if manager else "an unknown program or person",
             remedy=manager.truce if manager else "see who removes it: ip monitor address route rule",
+        )
+
+    def _refused(self, eni_id: EniId, link: KernelLink, refusal: Refusal) -> None:
+        self._log.warning(
+            "network.change_refused", eni_id=eni_id, link=link.name, what=refusal.what, error=refusal.why
+        )
+
+    def _doubted(self, eni: Eni, chosen: KernelLink | None, others: tuple[KernelLink, ...]) -> None:
+        """Other links have the ENI's MAC: a client may be answered by none of them."""
+        self._log.warning(
+            "network.mac_shared",
+            eni_id=eni.eni_id,
+            mac=eni.mac,
+            link=chosen.name if chosen is not None else "",
+            links=", ".join(f"{link.name} ({link.kind or 'device'})" for link in others),
+            remedy="give those links another MAC, or remove them",
         )
 
     def _report(self, error: AdapterError) -> None:

@@ -2,9 +2,11 @@
 
 from eni_failover.adapters.link.announce import announce
 from eni_failover.adapters.link.capabilities import Capability, has
+from eni_failover.adapters.link.keeper import Refusal
 from eni_failover.adapters.link.kernel import KernelLink
 from eni_failover.adapters.link.manager import LinkManager
 from eni_failover.adapters.link.mode import DetectedMode, LinkMode, Manager, decide_mode, find_manager
+from eni_failover.adapters.link.udev import awaits_name
 from eni_failover.adapters.link.watcher import LinkWatcher, detect_mode
 
 __all__ = [
@@ -15,7 +17,9 @@ __all__ = [
     "LinkMode",
     "LinkWatcher",
     "Manager",
+    "Refusal",
     "announce",
+    "awaits_name",
     "decide_mode",
     "detect_mode",
     "find_manager",

@@ -27,7 +27,7 @@ def announce(link: KernelLink, addresses: Iterable[str]) -> None:
     for address in map(ipaddress.ip_address, addresses):
         if address.version == 4:
             with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ARP)) as sending:
-                sending.bind((link.name, _ETH_P_ARP))
+                sending.bind((socket.if_indextoname(link.index), _ETH_P_ARP))
                 sending.send(gratuitous_arp(mac, address.packed))
         else:
             with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sending:

@@ -22,9 +22,7 @@ _FR_ACT_TO_TBL: Final = 1
 _FIB_RULE_INVERT: Final = 0x2
 _RTN_UNICAST: Final = 1
 _FAMILIES: Final = (socket.AF_INET, socket.AF_INET6)
-
-# Links on top of others carry the same MAC, and none of them is the ENI.
-_STACKED: Final = frozenset({"vlan", "macvlan", "macvtap", "ipvlan", "bridge", "bond", "team"})
+_IFF_LOOPBACK: Final = 0x8
 # Selectors that make a rule hold for some packets of an address only.
 _NARROWING: Final = ("FRA_DST", "FRA_IIFNAME", "FRA_OIFNAME", "FRA_FWMARK", "FRA_UID_RANGE", "FRA_IP_PROTO")
 
@@ -42,14 +40,31 @@ EVERYWHERE: Final[dict[int, Network]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelLink:
-    """One link as the kernel has it; `is_physical` means not on top of another one."""
+    """One link as the kernel has it. `kind` is "" for a device, as EC2 plugs one in.
+
+    `has_own_mac`: the MAC is not known to be another than the hardware's. `is_paired`: its other end is in
+    this network namespace as well. `born` counts the links that came before it: indexes are used again.
+    """
 
     index: int
     name: str
     mac: str
     is_up: bool
     has_carrier: bool
-    is_physical: bool
+    kind: str = ""
+    has_own_mac: bool = True
+    is_paired: bool = False
+    is_loopback: bool = False
+    born: int = 0
+
+    @property
+    def is_device(self) -> bool:
+        """Whether it is a device of its own, and not made of other links or by a program."""
+        return not self.kind and not self.is_loopback
+
+    def is_same_as(self, other: KernelLink) -> bool:
+        """Whether it is that link still, whatever its name and state are now."""
+        return (self.index, self.born) == (other.index, other.born)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +109,19 @@ def read_link(message: Message) -> KernelLink:
     """A link message."""
     flags = message["flags"]
     info = message.get_attr("IFLA_LINKINFO")
-    kind = info.get_attr("IFLA_INFO_KIND") if info is not None else None
+    mac = (message.get_attr("IFLA_ADDRESS") or "").lower()
+    hardware_mac = (message.get_attr("IFLA_PERM_ADDRESS") or mac).lower()
     return KernelLink(
         index=message["index"],
         name=message.get_attr("IFLA_IFNAME") or "",
-        mac=(message.get_attr("IFLA_ADDRESS") or "").lower(),
+        mac=mac,
         is_up=bool(flags & _IFF_UP),
         # Drivers that do not report an operational state say UNKNOWN and mean up.
         has_carrier=bool(flags & _IFF_LOWER_UP) and message.get_attr("IFLA_OPERSTATE") in {"UP", "UNKNOWN"},
-        is_physical=kind not in _STACKED,
+        kind=(info.get_attr("IFLA_INFO_KIND") if info is not None else None) or "",
+        has_own_mac=mac == hardware_mac,
+        is_paired=bool(message.get_attr("IFLA_LINK")) and message.get_attr("IFLA_LINK_NETNSID") is None,
+        is_loopback=bool(flags & _IFF_LOOPBACK),
     )
 
 

@@ -1,31 +1,33 @@
 """Mode `manage`: keeps each ENI's link as planned, and tells a repair from a first set-up.
 
-Owns when a change is made and how often at most. Must not know sockets' life or EC2's calls. Does not
-guarantee to win against a program that undoes its work: it tries less and less often, and says so.
+Owns when a change is made. Must not know sockets' life or EC2's calls. Does not guarantee to win against a
+program that undoes its work: `rests` says how often it tries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from eni_failover.adapters.link import needs, netlink, plan
-from eni_failover.adapters.link.keeper import make
+from eni_failover.adapters.link import needs, plan
+from eni_failover.adapters.link.keeper import Refusal, Step, make, steps, without
 from eni_failover.adapters.link.kernel import KernelLink
 from eni_failover.adapters.link.mirror import Mirror
+from eni_failover.adapters.link.rests import Rests
 from eni_failover.core.model import Eni, Subnet
 from eni_failover.core.policy import EniId
-from eni_failover.errors import AdapterError, TransientError
 
 if TYPE_CHECKING:
     from pyroute2 import AsyncIPRoute
 
-_LEAST_GAP: Final = 0.05  # what was changed is seen by its event a moment later
-_MOST_GAP: Final = 5.0
-_CALM: Final = 60.0
+# For how long a new link may wait for its name, which some kernels give only to a link that is down.
+_NAMED_WITHIN: Final = 0.5
+_LOOK_FOR_NAME: Final = 0.01
 # One describe may be from before our own attach; a link that EC2 gave to another is not needed at once.
 _LEFT_AFTER: Final = 10.0
+
+FindLink: TypeAlias = Callable[[Eni], KernelLink | None]
 
 
 @dataclass(slots=True)
@@ -33,10 +35,10 @@ class _Kept:
     """One link under care. Times are monotonic seconds."""
 
     link: KernelLink
+    since: float
+    rests: Rests
     is_set_up: bool = False
-    not_before: float = 0.0
-    gap: float = _LEAST_GAP
-    changed_at: float = float("-inf")
+    refused: dict[Step, int] = field(default_factory=dict)
 
 
 class LinkManager:
@@ -44,7 +46,8 @@ class LinkManager:
 
     `subnet_of` gives the subnet with an id, None while EC2 has not told it; `is_elsewhere` whether EC2
     says that another instance has the ENI. `on_set_up` is called when a link has all that was planned for
-    the first time, `on_repair` for each thing put back later, `on_error` when the kernel refuses.
+    the first time, `on_repair` for each thing put back later, `on_refused` for each thing that the kernel
+    refuses, once. `awaits_name`: another program is about to name this link, and cannot once it is up.
     """
 
     def __init__(
@@ -56,7 +59,8 @@ class LinkManager:
         ipv6_router: str,
         on_set_up: Callable[[Eni, KernelLink], None],
         on_repair: Callable[[EniId, str], None],
-        on_error: Callable[[AdapterError], None],
+        on_refused: Callable[[EniId, KernelLink, Refusal], None],
+        awaits_name: Callable[[KernelLink], bool] = lambda _: False,
     ) -> None:
         self.due: float | None = None
         self._clock = clock
@@ -65,7 +69,8 @@ class LinkManager:
         self._ipv6_router = ipv6_router
         self._on_set_up = on_set_up
         self._on_repair = on_repair
-        self._on_error = on_error
+        self._on_refused = on_refused
+        self._awaits_name = awaits_name
         self._kept: dict[EniId, _Kept] = {}
         self._left_since: dict[EniId, float] = {}
 
@@ -73,24 +78,30 @@ class LinkManager:
         """Whether nothing can be planned for it yet."""
         return self._subnet_of(eni.subnet_id) is None
 
-    async def bring(self, enis: Collection[Eni], mirror: Mirror, kernel: AsyncIPRoute) -> None:
+    async def bring(
+        self, enis: Collection[Eni], mirror: Mirror, kernel: AsyncIPRoute, find: FindLink
+    ) -> None:
         """Make what is missing, as far as it is time for it; `due` says when to come again."""
         self.due = None
         for eni in enis:
-            link = mirror.find(eni.mac)
+            link = find(eni)
             if link is None:
                 self._kept.pop(eni.eni_id, None)
                 self._left_since.pop(eni.eni_id, None)
             else:
                 await self._bring(eni, link, mirror, kernel)
+            for other in mirror.with_mac(eni.mac):
+                if other is not link and plan.is_ours(other, mirror):
+                    await make(plan.change_to(plan.Plan(link=other), mirror), kernel)
         rest = plan.leftovers(enis, mirror)
         if rest:
-            await self._make(rest, kernel)
+            await make(rest, kernel)
 
     async def _bring(self, eni: Eni, link: KernelLink, mirror: Mirror, kernel: AsyncIPRoute) -> None:
         kept = self._kept.get(eni.eni_id)
-        if kept is None or kept.link.index != link.index:
-            kept = self._kept[eni.eni_id] = _Kept(link=link)
+        if kept is None or not kept.link.is_same_as(link):
+            kept = _Kept(link=link, since=self._clock(), rests=Rests(self._clock))
+            self._kept[eni.eni_id] = kept
         wanted = self._plan(eni, link, mirror)
         if wanted is None:
             return
@@ -98,18 +109,31 @@ class LinkManager:
         if not change:
             if wanted.addresses and not kept.is_set_up and not needs.missing(mirror, eni, link):
                 kept.is_set_up = True
+                kept.rests = Rests(self._clock)
                 self._on_set_up(eni, link)
             return
-        now = self._clock()
-        if now < kept.not_before:
-            self._come_again(kept.not_before)
+        if change.up and self._awaits_name(link) and self._clock() < kept.since + _NAMED_WITHIN:
+            self._come_again(self._clock() + _LOOK_FOR_NAME)
             return
-        kept.gap = _LEAST_GAP if now - kept.changed_at > _CALM else min(2 * kept.gap, _MOST_GAP)
-        kept.changed_at, kept.not_before = now, now + kept.gap
-        self._come_again(kept.not_before)
-        if await self._make(change, kernel) and kept.is_set_up:
-            for word in change.words:
-                self._on_repair(eni.eni_id, word)
+        change, again_at = kept.rests.split(change)
+        if again_at is not None:
+            self._come_again(again_at)
+        if change:
+            await self._make(change, kept, eni.eni_id, kernel)
+
+    async def _make(self, change: plan.Change, kept: _Kept, eni_id: EniId, kernel: AsyncIPRoute) -> None:
+        refusals = await make(change, kernel)
+        refused = {refusal.step: refusal.number for refusal in refusals}
+        self._come_again(kept.rests.made(change, refused))
+        for refusal in refusals:
+            if not refusal.is_late and kept.refused.get(refusal.step) != refusal.number:
+                self._on_refused(eni_id, kept.link, refusal)
+        for step in steps(change):
+            kept.refused.pop(step, None)
+        kept.refused |= refused
+        if kept.is_set_up:
+            for word in without(change, refused).words:
+                self._on_repair(eni_id, word)
 
     def _plan(self, eni: Eni, link: KernelLink, mirror: Mirror) -> plan.Plan | None:
         if self._has_left(eni):
@@ -128,14 +152,6 @@ class LinkManager:
         if self._clock() < gone_at:
             self._come_again(gone_at)
         return self._clock() >= gone_at
-
-    async def _make(self, change: plan.Change, kernel: AsyncIPRoute) -> bool:
-        try:
-            await make(change, kernel)
-        except netlink.errors() as error:
-            self._on_error(TransientError(f"the kernel refuses a change of a link: {error}"))
-            return False
-        return True
 
     def _come_again(self, at: float) -> None:
         self.due = at if self.due is None else min(self.due, at)

@@ -7,9 +7,11 @@ part has to be read anew.
 
 from __future__ import annotations
 
+import itertools
 import socket
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
@@ -33,6 +35,8 @@ _NEWADDR: Final = 20
 _DELADDR: Final = 21
 _ROUTES: Final = (24, 25)
 _RULES: Final = (32, 33)
+
+_births: Final = itertools.count()
 
 
 class Part(StrEnum):
@@ -61,11 +65,9 @@ class Mirror:
         """The MACs of all links."""
         return frozenset(link.mac for link in self.links.values() if link.mac)
 
-    def find(self, mac: str) -> KernelLink | None:
-        """The link that is the ENI with this MAC."""
-        return next(
-            (link for link in self.links.values() if link.mac == mac and link.is_physical and mac), None
-        )
+    def with_mac(self, mac: str) -> tuple[KernelLink, ...]:
+        """All links with this MAC."""
+        return tuple(link for link in self.links.values() if link.mac == mac and mac)
 
     def address(self, index: int, address: Address) -> KernelAddress | None:
         """This address on this link."""
@@ -74,6 +76,13 @@ class Mirror:
     def addresses(self, index: int) -> tuple[KernelAddress, ...]:
         """All addresses of this link."""
         return tuple(one for one in self._addresses.values() if one.index == index)
+
+    def inherit(self, before: Mirror) -> None:
+        """Know the links again that another mirror had, after everything was read anew."""
+        for index, link in self.links.items():
+            was = before.links.get(index)
+            if was is not None and (was.mac, was.kind) == (link.mac, link.kind):
+                self.links[index] = replace(link, born=was.born)
 
     def apply(self, message: Message) -> Part | None:
         """Take one message about a link or an address; the part that must be read anew, if any.
@@ -108,13 +117,16 @@ class Mirror:
 
     def _apply_link(self, message: Message, *, is_gone: bool) -> Part | None:
         index = message["index"]
-        was_up = index in self.links and self.links[index].is_up
+        was = self.links.get(index)
         if is_gone:
             self.links.pop(index, None)
             self._addresses = {key: one for key, one in self._addresses.items() if key[0] != index}
             return Part.ROUTES if self._has_routes(index) else None
-        link = self.links[index] = read_link(message)
-        return Part.ROUTES if was_up and not link.is_up and self._has_routes(index) else None
+        found = read_link(message)
+        link = self.links[index] = replace(found, born=next(_births) if was is None else was.born)
+        has_become_ours = link.mac in self._own_macs and was is not None and was.mac != link.mac
+        went_down = was is not None and was.is_up and not link.is_up and self._has_routes(index)
+        return Part.ROUTES if has_become_ours or went_down else None
 
     def _apply_address(self, message: Message, *, is_gone: bool) -> Part | None:
         found = read_address(message)

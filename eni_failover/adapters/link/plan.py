@@ -146,6 +146,11 @@ def change_to(plan: Plan, mirror: Mirror) -> Change:
     )
 
 
+def is_ours(link: KernelLink, mirror: Mirror) -> bool:
+    """Whether there are rules of ours for this link's table."""
+    return any(rule.protocol == PROTOCOL and rule.table == table_of(link) for rule in mirror.rules)
+
+
 def leftovers(enis: Iterable[Eni], mirror: Mirror) -> Change:
     """Our rules of links that have left. The kernel removes all else with the link, but no rule.
 

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from eni_failover.adapters.link import needs, netlink, path
+from eni_failover.adapters.link.choice import LinkChoice
 from eni_failover.adapters.link.kernel import KernelLink, Message
 from eni_failover.adapters.link.manager import LinkManager
 from eni_failover.adapters.link.mirror import Mirror, Part
 from eni_failover.adapters.link.mode import DetectedMode, LinkMode, decide_mode
 from eni_failover.adapters.link.needs import Missing
-from eni_failover.core.model import Eni, Link
+from eni_failover.core.model import Eni, Link, Presence
 from eni_failover.core.policy import EniId
 from eni_failover.errors import AdapterError, InvariantError, TransientError
 
@@ -40,7 +41,7 @@ _PATH_RETRY: Final = 0.5
 class _Path:
     """Whether a link's path to its router was found, and the search while it was not."""
 
-    index: int
+    link: KernelLink
     search: asyncio.Task[None] | None = None
     is_found: bool = False
 
@@ -51,6 +52,8 @@ class LinkWatcher:
     `clock` is monotonic, in seconds. `on_change` is called in the event loop when such a link became
     present, ready, unready or lost; `on_error` when the kernel could not be followed for a while. With a
     `manager` the links are also set up. `path_check`: a link is ready only when its router was found.
+    `is_here` reads from an answer of EC2 whether the ENI is attached to this instance. `on_doubt` is called
+    once with the link that was chosen for an ENI and with the others that have its MAC.
     """
 
     def __init__(
@@ -62,6 +65,8 @@ class LinkWatcher:
         on_error: Callable[[AdapterError], None],
         manager: LinkManager | None = None,
         path_check: bool = False,
+        is_here: Callable[[Eni], bool] = lambda _: True,
+        on_doubt: Callable[[Eni, KernelLink | None, tuple[KernelLink, ...]], None] = lambda *_: None,
     ) -> None:
         self._mode = mode
         self._clock = clock
@@ -69,6 +74,10 @@ class LinkWatcher:
         self._on_error = on_error
         self._manager = manager
         self._path_check = path_check
+        self._is_here = is_here
+        self._on_doubt = on_doubt
+        self._choice = LinkChoice(clock)
+        self._doubts: dict[EniId, tuple[int, ...]] = {}
         self._own_macs: set[str] = set()
         self._mirror = Mirror(self._own_macs)
         self._events: AsyncIPRoute | None = None
@@ -111,13 +120,16 @@ class LinkWatcher:
                     self._on_error(TransientError(f"the kernel's links are read anew: {error!r}"))
                     await asyncio.sleep(_REOPEN_AFTER)
 
-    def state(self, eni: Eni) -> Link:
+    def state(self, eni: Eni, *, asked_at: float = float("-inf")) -> Link:
         """The link of this ENI now; from then on its changes call `on_change`.
 
-        An ENI that EC2's last answer did not describe is looked for by what is known of it.
+        An ENI that EC2's last answer did not describe is looked for by what is known of it. `asked_at` is
+        when EC2 was asked.
         """
         if self._mode is LinkMode.OFF:
             return Link(eni_id=eni.eni_id, watched=False)
+        if eni.mac and eni.presence is Presence.KNOWN:
+            self._choice.hear(eni, self._mirror, is_here=self._is_here(eni), asked_at=asked_at)
         if eni.mac and self._enis.get(eni.eni_id) != eni:
             self._enis[eni.eni_id] = eni
             if eni.mac not in self._own_macs:
@@ -147,6 +159,7 @@ class LinkWatcher:
         mirror = Mirror(self._own_macs)
         for message in [*await self._read("get_links"), *await self._read("get_addr")]:
             mirror.apply(message)
+        mirror.inherit(self._mirror)
         self._stale = set(Part)
         await self._read_stale(mirror)
         self._mirror = mirror
@@ -156,7 +169,7 @@ class LinkWatcher:
         while True:
             await self._read_stale(self._mirror)
             if self._manager is not None and self._queries is not None:
-                await self._manager.bring(self._enis.values(), self._mirror, self._queries)
+                await self._manager.bring(self._enis.values(), self._mirror, self._queries, self._find)
             self._look_again()
             self._search_paths(group)
             for message in await self._next_events():
@@ -210,7 +223,7 @@ class LinkWatcher:
         """The ENI's link now, and since when it is lost if it was here before."""
         before = self._links.get(eni_id, Link(eni_id=eni_id, watched=True))
         eni = self._enis.get(eni_id)
-        found = self._mirror.find(eni.mac) if eni else None
+        found = self._find(eni) if eni else None
         if eni and found:
             link = Link(eni_id=eni_id, watched=True, present=True, missing=self._missing(eni, found))
         else:
@@ -218,6 +231,9 @@ class LinkWatcher:
             link = replace(before, present=False, missing=(), lost_at=lost_at)
         self._links[eni_id] = link
         return link
+
+    def _find(self, eni: Eni) -> KernelLink | None:
+        return self._choice.find(eni, self._mirror)
 
     def _missing(self, eni: Eni, link: KernelLink) -> tuple[str, ...]:
         missing = needs.missing(self._mirror, eni, link)
@@ -227,7 +243,7 @@ class LinkWatcher:
         if (
             not missing
             and self._path_check
-            and not (known is not None and known.is_found and known.index == link.index)
+            and not (known is not None and known.is_found and known.link.is_same_as(link))
         ):
             return (Missing.PATH,)
         return missing
@@ -235,17 +251,27 @@ class LinkWatcher:
     def _look_again(self) -> None:
         """Look at all ENIs asked for, and wake the reconciler when something changed for one."""
         before = dict(self._links)
-        for eni_id in self._enis:
+        for eni_id, eni in self._enis.items():
             self._look(eni_id)
+            self._report_doubt(eni)
         if before != self._links:
             self._on_change()
+
+    def _report_doubt(self, eni: Eni) -> None:
+        """Report the links that share an ENI's MAC, once for each set of them."""
+        others = self._choice.doubtful(eni, self._mirror)
+        births = tuple(link.born for link in others)
+        if births != self._doubts.get(eni.eni_id, ()):
+            self._doubts[eni.eni_id] = births
+            if others:
+                self._on_doubt(eni, self._find(eni), others)
 
     def _search_paths(self, group: asyncio.TaskGroup) -> None:
         """Have a search under way for each link that lacks nothing but its path, and no other."""
         for eni_id, eni in self._enis.items():
-            link = self._mirror.find(eni.mac)
+            link = self._find(eni)
             known = self._paths.get(eni_id)
-            if known is not None and (link is None or link.index != known.index):
+            if known is not None and (link is None or not link.is_same_as(known.link)):
                 if known.search is not None:
                     known.search.cancel()
                 del self._paths[eni_id]
@@ -254,16 +280,15 @@ class LinkWatcher:
                 and eni_id not in self._paths
                 and self._links[eni_id].missing == (Missing.PATH,)
             ):
-                sought = self._paths[eni_id] = _Path(index=link.index)
+                sought = self._paths[eni_id] = _Path(link=link)
                 sought.search = group.create_task(self._search(eni, sought), name=f"path of {eni_id}")
 
     async def _search(self, eni: Eni, sought: _Path) -> None:
         while True:
-            link = self._mirror.links.get(sought.index)
-            routers = needs.gateways(self._mirror, eni, link) if link is not None else {}
+            routers = needs.gateways(self._mirror, eni, sought.link)
             try:
                 if routers:
-                    await path.find(sought.index, routers)
+                    await path.find(sought.link.index, routers)
                     sought.is_found, sought.search = True, None
                     self._look_again()
                     return

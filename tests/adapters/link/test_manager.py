@@ -2,19 +2,22 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import socket
 from dataclasses import replace
 from typing import Any, Self
 
 import pytest
-from pyroute2 import AsyncIPRoute
+from pyroute2 import AsyncIPRoute, netns
 
+from eni_failover.adapters.link.keeper import Refusal, make
 from eni_failover.adapters.link.manager import LinkManager
 from eni_failover.adapters.link.mode import LinkMode
-from eni_failover.adapters.link.plan import FIRST_TABLE, PRIORITY, PROTOCOL
+from eni_failover.adapters.link.plan import FIRST_TABLE, PRIORITY, PROTOCOL, Change
 from eni_failover.adapters.link.watcher import LinkWatcher
 from eni_failover.core.model import Eni, Link, Subnet
+from eni_failover.lab.net.links import sysctl
 
 pytestmark = [
     pytest.mark.root,
@@ -43,12 +46,15 @@ class Host:
     def __init__(self, eni: Eni = ENI, *, subnets: tuple[Subnet, ...] = (SUBNET,), router: str = "") -> None:
         self.eni = eni
         self.now = 100.0
+        self.step = 0.1
         self.subnets = {one.subnet_id: one for one in subnets}
         self.elsewhere = False
         self.changed = asyncio.Event()
         self.repairs: list[str] = []
         self.set_up: list[str] = []
         self.errors: list[Exception] = []
+        self.refused: list[tuple[str, str, str]] = []
+        self.unnamed: set[str] = set()
         manager = LinkManager(
             clock=self._clock,
             subnet_of=self.subnets.get,
@@ -56,7 +62,8 @@ class Host:
             ipv6_router=router,
             on_set_up=lambda _, link: self.set_up.append(link.name),
             on_repair=lambda _, what: self.repairs.append(what),
-            on_error=self.errors.append,
+            on_refused=lambda _, link, refusal: self.refused.append((link.name, refusal.what, refusal.why)),
+            awaits_name=lambda link: bool(self.unnamed & {link.name}),
         )
         self.watcher = LinkWatcher(
             mode=LinkMode.MANAGE,
@@ -69,7 +76,7 @@ class Host:
 
     def _clock(self) -> float:
         """Time goes on with each look, so that nothing waits for its turn."""
-        self.now += 0.1
+        self.now += self.step
         return self.now
 
     async def __aenter__(self) -> Self:
@@ -111,6 +118,14 @@ class Host:
 
     async def ready(self) -> Link:
         return await self.until(lambda link: link.is_ready)
+
+    async def repaired(self, words: list[str]) -> None:
+        """Wait until these repairs were made."""
+
+        async def is_so() -> bool:
+            return self.repairs == words
+
+        await self.settled(is_so)
 
     async def settled(self, is_so) -> None:
         """Wait until the kernel is so; what it does has no event that the watcher passes on."""
@@ -230,6 +245,10 @@ def test_a_second_daemon_finds_nothing_to_do(inside):
 async def _flush_rules(host: Host, index: int) -> None:
     for source in ("10.0.1.101/32", "10.0.1.102/32"):
         await host.kernel.rule("del", src=source, table=FIRST_TABLE + index, priority=PRIORITY)
+
+
+async def _flush_rule(host: Host, index: int) -> None:
+    await host.kernel.rule("del", src="10.0.1.101/32", table=FIRST_TABLE + index, priority=PRIORITY)
 
 
 async def _flush_routes(host: Host, index: int) -> None:
@@ -483,25 +502,238 @@ def test_the_ipv6_router_that_the_primary_eni_knows_is_taken_at_once(inside):
     assert ("None/0", "fe80::7", index) in routes
 
 
-def test_a_kernel_that_refuses_is_reported_and_asked_again_later(inside, monkeypatch):
-    """No privilege, say: one report for each try, and tries that get rarer."""
+def test_a_repair_of_one_thing_does_not_hold_another_back(inside):
+    """A restart of networkd takes a rule, then its DHCP client adds a default route: that one goes at once,
+    though the rule was put back a moment ago and time stands still."""
 
-    async def refuse(*_: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr("eni_failover.adapters.link.manager.make", refuse)
-
-    async def main() -> tuple[tuple[str, ...], int]:
+    async def main() -> list[str]:
         async with Host() as host:
+            index = await host.plug()
+            await host.ready()
+            host.step = 0.0
+            await _flush_rule(host, index)
+            await host.repaired(["rule"])
+            await _compete(host, index)
+            await host.repaired(["rule", "route"])
+            return host.repairs
+
+    assert inside(main) == ["rule", "route"]
+
+
+def test_the_same_thing_is_put_back_after_a_moment(inside):
+    """What was put back is seen by its event; another program's next try is met a little later."""
+
+    async def main() -> tuple[tuple[str, ...], float | None, list[str]]:
+        async with Host() as host:
+            index = await host.plug()
+            await host.ready()
+            host.step = 0.0
+            await _flush_rule(host, index)
+            await host.repaired(["rule"])
+            host.now += 0.01
+            await _flush_rule(host, index)
+            missing = (await host.until(lambda link: not link.is_ready)).missing
+            host.now += 0.05
+            host.watcher.poke()
+            await host.ready()
+            return missing, host.repairs
+
+    assert inside(main) == (("rule",), ["rule", "rule"])
+
+
+def test_what_the_kernel_refuses_is_named_once_and_stops_nothing_else(inside):
+    """IPv6 is switched off on this host: IPv4 works, and the log says what was refused."""
+
+    async def main() -> tuple[Any, ...]:
+        sysctl("ipv6/conf/default/disable_ipv6", 1)
+        async with Host(DUAL, router="fe80::1") as host:
+            index = await host.plug()
+
+            async def is_refused() -> bool:
+                return bool(host.refused) and len(await host.routes(FIRST_TABLE + index)) == 2
+
+            await host.settled(is_refused)
+            before = host.now
+            while host.now < before + 10.0:
+                host.watcher.poke()
+                await asyncio.sleep(0.01)
+            return await host.addresses(index), host.refused, host.repairs, host.errors
+
+    addresses, refused, repairs, errors = inside(main)
+
+    assert {"10.0.1.101", "10.0.1.102"} == {address for address, _ in addresses}
+    assert refused[0] == ("eni1", "add address 2001:db8:1::101/128", "Permission denied")
+    assert len(refused) == len(set(refused))
+    assert (repairs, errors) == ([], [])
+
+
+def test_a_link_that_left_during_the_change_is_no_refusal(inside):
+    """Its event is on the way; nothing is reported and nothing counts as repaired."""
+
+    async def main() -> tuple[Refusal, ...]:
+        kernel = AsyncIPRoute()
+        try:
+            return await make(
+                Change(up=(99,), addresses=((99, ipaddress.ip_interface("10.0.1.101/24")),)), kernel
+            )
+        finally:
+            kernel.close()
+
+    refusals = inside(main)
+
+    assert [refusal.what for refusal in refusals] == ["set the link up", "add address 10.0.1.101/24"]
+    assert all(refusal.is_late for refusal in refusals)
+
+
+def test_a_new_link_waits_for_its_name(inside):
+    """Before Linux 6.2 the kernel renames no link that is up."""
+
+    async def main() -> tuple[tuple[str, ...], list[str]]:
+        async with Host() as host:
+            host.step = 0.0
+            host.unnamed.add("eni1")
+            index = await host.plug()
+            waiting = (await host.until(lambda link: link.present)).missing
+            host.watcher.poke()
+            await asyncio.sleep(0)
+            await host.kernel.link("set", index=index, ifname="ens6")
+            await host.ready()
+            return waiting, host.set_up
+
+    waiting, set_up = inside(main)
+
+    assert waiting == ("down", "address", "rule")
+    assert set_up == ["ens6"]
+
+
+def test_a_name_that_never_comes_is_not_waited_for(inside):
+    """Half a second, then the link is set up under the name that it has."""
+
+    async def main() -> list[str]:
+        async with Host() as host:
+            host.step = 0.0
+            host.unnamed.add("eni1")
             await host.plug()
-            link = await host.until(lambda link: link.present)
-            async with asyncio.timeout(10):
-                while len(host.errors) < 2:
-                    host.watcher.poke()
-                    await asyncio.sleep(0)
-            return link.missing, len(host.repairs)
+            await host.until(lambda link: link.present)
+            host.now += 0.5
+            host.watcher.poke()
+            await host.ready()
+            return host.set_up
 
-    missing, repairs = inside(main)
+    assert inside(main) == ["eni1"]
 
-    assert missing == ("down", "address", "rule")
-    assert repairs == 0
+
+def test_a_link_that_is_renamed_later_stays_as_it_is(inside):
+    """Links are known by their index: nothing is repaired, and repairs go on under the new name."""
+
+    async def main() -> tuple[list[str], list[str]]:
+        async with Host() as host:
+            index = await host.plug()
+            await host.ready()
+            await host.kernel.link("set", index=index, ifname="ens6")
+            await _flush_rules(host, index)
+
+            async def is_back() -> bool:
+                return len(await host.rules()) == 3 and bool(host.repairs)
+
+            await host.settled(is_back)
+            await host.ready()
+            return host.set_up, host.repairs
+
+    assert inside(main) == (["eni1"], ["rule"])
+
+
+def test_a_link_with_the_index_of_one_that_left_is_new(inside):
+    """It is set up and announced like the first one, though both events may come at once."""
+
+    async def main() -> list[str]:
+        async with Host() as host:
+            index = await host.plug()
+            await host.ready()
+            await host.kernel.link("del", index=index)
+            await host.kernel.link(
+                "add", ifname="eni2", kind="veth", peer={"ifname": "eni2far"}, address=MAC, index=index
+            )
+            await host.kernel.link("set", index=await host.index("eni2far"), state="up")
+
+            async def is_set_up() -> bool:
+                return host.set_up == ["eni1", "eni2"]
+
+            await host.settled(is_set_up)
+            return host.set_up
+
+    assert inside(main) == ["eni1", "eni2"]
+
+
+def test_a_link_that_is_given_its_mac_late_is_set_up(inside):
+    """It comes with another MAC first; what it had in `main` until then goes."""
+
+    async def main() -> set[Any]:
+        async with Host() as host:
+            await host.link("eni1", "02:00:00:00:00:55")
+            index = await host.index("eni1")
+            await host.kernel.link("set", index=index, state="up")
+            await _compete(host, index)
+            await host.kernel.link("set", index=index, address=MAC)
+            await host.ready()
+
+            async def is_clean() -> bool:
+                return not any(oif == index for *_, oif in await host.routes(MAIN))
+
+            await host.settled(is_clean)
+            return await host.addresses(index)
+
+    assert inside(main) == {("10.0.1.101", 24), ("10.0.1.102", 32)}
+
+
+def test_two_enis_that_come_at_once_are_both_set_up(inside):
+    """Each with its own table."""
+    other = replace(
+        ENI, eni_id="eni-0ffffffffffffff02", mac="02:00:00:00:00:02", addresses=("10.0.1.201",), prefixes=()
+    )
+
+    async def main() -> tuple[set[str], list[str]]:
+        async with Host() as host:
+            host.watcher.state(other)
+            await asyncio.gather(host.plug(), host.link("eni2", other.mac))
+            await host.ready()
+
+            async def are_both() -> bool:
+                return host.watcher.state(other).is_ready and len(host.set_up) == 2
+
+            await host.settled(are_both)
+            return {source for source, *_ in await host.rules()}, sorted(host.set_up)
+
+    assert inside(main) == (
+        {"10.0.1.101/32", "10.0.1.102/32", "10.0.1.128/28", "10.0.1.201/32"},
+        ["eni1", "eni2"],
+    )
+
+
+def test_a_twin_that_was_set_up_is_cleared_when_the_eni_comes(inside):
+    """It was taken for the ENI: its addresses, rules and table go when a better one is there."""
+
+    async def main() -> tuple[Any, ...]:
+        async with Host() as host:
+            await host.link("twin", MAC)
+            twin = await host.index("twin")
+            await host.ready()
+            name = f"enif-{os.getpid()}-beyond"
+            netns.create(name)
+            try:
+                far = {"ifname": "far", "net_ns_fd": name}
+                await host.kernel.link("add", ifname="eni1", kind="veth", peer=far, address=MAC)
+
+                async def is_clear() -> bool:
+                    return len(await host.rules()) == 3 and not await host.addresses(twin)
+
+                await host.settled(is_clear)
+                index = await host.index("eni1")
+                return await host.addresses(index), {table for _, table, _ in await host.rules()}, index
+            finally:
+                netns.remove(name)
+
+    addresses, tables, index = inside(main)
+
+    assert addresses == {("10.0.1.101", 24), ("10.0.1.102", 32)}
+    assert tables == {FIRST_TABLE + index}

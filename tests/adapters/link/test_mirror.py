@@ -32,13 +32,11 @@ class Hop(Message):
         super().__init__(0, {}, oif=oif)
 
 
-def link(index=2, *, mac=MAC, flags=UP, operstate="UP", kind=None, message=NEWLINK, family=0):
-    info = None if kind is None else Message(0, {"IFLA_INFO_KIND": kind})
+def link(index=2, *, mac=MAC, flags=UP, operstate="UP", message=NEWLINK, family=0):
     attributes = {
         "IFLA_IFNAME": f"ens{index}",
         "IFLA_ADDRESS": mac.upper() if mac else None,
         "IFLA_OPERSTATE": operstate,
-        "IFLA_LINKINFO": info,
     }
     return Message(message, attributes, index=index, flags=flags, family=family)
 
@@ -93,7 +91,7 @@ def mirror_of(*messages, rules=RULES, routes=ROUTES) -> Mirror:
 
 
 def lacks(mirror: Mirror, eni: Eni = ENI) -> tuple[str, ...]:
-    return missing(mirror, eni, mirror.find(eni.mac))
+    return missing(mirror, eni, next(iter(mirror.with_mac(eni.mac)), None))
 
 
 def test_a_link_with_all_of_it_lacks_nothing():
@@ -162,24 +160,51 @@ def test_a_default_route_may_have_several_hops():
     assert lacks(mirror_of(link(), *ADDRESSES, routes=[route(index=None, hops=hops), ROUTES[1]])) == ()
 
 
-@pytest.mark.parametrize("kind", ["vlan", "macvlan", "bridge", "bond"])
-def test_a_link_on_top_of_the_eni_is_not_the_eni(kind):
-    """It carries the same MAC, whichever the kernel tells first."""
-    mirror = mirror_of(link(1, kind=kind), link(2), link(3, kind=kind))
-
-    assert mirror.find(MAC).name == "ens2"
-
-
 def test_a_deleted_link_is_gone_with_its_addresses():
     """A new link with the same index starts without them."""
     mirror = mirror_of(link(), *ADDRESSES)
 
     mirror.apply(link(message=DELLINK))
-    found = mirror.find(MAC)
+    found = mirror.with_mac(MAC)
     mirror.apply(link())
 
-    assert found is None
+    assert found == ()
     assert lacks(mirror) == ("address",)
+
+
+def test_an_index_that_is_used_again_is_another_link():
+    """Also when both events come at once; a new name or state is the same link."""
+    mirror = mirror_of(link())
+    (before,) = mirror.with_mac(MAC)
+
+    mirror.apply(link(flags=0))
+    (same,) = mirror.with_mac(MAC)
+    mirror.apply(link(message=DELLINK))
+    mirror.apply(link())
+    (after,) = mirror.with_mac(MAC)
+
+    assert same.is_same_as(before)
+    assert not after.is_same_as(before)
+
+
+def test_what_is_read_anew_knows_the_links_of_before():
+    """After an overrun of the events; a link with another MAC is another one."""
+    before = mirror_of(link(2), link(3, mac="02:00:00:00:00:03"))
+    anew = mirror_of(link(2), link(3, mac="02:00:00:00:00:04"))
+
+    anew.inherit(before)
+
+    assert anew.links[2].is_same_as(before.links[2])
+    assert not anew.links[3].is_same_as(before.links[3])
+
+
+def test_a_link_that_is_given_our_mac_has_its_routes_read():
+    """It came with another MAC, and what its routes are was nobody's business until then."""
+    mirror = Mirror({MAC})
+    mirror.apply(link(mac="02:00:00:00:00:09"))
+
+    assert mirror.apply(link()) is Part.ROUTES
+    assert mirror.apply(link()) is None
 
 
 def test_a_link_that_left_a_bridge_is_still_there():
@@ -188,14 +213,14 @@ def test_a_link_that_left_a_bridge_is_still_there():
 
     mirror.apply(link(message=DELLINK, family=BRIDGE))
 
-    assert mirror.find(MAC) is not None
+    assert mirror.with_mac(MAC)
 
 
 def test_a_link_without_a_mac_is_nobodys():
     """Tunnels have none, and an ENI of unknown MAC must not match them."""
     mirror = mirror_of(link(mac=None))
 
-    assert mirror.find("") is None
+    assert mirror.with_mac("") == ()
     assert mirror.macs == frozenset()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -63,7 +64,7 @@ class Host:
                 ipv6_router=ROUTER6,
                 on_set_up=lambda eni, link: announce(link, (*eni.addresses, *eni.ipv6_addresses)),
                 on_repair=lambda *_: None,
-                on_error=lambda _: None,
+                on_refused=lambda *_: None,
             ),
         )
 
@@ -149,12 +150,17 @@ def test_each_address_is_announced_with_its_mac(inside, router):
     """A gratuitous ARP and an unsolicited neighbour advertisement, whatever the neighbours ask."""
     seen: list[bytes] = []
 
+    def listen(made: list[socket.socket]) -> None:
+        netns.setns(router)
+        made.append(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003)))
+
     def listening() -> socket.socket:
-        netns.pushns(router)
-        try:
-            return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
-        finally:
-            netns.popns()
+        """A socket of the router's, made by a thread that ends: one that enters a namespace stays there."""
+        made: list[socket.socket] = []
+        entering = threading.Thread(target=listen, args=(made,))
+        entering.start()
+        entering.join()
+        return made[0]
 
     async def main() -> None:
         with listening() as ear:
