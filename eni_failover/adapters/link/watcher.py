@@ -141,7 +141,7 @@ class LinkWatcher:
     def poke(self) -> None:
         """Compare links with what they should be now, without waiting for an event."""
         self._is_poked = True
-        if self._waiting is not None:
+        if self._waiting is not None and not self._waiting.expired():
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
     def close(self) -> None:

@@ -372,3 +372,35 @@ def test_a_kernel_that_cannot_be_read_is_a_transient_error(monkeypatch):
 
     with pytest.raises(TransientError, match="Too many open files"):
         asyncio.run(watcher.start())
+
+
+@needs_root
+@pytest.mark.root
+def test_a_poke_at_the_moment_when_the_wait_ends_is_no_crash(inside, monkeypatch):
+    """EC2's answer comes as a repair is due: the daemon ended with an error of asyncio."""
+    poked = asyncio.Event()
+
+    async def main() -> bool:
+        async with Host() as host:
+            loop = asyncio.get_running_loop()
+
+            def poke() -> None:
+                host.watcher.poke()
+                poked.set()
+
+            async def wait_for_ever() -> list[object]:
+                due = host.watcher._waiting.when()
+                if due is not None and not poked.is_set():
+                    loop.call_at(due + 1e-9, poke)
+                await asyncio.Event().wait()
+                return []
+
+            monkeypatch.setattr(host.watcher, "_some_events", wait_for_ever)
+            monkeypatch.setattr(host.watcher, "_until", lambda: 0.01)
+            await host.plug()
+            async with asyncio.timeout(10):
+                await poked.wait()
+            await asyncio.sleep(0)
+            return host._running.done()
+
+    assert inside(main) is False
