@@ -44,6 +44,8 @@ ALL: tuple[Judge, ...] = (
     permissions.subnets,
     links.network_manager,
     links.source_routing,
+    links.mac_shared,
+    links.firewall,
     answers.holder_probes,
     answers.self_probes,
     answers.witnesses,

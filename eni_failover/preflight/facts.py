@@ -14,8 +14,9 @@ from typing import TypeAlias, TypeVar
 
 from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, find_instance
 from eni_failover.adapters.ec2_inspection import Permission
+from eni_failover.adapters.firewalld_conf import Zones
 from eni_failover.adapters.imds import ImdsInterface
-from eni_failover.adapters.link import DetectedMode
+from eni_failover.adapters.link import DetectedMode, KernelLink
 from eni_failover.adapters.networkd_conf import NetworkdSettings
 from eni_failover.config import Config
 from eni_failover.core.model import Peer, TypeLimits
@@ -142,12 +143,19 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What this host says of itself and of its neighbours; None for what was not looked at."""
+    """What this host says of itself and of its neighbours; None for what was not looked at.
+
+    `configured_by` is what would have the network manager configure an ENI's link, "" for nothing.
+    `zones` are firewalld's, None where it does not run. `alike` has the links with the MAC of each ENI.
+    """
 
     link_mode: Maybe[DetectedMode]
     networkd: Maybe[NetworkdSettings]
     peers: tuple[Peer, ...]
     disk: Disk
+    configured_by: Maybe[str] = ""
+    zones: Maybe[Zones | None] = None
+    alike: Maybe[Mapping[EniId, tuple[KernelLink, ...]]] = field(default_factory=dict)
     probes: tuple[ProbeFact, ...] | None = None
     listen: Place | None = None
     control: Place | None = None

@@ -7,14 +7,26 @@ know already. Judges nothing; nothing raises, every wait is bounded.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 from eni_failover.adapters.ec2_details import find_instance
-from eni_failover.adapters.link import DetectedMode, LinkMode, detect_mode, find_manager
+from eni_failover.adapters.firewalld_conf import Zones, read_zones
+from eni_failover.adapters.link import (
+    DetectedMode,
+    KernelLink,
+    LinkMode,
+    Manager,
+    detect_mode,
+    find_manager,
+    is_running,
+    links_with,
+)
 from eni_failover.adapters.networkd_conf import NetworkdSettings, read_settings
+from eni_failover.adapters.unmanaged import network_manager_leaves, networkd_file
 from eni_failover.config import Config, NetworkMode
 from eni_failover.core.model import Peer
-from eni_failover.core.policy import Member
+from eni_failover.core.policy import EniId, Member
 from eni_failover.errors import AdapterError
 from eni_failover.preflight import disk, places, probing
 from eni_failover.preflight.aside import Aside
@@ -36,6 +48,7 @@ async def for_command(config: Config, me: Member | None, cloud: Cloud, *, root: 
     holder = holder_in(config, cloud)
     async with asyncio.TaskGroup() as group:
         mode = group.create_task(link_mode(config, me, cloud, may_manage=True, root=root))
+        alike = group.create_task(links_alike(config, cloud))
         peers = group.create_task(ask_peers(config, me))
         probes = group.create_task(probing.ask_all(config.probes, me=me, holder=holder))
         control = group.create_task(places.control(config))
@@ -43,6 +56,9 @@ async def for_command(config: Config, me: Member | None, cloud: Cloud, *, root: 
     return Host(
         link_mode=mode.result(),
         networkd=networkd(root),
+        configured_by=configured_by(mode.result(), cloud, root),
+        zones=zones(root),
+        alike=alike.result(),
         peers=peers.result(),
         disk=await state_directory(config, Aside(), daemon_answers=control.result().state is PortState.OURS),
         probes=probes.result(),
@@ -62,9 +78,13 @@ async def for_daemon(
     root: Path = Path("/"),
 ) -> Host:
     """What a daemon's probes, peers and servers do not tell already."""
+    mode = await link_mode(config, me, cloud, may_manage=may_manage, root=root)
     return Host(
-        link_mode=await link_mode(config, me, cloud, may_manage=may_manage, root=root),
+        link_mode=mode,
         networkd=networkd(root),
+        configured_by=configured_by(mode, cloud, root),
+        zones=zones(root),
+        alike=await links_alike(config, cloud),
         peers=peers,
         disk=await state_directory(config, looking, daemon_answers=True),
     )
@@ -122,3 +142,42 @@ def networkd(root: Path) -> Maybe[NetworkdSettings]:
         return read_settings(root)
     except OSError as error:
         return Missed(why=f"networkd.conf: {error}")
+
+
+def configured_by(mode: Maybe[DetectedMode], cloud: Cloud, root: Path) -> Maybe[str]:
+    """What would have the manager found here configure the link of an ENI; "" for nothing."""
+    manager = None if isinstance(mode, Missed) else mode.manager
+    if manager not in {Manager.NETWORKD, Manager.NETWORK_MANAGER}:
+        return ""
+    if isinstance(cloud.enis, Missed):
+        return Missed(why="the MACs of the ENIs are not known")
+    try:
+        for detail in cloud.enis:
+            if manager is Manager.NETWORKD and (file := networkd_file(detail.eni.mac, root)):
+                return f"/{file.relative_to(root)}"
+            if manager is Manager.NETWORK_MANAGER and not network_manager_leaves(detail.eni.mac, root):
+                return str(manager)
+    except OSError as error:
+        return Missed(why=f"{manager}: {error}")
+    return ""
+
+
+def zones(root: Path) -> Maybe[Zones | None]:
+    """The zones of firewalld, where it runs."""
+    if not is_running("firewalld.service", root):
+        return None
+    try:
+        return read_zones(root)
+    except OSError as error:
+        return Missed(why=f"firewalld's zones: {error}")
+
+
+async def links_alike(config: Config, cloud: Cloud) -> Maybe[Mapping[EniId, tuple[KernelLink, ...]]]:
+    """The links with the MAC of each ENI; mode "off" asks for none."""
+    if config.network.mode is NetworkMode.OFF or isinstance(cloud.enis, Missed):
+        return {}
+    try:
+        found = await links_with(detail.eni.mac for detail in cloud.enis)
+    except AdapterError as error:
+        return missed(error)
+    return {detail.eni.eni_id: found[detail.eni.mac] for detail in cloud.enis}

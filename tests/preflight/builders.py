@@ -9,7 +9,7 @@ from pathlib import Path
 from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, InterfaceDetail
 from eni_failover.adapters.ec2_inspection import Permission
 from eni_failover.adapters.imds import ImdsInterface
-from eni_failover.adapters.link import DetectedMode, LinkMode
+from eni_failover.adapters.link import DetectedMode, KernelLink, LinkMode
 from eni_failover.adapters.networkd_conf import NetworkdSettings
 from eni_failover.config.build import build
 from eni_failover.config.reading import read
@@ -150,6 +150,12 @@ def _cloud() -> Cloud:
         detach={ENI: yes},
         keep={ENI: yes},
     )
+
+
+def kernel_link(name: str, kind: str = "", **changes) -> KernelLink:
+    """A link with the MAC of the floating ENI."""
+    made = KernelLink(index=7, name=name, mac="0a:ff:00:00:00:01", is_up=True, has_carrier=True, kind=kind)
+    return replace(made, **changes)
 
 
 def _host(file) -> Host:

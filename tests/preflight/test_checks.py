@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eni_failover.adapters.ec2_inspection import Permission
+from eni_failover.adapters.firewalld_conf import Zones
 from eni_failover.adapters.imds import ImdsInterface
 from eni_failover.adapters.link import DetectedMode, LinkMode
 from eni_failover.core.model import InstanceState
@@ -23,6 +24,7 @@ from tests.preflight.builders import (
     disk,
     eni,
     facts,
+    kernel_link,
     limits,
     peer,
     probe,
@@ -68,6 +70,8 @@ def test_a_daemon_repeats_what_its_passes_do_not_know():
         "stop_permission",
         "network_manager",
         "source_routing",
+        "mac_shared",
+        "firewall",
         "peers",
         "disk",
     ]
@@ -169,6 +173,8 @@ WRONG = {
     "subnets": facts(of_cloud={"subnets": DENIED}),
     "network_manager": facts(of_host={"link_mode": SILENCE}),
     "source_routing": facts(of_host={"link_mode": DetectedMode(mode=LinkMode.OFF, reason="")}),
+    "mac_shared": facts(of_host={"alike": {ENI: (kernel_link("br0", kind="bridge"),)}}),
+    "firewall": facts(of_host={"zones": Zones(default="drop", links={"public": ("ens5",)})}),
     "holder_probes": facts(of_host={"probes": ()}),
     "self_probes": facts(of_host={"probes": (probe(scope=Scope.SELF, answer=Answer.DOWN),)}),
     "witnesses": facts(of_host={"probes": (probe(scope=Scope.WITNESS, answer=Answer.DOWN),)}),

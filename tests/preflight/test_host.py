@@ -6,14 +6,17 @@ import asyncio
 import threading
 from dataclasses import replace
 
-from eni_failover.adapters.link import LinkMode, Manager
+import pytest
+
+from eni_failover.adapters.firewalld_conf import Zones
+from eni_failover.adapters.link import DetectedMode, LinkMode, Manager
 from eni_failover.adapters.networkd_conf import NetworkdSettings
 from eni_failover.config import NetworkMode, NetworkSettings
 from eni_failover.errors import TransientError
 from eni_failover.preflight import disk, host
 from eni_failover.preflight.aside import Aside
 from eni_failover.preflight.facts import LockState, Missed
-from tests.preflight.builders import BETA, FILE, attachment, config, eni, facts
+from tests.preflight.builders import BETA, ENI, FILE, SILENCE, attachment, config, eni, facts
 
 
 def network(mode: NetworkMode, **changes):
@@ -120,3 +123,79 @@ def test_what_networkd_is_told_is_read(tmp_path, monkeypatch):
 
     assert good == NetworkdSettings(removes_rules=True, removes_routes=False)
     assert host.networkd(tmp_path) == Missed(why="networkd.conf: [Errno 13] Permission denied")
+
+
+def detected(manager):
+    return DetectedMode(mode=LinkMode.MANAGE, reason="", manager=manager)
+
+
+def test_what_would_configure_the_link_is_found(tmp_path):
+    """By the files of the manager that was found, for the MACs that EC2 tells."""
+    path = tmp_path / "etc/systemd/network/80-all.network"
+    cloud, by_networkd = facts().cloud, detected(Manager.NETWORKD)
+    nothing = host.configured_by(by_networkd, cloud, tmp_path)
+    path.parent.mkdir(parents=True)
+    path.write_text("[Match]\nName=e*\n")
+
+    assert nothing == ""
+    assert host.configured_by(by_networkd, cloud, tmp_path) == f"/{path.relative_to(tmp_path)}"
+    assert host.configured_by(detected(Manager.NETWORK_MANAGER), cloud, tmp_path) == "NetworkManager"
+    assert host.configured_by(detected(None), cloud, tmp_path) == ""
+    assert host.configured_by(SILENCE, cloud, tmp_path) == ""
+
+
+def test_without_ec2_it_is_not_known_what_would_configure_the_link(tmp_path):
+    """The MACs are EC2's."""
+    cloud = facts(of_cloud={"enis": SILENCE}).cloud
+
+    assert isinstance(host.configured_by(detected(Manager.NETWORKD), cloud, tmp_path), Missed)
+
+
+def test_a_file_that_may_not_be_read_is_missed(tmp_path):
+    """Of another user than root."""
+    path = tmp_path / "etc/NetworkManager/conf.d/eni.conf"
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(path), "read_text", refuse)
+        found = host.configured_by(detected(Manager.NETWORK_MANAGER), facts().cloud, tmp_path)
+
+    assert found == Missed(why="NetworkManager: [Errno 13] Permission denied")
+
+
+def test_zones_are_read_where_firewalld_runs(tmp_path):
+    """Its control group shows that."""
+    without = host.zones(tmp_path)
+    (tmp_path / "sys/fs/cgroup/system.slice/firewalld.service").mkdir(parents=True)
+    unread = host.zones(tmp_path)
+    (tmp_path / "etc/firewalld").mkdir(parents=True)
+    (tmp_path / "etc/firewalld/firewalld.conf").write_text("DefaultZone=drop\n")
+
+    assert without is None
+    assert isinstance(unread, Missed)
+    assert host.zones(tmp_path) == Zones(default="drop", links={})
+
+
+def test_links_with_the_macs_of_the_enis_are_looked_for():
+    """None of this machine has one; mode "off" does not ask."""
+    watched = asyncio.run(host.links_alike(network(NetworkMode.MANAGE), facts().cloud))
+    off = asyncio.run(host.links_alike(network(NetworkMode.OFF), facts().cloud))
+
+    assert (watched, off) == ({ENI: ()}, {})
+
+
+def test_links_that_cannot_be_read_are_missed(monkeypatch):
+    """Where netlink is forbidden."""
+
+    async def refuse(*_, **__):
+        raise TransientError("netlink: Operation not permitted")
+
+    monkeypatch.setattr(host, "links_with", refuse)
+
+    found = asyncio.run(host.links_alike(network(NetworkMode.MANAGE), facts().cloud))
+
+    assert found == Missed(why="netlink: Operation not permitted")

@@ -2,14 +2,17 @@
 
 from eni_failover.adapters.link.announce import announce
 from eni_failover.adapters.link.capabilities import Capability, has
+from eni_failover.adapters.link.choice import STACKED
 from eni_failover.adapters.link.keeper import Refusal
 from eni_failover.adapters.link.kernel import KernelLink
 from eni_failover.adapters.link.manager import LinkManager
 from eni_failover.adapters.link.mode import DetectedMode, LinkMode, Manager, decide_mode, find_manager
+from eni_failover.adapters.link.services import is_running
 from eni_failover.adapters.link.udev import awaits_name
-from eni_failover.adapters.link.watcher import LinkWatcher, detect_mode
+from eni_failover.adapters.link.watcher import LinkWatcher, detect_mode, links_with
 
 __all__ = [
+    "STACKED",
     "Capability",
     "DetectedMode",
     "KernelLink",
@@ -24,4 +27,6 @@ __all__ = [
     "detect_mode",
     "find_manager",
     "has",
+    "is_running",
+    "links_with",
 ]

@@ -19,8 +19,9 @@ from eni_failover.adapters.link.mirror import Mirror
 from eni_failover.core.model import Eni
 from eni_failover.core.policy import EniId
 
-# Links on top of others share their MAC by right.
-_STACKED: Final = frozenset({"vlan", "macvlan", "macvtap", "ipvlan", "bridge", "bond", "team"})
+STACKED: Final = frozenset({"vlan", "macvlan", "macvtap", "ipvlan", "bridge", "bond", "team"})
+"""Links on top of others, which share their MAC by right."""
+
 _PAIR: Final = "veth"
 # An answer may be older than a link that has come with our own attach: EC2 is eventually consistent.
 _READ_LAG: Final = 2.0
@@ -64,7 +65,7 @@ class LinkChoice:
         return tuple(
             link
             for link in mirror.with_mac(eni.mac)
-            if link is not chosen and not (chosen is not None and link.kind in _STACKED)
+            if link is not chosen and not (chosen is not None and link.kind in STACKED)
         )
 
     def _is_possible(self, eni: Eni, link: KernelLink, mirror: Mirror) -> bool:

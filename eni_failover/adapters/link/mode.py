@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from eni_failover.adapters.link.services import is_running
+
 
 class LinkMode(StrEnum):
     """What is done about links. Only `manage` changes anything on this host."""
@@ -29,6 +31,7 @@ class Manager(StrEnum):
     NM_CLOUD_SETUP = "nm-cloud-setup"
     NETWORK_MANAGER = "NetworkManager"
     NETWORKD = "systemd-networkd"
+    DHCPCD = "dhcpcd"
 
     @property
     def routes_by_source(self) -> bool:
@@ -40,9 +43,14 @@ class Manager(StrEnum):
         """What an operator changes so that it leaves a link to mode `manage`."""
         match self:
             case Manager.NETWORKD:
-                return "ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf(5)"
+                return (
+                    "ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf(5), and "
+                    "Unmanaged=yes for the ENI's MAC in a file of systemd.network(5)"
+                )
             case Manager.NETWORK_MANAGER:
                 return "unmanaged-devices=mac:... in NetworkManager.conf(5)"
+            case Manager.DHCPCD:
+                return "denyinterfaces with the link's name in dhcpcd.conf(5)"
             case _:
                 return '[network] mode = "verify", or switch it off for this link'
 
@@ -74,7 +82,14 @@ _SIGNS: tuple[tuple[Manager, tuple[str, ...]], ...] = (
     (Manager.NM_CLOUD_SETUP, ("etc/systemd/system/timers.target.wants/nm-cloud-setup.timer",)),
     (Manager.NETWORK_MANAGER, ("run/NetworkManager",)),
     (Manager.NETWORKD, ("run/systemd/netif/links",)),
+    (Manager.DHCPCD, ("run/dhcpcd", "run/dhcpcd.pid")),
 )
+# What they leave below /run stays when they are stopped.
+_SERVICES = {
+    Manager.NETWORK_MANAGER: "NetworkManager.service",
+    Manager.NETWORKD: "systemd-networkd.service",
+    Manager.DHCPCD: "dhcpcd.service",
+}
 _UNITS = Path("etc/systemd/system")
 
 
@@ -107,10 +122,20 @@ def decide_mode(
 
 
 def find_manager(root: Path = Path("/")) -> Manager | None:
-    """The first manager that left a sign; a masked unit is none."""
+    """The first manager that left a sign; a masked unit is none, and no service that does not run."""
     return next(
-        (manager for manager, signs in _SIGNS if any(_is_there(root, Path(sign)) for sign in signs)), None
+        (
+            manager
+            for manager, signs in _SIGNS
+            if any(_is_there(root, Path(sign)) for sign in signs) and not _is_stopped(manager, root)
+        ),
+        None,
     )
+
+
+def _is_stopped(manager: Manager, root: Path) -> bool:
+    service = _SERVICES.get(manager)
+    return service is not None and is_running(service, root) is False
 
 
 def _is_there(root: Path, sign: Path) -> bool:

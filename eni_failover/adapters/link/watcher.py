@@ -90,9 +90,9 @@ class LinkWatcher:
         self._waiting: asyncio.Timeout | None = None
 
     @property
-    def kernel_macs(self) -> frozenset[str]:
-        """The MACs of all links of this kernel, or rather of this network namespace."""
-        return self._mirror.macs
+    def mirror(self) -> Mirror:
+        """What the kernel has, or rather this network namespace, as far as it was read."""
+        return self._mirror
 
     async def start(self) -> None:
         """Read the kernel's state once, so that `state` has an answer; raises TransientError."""
@@ -297,14 +297,25 @@ class LinkWatcher:
             await asyncio.sleep(_PATH_RETRY)
 
 
-async def detect_mode(own_macs: Iterable[str], *, may_manage: bool, root: Path = Path("/")) -> DetectedMode:
-    """What mode `auto` means here; see `decide_mode`.
+async def links_with(macs: Iterable[str]) -> dict[str, tuple[KernelLink, ...]]:
+    """The links of this kernel that have these MACs; raises TransientError when they cannot be read."""
+    mirror = await _read_links()
+    return {mac: mirror.with_mac(mac) for mac in macs}
 
-    Raises TransientError when the kernel's links cannot be read.
-    """
+
+async def _read_links() -> Mirror:
     watcher = LinkWatcher(
         mode=LinkMode.VERIFY, clock=lambda: 0.0, on_change=lambda: None, on_error=lambda _: None
     )
     await watcher.start()
     watcher.close()
-    return decide_mode(own_macs=own_macs, kernel_macs=watcher.kernel_macs, may_manage=may_manage, root=root)
+    return watcher.mirror
+
+
+async def detect_mode(own_macs: Iterable[str], *, may_manage: bool, root: Path = Path("/")) -> DetectedMode:
+    """What mode `auto` means here; see `decide_mode`.
+
+    Raises TransientError when the kernel's links cannot be read.
+    """
+    mirror = await _read_links()
+    return decide_mode(own_macs=own_macs, kernel_macs=mirror.macs, may_manage=may_manage, root=root)

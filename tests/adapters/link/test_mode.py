@@ -86,6 +86,25 @@ def test_a_masked_unit_is_no_manager(tmp_path):
     assert detect(root).manager is Manager.NETWORKD
 
 
+@pytest.mark.parametrize("tree", ["sys/fs/cgroup", "sys/fs/cgroup/systemd", "sys/fs/cgroup/unified"])
+@pytest.mark.parametrize(
+    ("unit", "sign", "manager"),
+    [
+        ("systemd-networkd.service", "run/systemd/netif/links", Manager.NETWORKD),
+        ("NetworkManager.service", "run/NetworkManager", Manager.NETWORK_MANAGER),
+        ("dhcpcd.service", "run/dhcpcd", Manager.DHCPCD),
+    ],
+)
+def test_a_service_that_does_not_run_is_no_manager(tmp_path, tree, unit, sign, manager):
+    """What it leaves below /run stays after a stop; its control group does not."""
+    root = host(tmp_path, sign)
+    (root / tree / "system.slice").mkdir(parents=True)
+    stopped = detect(root).manager
+    (root / tree / "system.slice" / unit).mkdir()
+
+    assert (stopped, detect(root).manager) == (None, manager)
+
+
 def test_an_enabled_timer_counts_wherever_its_link_leads(tmp_path):
     """A unit is enabled by a link to an absolute path, which another root does not have."""
     wanted = tmp_path / CLOUD_SETUP

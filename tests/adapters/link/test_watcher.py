@@ -226,7 +226,7 @@ def test_a_configured_link_is_ready_at_the_start(inside):
             await before.configure(await before.plug())
             await before.until(lambda link: link.is_ready)
         async with Host() as host:
-            return host.watcher.state(ENI).is_ready, host.changes, host.watcher.kernel_macs & {MAC}
+            return host.watcher.state(ENI).is_ready, host.changes, host.watcher.mirror.macs & {MAC}
 
     assert inside(main) == (True, 0, {MAC})
 
