@@ -2,7 +2,8 @@
 
 Owns the choice of `[network] mode = "auto"`: it needs the MACs of this instance's own ENIs, which EC2
 tells a moment after the start. Until the choice is made no ENI here counts as ready. Owns as well what
-is told of repairs: one is a line in the log, the same one again and again names who may undo it.
+is told of repairs: one is a line in the log; the same one again and again names who may undo it, and is
+only counted for ten minutes then.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ class Linking:
         self._watcher: LinkWatcher | None = None
         self._lost: dict[EniId, float] = {}
         self._repairs: dict[tuple[EniId, str], deque[float]] = {}
+        self._blamed: dict[tuple[EniId, str], float] = {}
         self._log = structlog.get_logger()
 
     def set_network(self, settings: NetworkSettings) -> None:
@@ -212,10 +214,12 @@ class Linking:
         now = self._clock()
         times = self._repairs.setdefault((eni_id, what), deque(maxlen=REPEATED))
         times.append(now)
+        if now - self._blamed.get((eni_id, what), float("-inf")) <= REPEAT_WINDOW:
+            return
         if len(times) < REPEATED or now - times[0] > REPEAT_WINDOW:
             self._log.info("network.link_repaired", eni_id=eni_id, what=what)
             return
-        times.clear()
+        self._blamed[eni_id, what] = now
         manager = find_manager()
         self._log.warning(
             "network.repairs_repeat",
