@@ -229,9 +229,13 @@ class Linking:
             remedy=manager.truce if manager else "see who removes it: ip monitor address route rule",
         )
 
-    def _refused(self, eni_id: EniId, link: KernelLink, refusal: Refusal) -> None:
+    def _refused(self, eni_id: EniId | None, link: KernelLink | None, refusal: Refusal) -> None:
         self._log.warning(
-            "network.change_refused", eni_id=eni_id, link=link.name, what=refusal.what, error=refusal.why
+            "network.change_refused",
+            eni_id=eni_id or "",
+            link=link.name if link is not None else "",
+            what=refusal.what,
+            error=refusal.why,
         )
 
     def _doubted(self, eni: Eni, chosen: KernelLink | None, others: tuple[KernelLink, ...]) -> None:

@@ -47,7 +47,8 @@ class LinkManager:
     `subnet_of` gives the subnet with an id, None while EC2 has not told it; `is_elsewhere` whether EC2
     says that another instance has the ENI. `on_set_up` is called when a link has all that was planned for
     the first time, `on_repair` for each thing put back later, `on_refused` for each thing that the kernel
-    refuses, once. `awaits_name`: another program is about to name this link, and cannot once it is up.
+    refuses, once; what belongs to a link that has left has neither ENI nor link. `awaits_name`: another
+    program is about to name this link, and cannot once it is up.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class LinkManager:
         ipv6_router: str,
         on_set_up: Callable[[Eni, KernelLink], None],
         on_repair: Callable[[EniId, str], None],
-        on_refused: Callable[[EniId, KernelLink, Refusal], None],
+        on_refused: Callable[[EniId | None, KernelLink | None, Refusal], None],
         awaits_name: Callable[[KernelLink], bool] = lambda _: False,
     ) -> None:
         self.due: float | None = None
@@ -72,6 +73,7 @@ class LinkManager:
         self._on_refused = on_refused
         self._awaits_name = awaits_name
         self._kept: dict[EniId, _Kept] = {}
+        self._uncleared: dict[Step, int] = {}
         self._left_since: dict[EniId, float] = {}
 
     def lacks_subnet(self, eni: Eni) -> bool:
@@ -92,10 +94,12 @@ class LinkManager:
                 await self._bring(eni, link, mirror, kernel)
             for other in mirror.with_mac(eni.mac):
                 if other is not link and plan.is_ours(other, mirror):
-                    await make(plan.change_to(plan.Plan(link=other), mirror), kernel)
+                    await self._clear(
+                        plan.change_to(plan.Plan(link=other), mirror), kernel, eni.eni_id, other
+                    )
         rest = plan.leftovers(enis, mirror)
         if rest:
-            await make(rest, kernel)
+            await self._clear(rest, kernel)
 
     async def _bring(self, eni: Eni, link: KernelLink, mirror: Mirror, kernel: AsyncIPRoute) -> None:
         kept = self._kept.get(eni.eni_id)
@@ -134,6 +138,19 @@ class LinkManager:
         if kept.is_set_up:
             for word in without(change, refused).words:
                 self._on_repair(eni_id, word)
+
+    async def _clear(
+        self,
+        change: plan.Change,
+        kernel: AsyncIPRoute,
+        eni_id: EniId | None = None,
+        link: KernelLink | None = None,
+    ) -> None:
+        """Take away what belongs to no ENI's link any more."""
+        for refusal in await make(change, kernel):
+            if not refusal.is_late and self._uncleared.get(refusal.step) != refusal.number:
+                self._uncleared[refusal.step] = refusal.number
+                self._on_refused(eni_id, link, refusal)
 
     def _plan(self, eni: Eni, link: KernelLink, mirror: Mirror) -> plan.Plan | None:
         if self._has_left(eni):

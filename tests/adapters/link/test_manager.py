@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import pytest
 from pyroute2 import AsyncIPRoute, netns
+from pyroute2.netlink.exceptions import NetlinkError
 
 from eni_failover.adapters.link.keeper import Refusal, make
 from eni_failover.adapters.link.manager import LinkManager
@@ -62,7 +63,9 @@ class Host:
             ipv6_router=router,
             on_set_up=lambda _, link: self.set_up.append(link.name),
             on_repair=lambda _, what: self.repairs.append(what),
-            on_refused=lambda _, link, refusal: self.refused.append((link.name, refusal.what, refusal.why)),
+            on_refused=lambda _, link, refusal: self.refused.append(
+                (link.name if link else None, refusal.what, refusal.why)
+            ),
             awaits_name=lambda link: bool(self.unnamed & {link.name}),
         )
         self.watcher = LinkWatcher(
@@ -737,3 +740,29 @@ def test_a_twin_that_was_set_up_is_cleared_when_the_eni_comes(inside):
 
     assert addresses == {("10.0.1.101", 24), ("10.0.1.102", 32)}
     assert tables == {FIRST_TABLE + index}
+
+
+def test_a_leftover_that_cannot_be_removed_is_named(inside, monkeypatch):
+    """No privilege, say: the rule of a link that has left stays, and the log says which."""
+
+    async def main() -> list[tuple[str, str, str]]:
+        async with Host() as host:
+            rule = host.watcher._queries.rule
+
+            async def refuse(command: str, **request: object) -> object:
+                if command == "del":
+                    raise NetlinkError(1, "Operation not permitted")
+                return await rule(command, **request)
+
+            monkeypatch.setattr(host.watcher._queries, "rule", refuse)
+            source = {"src": "10.0.1.101/32", "table": FIRST_TABLE + 99, "priority": PRIORITY}
+            await host.kernel.rule("add", **source, protocol=PROTOCOL)
+
+            async def is_refused() -> bool:
+                return bool(host.refused)
+
+            await host.settled(is_refused)
+            return host.refused
+
+    what = f"remove rule from 10.0.1.101/32 lookup {FIRST_TABLE + 99}"
+    assert inside(main) == [(None, what, "Operation not permitted")]
