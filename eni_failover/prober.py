@@ -25,7 +25,7 @@ from eni_failover.adapters.probes.probe import Probe, ProbeResult
 from eni_failover.adapters.probes.spec import ProbeSpec, Target
 from eni_failover.core.model import Attempt
 from eni_failover.core.policy import Member
-from eni_failover.core.words import Answer, ProbeType, Scope
+from eni_failover.core.words import Answer, Scope
 
 log = structlog.get_logger(__name__)
 

@@ -167,7 +167,8 @@ def healths(policy: Policy):
                 verdict=answers,
                 streak=answers,
                 consecutive=st.integers(0, 5),
-                unknowns=st.integers(0, 3),
+                newest_at=moments,
+                counts_from=times,
                 down_since=moments,
                 undecided_since=moments,
             )
@@ -228,9 +229,12 @@ def states(draw, policy: Policy) -> State:
             request=seldom.flatmap(lambda there: requests if there else st.none()),
             fit_since=moments,
             not_ready_since=moments,
-            rescue_after_at=moments | st.just(NOW + 5.0),
-            probes_after_at=moments | st.just(NOW + 5.0),
-            keep_retry_at=moments | st.just(NOW + 5.0),
+            barred_at=moments,
+            rests=st.lists(
+                st.tuples(st.sampled_from(state.Rest), times | st.just(NOW + 5.0)), max_size=2
+            ).map(tuple),
+            asked=st.sampled_from(((), ("web",))),
+            me=st.sampled_from((None, builders.instance("beta"), builders.instance("beta", "stopping"))),
             stalled_at=moments,
             last_answer_at=st.sampled_from((*[NOW - 8.0] * 6, NOW - 60.0, None)),
             known_at=moments,
@@ -241,7 +245,6 @@ def states(draw, policy: Policy) -> State:
             instances_failed_at=moments,
             here=st.sampled_from(((), policy.eni_ids[:1], policy.eni_ids)),
             was_paused=booleans,
-            afresh_at=moments,
             reported_cause=st.sampled_from(("", "probes:att-1:holder_down")),
         )
     )

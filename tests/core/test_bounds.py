@@ -16,7 +16,7 @@ from eni_failover.core.health import Health
 from eni_failover.core.model import Eni, PauseKind, PauseRecord, PauseRequest
 from eni_failover.core.moves import carry_on, has_hung_twice, why_lost
 from eni_failover.core.policy import FailbackMode
-from eni_failover.core.state import Durable, Past, Sent, Sight, State, Takeover, Tenure
+from eni_failover.core.state import Durable, Past, Rest, Sent, Sight, State, Takeover, Tenure
 from eni_failover.core.words import Action, Answer, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -90,7 +90,7 @@ def past(*ended_at: float) -> Durable:
             Reason.LIMIT_REACHED,
         ),
         (judged(since=NOW - 299), judged(since=NOW - 300), Reason.UNPROVEN_HOLDER),
-        (judged(probes_after_at=NOW + 1), judged(probes_after_at=NOW), Reason.FENCE_REFUSED),
+        (judged(rests=((Rest.FENCE, NOW + 1),)), judged(rests=((Rest.FENCE, NOW),)), Reason.FENCE_REFUSED),
         (judged(stalled_at=NOW - 0.5), judged(stalled_at=NOW - 1), Reason.LOOP_LAG),
         (judged(last_answer_at=NOW - 31), judged(last_answer_at=NOW - 30), Reason.EC2_SILENT),
     ],
@@ -148,9 +148,9 @@ def test_a_split_is_mended_two_seconds_after_the_last_move():
 
 def test_a_member_rests_from_row_6_until_its_time():
     """After an attach that hung twice."""
-    state = State(started_at=0.0, last_answer_at=NOW, unowned_since=NOW - 5, rescue_after_at=NOW)
+    state = State(started_at=0.0, last_answer_at=NOW, unowned_since=NOW - 5, rests=((Rest.RESCUE, NOW),))
     there = View(state, obs(free(), now=NOW), policy())
-    before = View(replace(state, rescue_after_at=NOW + 1), there.obs, policy())
+    before = View(replace(state, rests=((Rest.RESCUE, NOW + 1),)), there.obs, policy())
 
     assert candidates.unowned(before).block is Reason.COOLDOWN
     assert candidates.unowned(there).block is None
@@ -256,11 +256,11 @@ def test_delete_on_termination_is_asked_again_at_its_time():
     """A minute after the last time."""
     bench = Bench(attached("beta", delete_on_termination=True), settle=False)
     bench.look()
-    bench.state = replace(bench.state, keep_retry_at=NOW)
+    bench.state = replace(bench.state, rests=((Rest.KEEP, NOW),))
 
     assert at(bench, NOW - 1).decision.calls == ()
     assert at(bench, NOW).decision.calls == (keep(),)
-    assert bench.state.keep_retry_at == NOW + 60
+    assert bench.state.rests == ((Rest.KEEP, NOW + 60),)
 
 
 def test_a_request_ends_with_its_deadline():

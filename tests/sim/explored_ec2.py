@@ -138,14 +138,15 @@ def _instances(enis: Enis, machines: Machines) -> tuple[Instance, ...]:
     for member, machine in enumerate(machines):
         if machine == GONE:
             continue
-        used = sorted(one.slot for one in enis if one.member == member)
+        used = [
+            (f"eni-{place}", eni.slot) for place, eni in enumerate(enis, start=1) if eni.member == member
+        ]
         found.append(
             Instance(
                 instance_id=instance_id(member),
                 state=InstanceState(machine),
                 zone=ZONE,
-                used_indexes=(0, *used),
-                interface_count=1 + len(used),
+                eni_indexes=(("eni-primary", 0), *used),
             )
         )
     return tuple(found)

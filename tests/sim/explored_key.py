@@ -15,11 +15,13 @@ from typing import Any
 
 from eni_failover.core import health, model, state
 from eni_failover.core.policy import FailbackMode
-from tests.sim.explored_node import ASK, TICK, Flight, Ghost, Heard, Intent, Node
+from tests.sim.explored_node import ASK, FOREIGN, TICK, Flight, Ghost, Heard, Intent, Node, Seen
 
+STUCK = 82  # ticks: 180 s and a little
 LONG = 28  # ticks: 60 s and a little
 LOOK = 8  # ticks: three observe intervals, the last moment of a row's turn
-SHORT = 4  # ticks: force, cooldown, grace, the life of a call
+SHORT = 4  # ticks: force, cooldown, grace, the life of a call, three intervals of a probe
+BARRED = 268  # ticks: ten minutes and a little
 
 Key = tuple[Any, ...]
 Kind = Callable[["Frame", Any], Any]
@@ -28,7 +30,7 @@ Kind = Callable[["Frame", Any], Any]
 class Frame:
     """The moments of one member that its other times are measured against."""
 
-    __slots__ = ("call_timeout", "enis_at", "failback", "grace", "instances_at", "now", "tick", "window")
+    __slots__ = ("call_timeout", "enis_at", "failback", "foreign", "grace", "instances_at", "now", "tick", "window")
 
     def __init__(self, node: Node) -> None:
         self.now = node.now
@@ -38,6 +40,9 @@ class Frame:
         self.call_timeout = node.policy.call_timeout
         self.grace = SHORT if node.policy.startup_grace else 0
         self.failback = LOOK if node.policy.failback is FailbackMode.AUTOMATIC else 0
+        members = {member.instance_id for member in node.policy.members}
+        attachments = [one.attachment for one in node.survey.enis if one.attachment is not None]
+        self.foreign = {one.attachment_id for one in attachments if one.instance_id not in members}
         self.window = int(node.policy.max_takeovers_window // TICK) + 2
 
     def age(self, at: float | None, bound: int) -> int:
@@ -57,6 +62,10 @@ def _called(frame: Frame, value: Any) -> str | None:
     return None if value is None else str(value.name)
 
 
+def _question(frame: Frame, value: Any) -> Key:
+    return value.name, value.settings
+
+
 def _known(frame: Frame, value: Any) -> bool:
     return value is not None
 
@@ -71,6 +80,35 @@ def _look(frame: Frame, value: float | None) -> int:
 
 def _short(frame: Frame, value: float | None) -> int:
     return frame.age(value, SHORT)
+
+
+def _barred(frame: Frame, value: float | None) -> int:
+    return frame.age(value, BARRED)
+
+
+def _from(frame: Frame, value: float) -> int:
+    """What was asked for in which ticks counts no more."""
+    return frame.age(None if value == -math.inf else value, SHORT)
+
+
+def _rests(frame: Frame, value: tuple[tuple[state.Rest, float], ...]) -> Key:
+    left = ((str(rest), _left(frame, until)) for rest, until in value)
+    return tuple(sorted(one for one in left if one[1]))
+
+
+def _sights(frame: Frame, value: tuple[state.Sight, ...]) -> Key:
+    """How each ENI is, and since when; what is attaching, or a foreign instance has, for longer."""
+    return tuple((*_nest(frame, one), frame.age(one.seen_at, _bound(frame, one))) for one in value)
+
+
+def _bound(frame: Frame, one: state.Sight) -> int:
+    if one.status == "attaching":
+        return STUCK
+    return LONG if one.attachment_id in frame.foreign else SHORT
+
+
+def _facts(frame: Frame, value: model.Instance | None) -> Key:
+    return () if value is None else (value.state, value.eni_indexes)
 
 
 def _grace(frame: Frame, value: float | None) -> int:
@@ -155,24 +193,24 @@ def _attached(one: model.Attachment | None) -> Key:
 def _instances(frame: Frame, value: model.InstanceSurvey | None) -> Key:
     if value is None:
         return ()
-    shown = tuple((one.instance_id, one.state, one.used_indexes) for one in value.instances)
+    shown = tuple((one.instance_id, one.state, one.eni_indexes) for one in value.instances)
     return value.answered, frame.age(value.began_at, LOOK), shown
 
 
 _TABLES: dict[type, list[tuple[str, Kind]]] = {}
 _KINDS: dict[type, str] = {
     state.State: (
-        "started_at:grace role:keep role_known:keep durable:nest health:nest sights:nest tenure:nest "
+        "started_at:grace role:keep role_known:keep durable:nest health:nest sights:sights tenure:nest "
         "holder_changed_at:failback moved_at:moved unseen:nest unowned_since:long turn_unowned:look "
         "turn_ec2:look turn_probes:look confirm:nest request:nest fit_since:failback "
-        "not_ready_since:long rescue_after_at:left probes_after_at:left keep_retry_at:left "
-        "stalled_at:short last_answer_at:look known_at:known instances:instances "
+        "not_ready_since:long barred_at:barred rests:rests asked:keep "
+        "stalled_at:short last_answer_at:look known_at:known me:facts instances:instances "
         "surveyed_at:against_enis polled_from_at:drop describe_failures:drop instances_failures:drop "
         "instances_failed_at:drop here:keep "
-        "was_paused:keep afresh_at:short reported_cause:keep"
+        "was_paused:keep reported_cause:keep"
     ),
     state.Durable: (
-        "last_had:keep lost_at:known excused:keep lost_unseen:keep failback_at:window failback_blocked:keep "
+        "last_had:keep last_up:keep lost_at:known excused:keep lost_unseen:keep failback_at:window failback_blocked:keep "
         "past:nest pause:nest local_pause:nest takeover:nest"
     ),
     state.Takeover: (
@@ -186,22 +224,22 @@ _KINDS: dict[type, str] = {
     state.Move: (
         "eni_id:drop recorded:keep detach:keep detach_sent_at:sent detach_began_at:short bad_state:keep "
         "attach:keep attach_sent_at:sent attach_index:keep attaching_since:long refused_indexes:keep "
-        "reattached:keep attempts:few retry_at:left"
+        "reattached:keep barred:keep attempts:few retry_at:left"
     ),
     state.Past: "trigger:keep ended_at:window forgiven:keep",
-    state.Sight: "eni_id:drop status:keep attachment_id:keep since:short seen_at:short unowned_since:drop",
+    state.Sight: "eni_id:drop status:keep attachment_id:keep since:short seen_at:drop unowned_since:drop",
     state.Tenure: "instance_id:keep attachment_id:keep since:look proven:keep answered:keep",
     state.Unseen: "instance_id:keep since:short sure:keep",
     state.Confirm: "trigger:keep attachment_id:keep since:against_both",
     health.Health: (
-        "probe:drop member:called verdict:keep streak:keep consecutive:few unknowns:few down_since:drop "
-        "undecided_since:drop detail:drop"
+        "probe:question member:called verdict:keep streak:keep consecutive:few newest_at:short down_since:drop "
+        "counts_from:from undecided_since:drop detail:drop"
     ),
     model.TakeoverRequest: "request_id:drop deadline:deadline reason:drop",
     model.PauseRequest: "kind:keep duration:keep reason:drop by:drop local:keep",
     model.PauseRecord: "kind:keep at:stamp until:left reason:drop by:drop local:keep",
     model.Attempt: (
-        "probe:called member:called answer:keep answered:keep started_at:drop ended_at:drop detail:drop"
+        "probe:question member:called answer:keep answered:keep started_at:short ended_at:drop detail:drop"
     ),
     model.Outcome: (
         "mutation:keep target:keep verdict:keep sent_at:sent ended_at:drop attachment_id:drop code:drop "
@@ -250,7 +288,7 @@ def _flight(frame: Frame, one: Flight) -> Key:
 
 
 def _heard(frame: Frame, one: Heard) -> Key:
-    return (*one[:5], frame.age(one.since, SHORT))
+    return (one.about, one.word, one.run, one.is_up, one.is_down, frame.age(one.newest_at, SHORT))
 
 
 def _intent(frame: Frame, one: Intent | None) -> Key:
@@ -267,6 +305,7 @@ def _intent(frame: Frame, one: Intent | None) -> Key:
         one.place,
         one.attaches,
         one.counted,
+        one.fence,
     )
 
 
@@ -280,4 +319,13 @@ def _ghost(frame: Frame, one: Ghost) -> Key:
         one.spoiled,
         tuple(frame.age(at, LOOK) for at in one.causes),
         one.told,
+        tuple((seen.word, seen.attachment_id, frame.age(seen.since, _span(seen))) for seen in one.seen),
+        one.facts,
+        frame.age(one.refused_at, BARRED),
     )
+
+
+def _span(seen: Seen) -> int:
+    if seen.word == "attaching":
+        return STUCK
+    return LONG if seen.word == FOREIGN else 0

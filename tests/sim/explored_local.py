@@ -78,7 +78,6 @@ def ticked(node: Node, ticks: int, running: tuple[bool, ...]) -> Node:
     node = replace(node, now=now, strays=fresh, ghost=node.ghost._replace(ledger=ledger))
     if node.state is None:
         return node
-    spoiled = node.ghost.spoiled or node.is_blind
     inbox: list[Attempt] = []
     for probe in node.policy.probes:
         old = [one for one in node.inbox if one.probe == probe]
@@ -90,7 +89,7 @@ def ticked(node: Node, ticks: int, running: tuple[bool, ...]) -> Node:
             if about
         ]
         inbox += (old + new)[-KEPT_ATTEMPTS:]
-    return replace(node, inbox=tuple(inbox), due=True, ghost=node.ghost._replace(spoiled=spoiled))
+    return replace(node, inbox=tuple(inbox), due=True)
 
 
 def _about(node: Node, scope: Scope) -> MemberName | None:

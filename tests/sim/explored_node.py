@@ -40,21 +40,38 @@ class Flight(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """The explorer's own reading of one probe's answers; `since` is when it said down, or None."""
+    """The explorer's own reading of one question's answers.
 
-    about: MemberName | None = None
-    verdict: str = "unknown"
-    streak: str = ""
+    `about` is the question: the probe's settings and whom it asks. `word` is the newest answer that was up or
+    down, `run` how many of them in a row, `newest_at` when the newest was asked for. `is_up` is what `rise` ups
+    made of it until `fall` downs; `is_down` whether the newest `fall` are all down.
+    """
+
+    about: tuple[object, ...] = ()
+    word: str = ""
     run: int = 0
-    unknowns: int = 0
-    since: float | None = None
+    newest_at: float | None = None
+    is_up: bool = False
+    is_down: bool = False
+
+
+FOREIGN = "foreign"
+
+
+class Seen(NamedTuple):
+    """How an ENI is shown, and since which pass: free, missing, foreign, attaching, attached or detaching."""
+
+    word: str = ""
+    attachment_id: str | None = None
+    since: float = 0.0
 
 
 class Intent(NamedTuple):
     """The takeover under way as it was when it began, and what the explorer knows of its calls.
 
     `shot` is the point of no return by the explorer's own count: no | maybe (a call is unanswered) | yes;
-    `place` is which ENI that call was about, `attaches` whether it was to attach it.
+    `place` is which ENI that call was about, `attaches` whether it was to attach it. `fence` is what is known of
+    its stop: no | asked | accepted.
     """
 
     trigger: Trigger
@@ -66,6 +83,7 @@ class Intent(NamedTuple):
     place: int = 0
     attaches: bool = False
     counted: bool = False
+    fence: str = "no"
 
 
 class Ghost(NamedTuple):
@@ -73,7 +91,9 @@ class Ghost(NamedTuple):
 
     `spoiled`: it was unfit or not running when, or since, it lost the first ENI. `ledger`: when its takeovers
     by probes or failback passed the point of no return. `causes`: since when it has seen each cause
-    (probes, unowned, ec2) without a break. `told`: the last role that its hooks heard in this life.
+    (probes, unowned, ec2) without a break. `told`: the last role that its hooks heard in this life. `seen`: each
+    ENI as shown. `facts`: what EC2 last said of this instance; `refused_at`: when EC2 refused it an attach in
+    earnest, if nothing else was said of it since.
     """
 
     holder: Heard = Heard()
@@ -84,6 +104,9 @@ class Ghost(NamedTuple):
     spoiled: bool = False
     causes: tuple[float | None, float | None, float | None] = (None, None, None)
     told: Role | None = None
+    seen: tuple[Seen, ...] = ()
+    facts: tuple[object, ...] = ()
+    refused_at: float | None = None
 
 
 class Shows(NamedTuple):
@@ -136,13 +159,9 @@ class Node:
 
     @property
     def impaired(self) -> bool:
-        """Whether anything keeps this member from being fit, whether it knows it or not."""
-        return not (self.state and self.fit and self.api and self.allowed) or self.is_blind
-
-    @property
-    def is_blind(self) -> bool:
-        """Whether EC2 has told this member nothing for three observe intervals."""
-        return self.now - self.survey.began_at > 3 * self.policy.observe_interval
+        """Whether this member is unfit or not running, whether it knows it or not; EC2's silence is no matter."""
+        refused = self.ghost.refused_at is not None
+        return not (self.state and self.fit and self.allowed) or refused
 
     def may_tick(self, ticks: int) -> bool:
         """Whether so much time may pass: each call on its way is answered or given up in time."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from eni_failover.core.decision import Detach, StopInstance
-from eni_failover.core.words import Answer
 from tests.sim.explore_configs import Config
 from tests.sim.explored_pass import Violation
 from tests.sim.explored_settling import Settling
@@ -27,7 +26,7 @@ def _has(world: World, member: int) -> bool:
 MOMENTS: dict[str, Callable[[World], bool]] = {
     "quiet": lambda _: True,
     "asked": lambda world: any(node.requests for node in world.nodes),
-    "judged": lambda world: any(node.ghost.holder.verdict == Answer.DOWN for node in world.nodes),
+    "judged": lambda world: any(node.ghost.holder.is_down for node in world.nodes),
     "judged-ec2": lambda world: world.machines[0] == "stopping",
     "fencing": lambda world: _sends(world, StopInstance),
     "sent": lambda world: _sends(world, Detach),
