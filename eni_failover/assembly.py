@@ -138,6 +138,7 @@ def build(
         me=me,
         url_of=config.status_url,
         parse=partial(peer_from_document, group=config.group),
+        clock=CLOCK,
         on_change=bell.ring,
     )
     hooks = HookRunner(

@@ -5,7 +5,8 @@ no clock. Does not guarantee that a peer's document is true, only that what is t
 right types, is bounded, and can be written out again.
 
 Times are RFC 3339 UTC with microseconds and `Z`. A pause record crosses hosts in this form: writing
-a time that was read gives the same text, so the same record never looks newer than itself for long.
+a time that was read gives the same text, so the same record never looks newer than itself for long. Its
+length crosses as the time that remains (core/pause.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eni_failover.core.model import PauseKind, PauseRecord, Peer
+from eni_failover.core.pause import LONGEST, remaining
 from eni_failover.core.policy import Member
 from eni_failover.core.snapshot import Check, History, Snapshot, TakeoverLine
 from eni_failover.core.words import Phase
@@ -65,9 +67,9 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
             "reason": snapshot.decision.reason,
             "at": time_text(snapshot.decision.at_wall),
         },
-        "paused": _paused_document(pause_in_force(snapshot)),
-        "pause_record": _record_document(snapshot.pause),
-        "acknowledged": list(acknowledged(snapshot.pause, snapshot.member, snapshot.peers)),
+        "paused": _paused_document(pause_in_force(snapshot), snapshot.at),
+        "pause_record": _record_document(snapshot.pause, snapshot.at),
+        "acknowledged": list(acknowledged(snapshot.pause, snapshot)),
         "takeover": _takeover_document(snapshot.takeover),
         "last_takeover": None if snapshot.last_takeover is None else history_document(snapshot.last_takeover),
         "peers": [_peer_document(peer) for peer in snapshot.peers],
@@ -110,29 +112,42 @@ def pause_in_force(snapshot: Snapshot) -> PauseRecord | None:
     return max(records, key=_ends_at) if snapshot.paused and records else None
 
 
-def pause_answer(record: PauseRecord | None, snapshot: Snapshot | None) -> dict[str, Any]:
-    """The answer to an operator's pause or resume: the record it became, and who has it already."""
-    known = () if snapshot is None else acknowledged(record, snapshot.member, snapshot.peers)
+def pause_answer(record: PauseRecord | None, snapshot: Snapshot) -> dict[str, Any]:
+    """The answer to an operator's pause or resume: the record it became, and who follows it already."""
     return {
-        "paused": _paused_document(record if record and record.kind is PauseKind.PAUSE else None),
-        "pause_record": _record_document(record),
-        "acknowledged": list(known),
+        "paused": _paused_document(
+            record if record and record.kind is PauseKind.PAUSE else None, snapshot.at
+        ),
+        "pause_record": _record_document(record, snapshot.at),
+        "acknowledged": list(acknowledged(record, snapshot)),
     }
 
 
-def acknowledged(record: PauseRecord | None, member: str, peers: tuple[Peer, ...]) -> tuple[str, ...]:
-    """The members known to follow this record: this one, and the peers that publish the same.
+def acknowledged(record: PauseRecord | None, snapshot: Snapshot) -> tuple[str, ...]:
+    """The members that follow this record now: whom the pause holds back, or who have resumed.
 
-    A local record is this member's alone: nobody else is ever asked to follow it.
+    That is this member, and the peers that answer and publish the same record. A local record is this
+    member's alone: nobody else is ever asked to follow it.
     """
     if record is None:
         return ()
-    same = (peer.member for peer in peers if peer.pause is not None and _is_same(peer.pause, record))
-    return (member, *(() if record.local else same))
+    is_resume = record.kind is PauseKind.RESUME
+    mine = (snapshot.member,) if is_resume or snapshot.paused else ()
+    theirs = (
+        peer.member
+        for peer in snapshot.peers
+        if peer.reachable
+        and peer.pause is not None
+        and _is_same(peer.pause, record)
+        and (is_resume or peer.paused)
+    )
+    return (*mine, *(() if record.local else theirs))
 
 
-def peer_from_document(document: object, member: Member, *, group: str | None = None) -> Peer:
-    """What a member's `/status` says about it.
+def peer_from_document(
+    document: object, member: Member, heard_at: float = 0.0, *, group: str | None = None
+) -> Peer:
+    """What a member's `/status`, heard at this monotonic time, says about it.
 
     Fields this version does not know are ignored, fields that are absent take the value that says
     nothing. A known field of a wrong type, another schema, another member's or another group's
@@ -140,12 +155,12 @@ def peer_from_document(document: object, member: Member, *, group: str | None = 
     unprintable characters, because they go on into logs, hooks and this member's own `/status`.
     """
     try:
-        return _peer(_Fields.of(document), member, group)
+        return _peer(_Fields.of(document), member, heard_at, group)
     except (ValueError, OverflowError):  # OverflowError: a time outside the calendar
         return Peer(member=member.name, instance_id=member.instance_id, reachable=False)
 
 
-def _peer(fields: _Fields, member: Member, group: str | None) -> Peer:
+def _peer(fields: _Fields, member: Member, heard_at: float, group: str | None) -> Peer:
     if fields.whole("schema") != SCHEMA or not _is_of(fields, member):
         raise _MalformedError("not the document that was asked for")
     if group is not None and fields.text("group") != group:
@@ -161,7 +176,7 @@ def _peer(fields: _Fields, member: Member, group: str | None) -> Peer:
         version=fields.text("version", limit=64),
         config_hash=fields.text("config_hash", limit=128),
         paused=fields.inner("paused") is not None,
-        pause=None if record is None else _record(record),
+        pause=None if record is None else _record(record, heard_at, shown_wall=fields.time("now")),
         takeover_trigger="" if takeover is None else takeover.text("trigger", limit=32),
         last_takeover_trigger="" if last is None else last.text("trigger", limit=32),
         last_takeover_ended_wall=None if last is None else last.time("ended_at"),
@@ -174,14 +189,23 @@ def _is_of(fields: _Fields, member: Member) -> bool:
     return instance_id == member.instance_id if instance_id else name == member.name
 
 
-def _record(fields: _Fields) -> PauseRecord:
-    at = fields.time("at")
+def _record(fields: _Fields, heard_at: float, *, shown_wall: float | None) -> PauseRecord | None:
+    """The record as this process counts it; None when it is of a kind that this version does not know."""
+    at, until, kind = fields.time("at"), fields.time("until"), fields.text("kind")
     if at is None:
         raise _MalformedError("a pause record without its time")
+    if kind not in set(PauseKind):
+        return None
+    left = fields.seconds("remaining_s")
+    if left is None:
+        # An older version says when the pause ends by its own clock, and what that clock shows.
+        left = LONGEST if until is None else until - (at if shown_wall is None else shown_wall)
+    left = min(max(left, 0.0), LONGEST)
     return PauseRecord(
-        kind=PauseKind(fields.text("kind")),
+        kind=PauseKind(kind),
         at=at,
-        until=fields.time("until"),
+        until=until,
+        ends_at=heard_at + left if kind == PauseKind.PAUSE else None,
         reason=fields.text("reason", limit=500),
         by=fields.text("by", limit=200),
         local=fields.flag("local"),
@@ -218,6 +242,14 @@ class _Fields:
             raise _MalformedError(name)
         return value
 
+    def seconds(self, name: str) -> float | None:
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise _MalformedError(name)
+        return float(value)
+
     def flag(self, name: str) -> bool:
         value = self.values.get(name)
         if not isinstance(value, bool | None):
@@ -250,14 +282,15 @@ def _is_same(one: PauseRecord, other: PauseRecord) -> bool:
 
 
 def _ends_at(record: PauseRecord) -> float:
-    return math.inf if record.until is None else record.until
+    return math.inf if record.ends_at is None else record.ends_at
 
 
-def _paused_document(record: PauseRecord | None) -> dict[str, Any] | None:
+def _paused_document(record: PauseRecord | None, now: float) -> dict[str, Any] | None:
     if record is None:
         return None
     return {
         "until": _optional_time(record.until),
+        "remaining_s": _remaining(record, now),
         "reason": record.reason,
         "by": record.by,
         "at": time_text(record.at),
@@ -265,13 +298,19 @@ def _paused_document(record: PauseRecord | None) -> dict[str, Any] | None:
     }
 
 
-def _record_document(record: PauseRecord | None) -> dict[str, Any] | None:
+def _remaining(record: PauseRecord, now: float) -> float | None:
+    left = remaining(record, now)
+    return None if left is None else round(left, 6)
+
+
+def _record_document(record: PauseRecord | None, now: float) -> dict[str, Any] | None:
     if record is None:
         return None
     return {
         "kind": record.kind,
         "at": time_text(record.at),
         "until": _optional_time(record.until),
+        "remaining_s": _remaining(record, now),
         "reason": record.reason,
         "by": record.by,
         "local": record.local,

@@ -1,12 +1,13 @@
 """The documents of /status and history, and what is taken from another member's."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
 
 from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest, Peer
-from eni_failover.core.pause import stamp
+from eni_failover.core.pause import LONGEST, stamp
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId, Member, MemberName
 from eni_failover.core.snapshot import (
     Check,
@@ -40,8 +41,14 @@ from eni_failover.status import (
 BETA = Member(name=MemberName("beta"), instance_id=InstanceId("i-0bbbbbbbbbbbbbbb2"), address="10.0.1.12")
 WALL = 1_795_000_000.25
 WALL_TEXT = "2026-11-18T11:06:40.250000Z"
+NOW = 500.0  # monotonic, as WALL
 PAUSE = PauseRecord(
-    kind=PauseKind.PAUSE, at=WALL - 60, until=WALL + 1800, reason="kernel update", by="root@alpha"
+    kind=PauseKind.PAUSE,
+    at=WALL - 60,
+    until=WALL + 1800,
+    ends_at=NOW + 1800,
+    reason="kernel update",
+    by="root@alpha",
 )
 LAST = History(
     takeover_id="19-beta",
@@ -68,6 +75,7 @@ def snapshot(**changes) -> Snapshot:
         role=Role.TAKING,
         holder="alpha",
         at_wall=WALL,
+        at=NOW,
         enis=(
             EniLine(
                 eni_id=EniId("eni-1"),
@@ -127,6 +135,7 @@ def test_document_is_the_contract() -> None:
     """/status has every field of schema 1, with the documented names, and survives JSON unchanged."""
     pause = {
         "until": "2026-11-18T11:36:40.250000Z",
+        "remaining_s": 1800.0,
         "reason": "kernel update",
         "by": "root@alpha",
         "at": "2026-11-18T11:05:40.250000Z",
@@ -223,9 +232,9 @@ def test_paused_is_null_when_the_pause_has_ended() -> None:
 
 def test_pause_in_force_is_the_one_that_ends_last() -> None:
     """Of the group's pause and the member's own, the later end holds; one without an end ends last."""
-    longer = replace(PAUSE, until=WALL + 7200, local=True)
-    endless = replace(PAUSE, until=None, local=True)
-    resumed = replace(PAUSE, kind=PauseKind.RESUME, until=None, local=True)
+    longer = replace(PAUSE, ends_at=NOW + 7200, local=True)
+    endless = replace(PAUSE, ends_at=None, local=True)
+    resumed = replace(PAUSE, kind=PauseKind.RESUME, ends_at=None, local=True)
 
     assert longer == pause_in_force(snapshot(local_pause=longer))
     assert endless == pause_in_force(snapshot(local_pause=endless))
@@ -242,25 +251,88 @@ def test_local_pause_is_shown_but_not_offered_to_peers() -> None:
     assert actual["pause_record"] is None
 
 
-def test_pause_answer_names_who_has_the_record() -> None:
-    """This member has its own record at once; a peer counts when it publishes the same one."""
-    older = replace(PAUSE, at=PAUSE.at - 5)
-    unlike = replace(PAUSE, kind=PauseKind.RESUME, until=None)
-    peers = tuple(
-        Peer(member=MemberName(name), instance_id=InstanceId(f"i-{name}"), reachable=True, pause=record)
-        for name, record in (
-            ("same", replace(PAUSE, at=PAUSE.at + 1e-6)),
-            ("older", older),
-            ("unlike", unlike),
-            ("none", None),
+RESUME = replace(PAUSE, kind=PauseKind.RESUME, until=None, ends_at=None)
+
+
+def peers(*, paused: bool) -> tuple[Peer, ...]:
+    """One peer with the record that its name says, and all of them held back, or none."""
+    records = {
+        "same": replace(PAUSE, at=PAUSE.at + 1e-6, ends_at=NOW + 1795),
+        "older": replace(PAUSE, at=PAUSE.at - 5),
+        "resumed": RESUME,
+        "none": None,
+    }
+    return tuple(
+        Peer(
+            member=MemberName(name),
+            instance_id=InstanceId(f"i-{name}"),
+            reachable=True,
+            paused=paused,
+            pause=record,
         )
+        for name, record in records.items()
     )
 
-    assert pause_answer(PAUSE, snapshot(peers=peers))["acknowledged"] == ["beta", "same"]
-    assert pause_answer(replace(PAUSE, local=True), snapshot(peers=peers))["acknowledged"] == ["beta"]
-    assert pause_answer(PAUSE, None)["acknowledged"] == []
+
+def test_pause_answer_names_whom_the_record_holds_back() -> None:
+    """This member at once; a peer counts when it publishes the same record and says that it is paused."""
+    held = snapshot(peers=peers(paused=True))
+
+    assert pause_answer(PAUSE, held)["acknowledged"] == ["beta", "same"]
+    assert pause_answer(replace(PAUSE, local=True), held)["acknowledged"] == ["beta"]
     assert pause_answer(None, snapshot())["pause_record"] is None
-    assert pause_answer(unlike, snapshot())["paused"] is None
+    assert pause_answer(RESUME, snapshot())["paused"] is None
+
+
+def test_whom_a_pause_does_not_hold_back_has_not_acknowledged_it() -> None:
+    """A record that is known and over keeps nobody from a takeover; a silent peer says nothing."""
+    silent = tuple(replace(peer, reachable=False) for peer in peers(paused=True))
+
+    assert to_document(snapshot(paused=False, peers=peers(paused=False)))["acknowledged"] == []
+    assert to_document(snapshot(peers=silent))["acknowledged"] == ["beta"]
+
+
+def test_who_has_resumed_has_acknowledged_a_resume() -> None:
+    """Whatever pause of its own still holds it back."""
+    resumed = snapshot(pause=RESUME, paused=False, peers=peers(paused=False))
+
+    assert to_document(resumed)["acknowledged"] == ["beta", "resumed"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        ({}, 1800.0),
+        ({"remaining_s": 60, "until": None}, 60.0),
+        ({"remaining_s": 0.0}, 0.0),
+        ({"remaining_s": -5.0}, 0.0),
+        ({"remaining_s": 30 * 86400.0}, LONGEST),
+        ({"remaining_s": None}, 1800.0),
+        ({"remaining_s": None, "until": None}, LONGEST),
+    ],
+)
+def test_what_remains_of_a_peers_pause_counts_from_when_it_was_heard(changes, left) -> None:
+    """An older version tells its end and its own clock; no pause is longer than a week."""
+    shown = document()
+    shown["pause_record"].update(changes)
+
+    assert peer_from_document(shown, BETA, 70.0).pause.ends_at == 70.0 + left
+
+
+def test_an_older_version_that_does_not_tell_its_clock_has_given_the_whole_length() -> None:
+    """Its documents have had `now` for long: this is a document of somebody's own making."""
+    shown = document(now=None)
+    shown["pause_record"]["remaining_s"] = None
+
+    assert peer_from_document(shown, BETA).pause.ends_at == 1860.0
+
+
+def test_a_word_of_a_later_version_is_no_pause_and_no_resume() -> None:
+    """The rest of that member's document counts."""
+    shown = document(pause_record={"kind": "freeze", "at": WALL_TEXT})
+    peer = peer_from_document(shown, BETA, group="orders")
+
+    assert (peer.reachable, peer.pause) == (True, None)
 
 
 def test_peer_reads_what_another_member_wrote() -> None:
@@ -279,7 +351,7 @@ def test_peer_reads_what_another_member_wrote() -> None:
         last_takeover_ended_wall=WALL - 4,
     )
 
-    assert expected == peer_from_document(document(), BETA, group="orders")
+    assert expected == peer_from_document(document(), BETA, NOW, group="orders")
 
 
 def test_record_is_the_same_however_often_it_is_passed_on() -> None:
@@ -295,10 +367,10 @@ def test_record_is_the_same_however_often_it_is_passed_on() -> None:
 @pytest.mark.parametrize("wall", [1_800_078_787.4487436, 1_795_000_000.123456789, 1_795_000_000.9999996])
 def test_peer_reads_a_record_as_it_was_stamped(wall: float) -> None:
     """Else its author would take what the others show of it for a newer word."""
-    record = stamp(PauseRequest(kind=PauseKind.PAUSE, duration=60.0, by="op"), None, wall)
+    record = stamp(PauseRequest(kind=PauseKind.PAUSE, duration=60.0, by="op"), None, now=NOW, wall=wall)
     shown = to_document(snapshot(pause=record, paused=True))
 
-    assert peer_from_document(shown, BETA).pause == record
+    assert peer_from_document(shown, BETA, NOW).pause == record
 
 
 def test_peer_ignores_what_it_does_not_know() -> None:
@@ -332,7 +404,10 @@ RECORD = {"kind": "pause", "at": WALL_TEXT}
         {"paused": "yes"},
         {"pause_record": []},
         {"pause_record": {}},
-        {"pause_record": {"kind": "stop", "at": WALL_TEXT}},
+        {"pause_record": {"kind": 1, "at": WALL_TEXT}},
+        {"pause_record": {**RECORD, "remaining_s": "600"}},
+        {"pause_record": {**RECORD, "remaining_s": True}},
+        {"pause_record": {**RECORD, "remaining_s": math.nan}},
         {"pause_record": {"kind": "pause", "at": WALL}},
         {"pause_record": {"kind": "pause", "at": "yesterday"}},
         {"pause_record": {"kind": "pause", "at": "2026-11-18T11:06:40"}},

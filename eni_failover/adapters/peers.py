@@ -16,7 +16,7 @@ from typing import Never
 import aiohttp
 import structlog
 
-from eni_failover.core.model import Peer
+from eni_failover.core.model import PauseRecord, Peer
 from eni_failover.core.policy import Member
 
 MAX_BODY = 256 * 1024
@@ -26,9 +26,9 @@ _OK = 200
 class PeerWatcher:
     """Keeps the last word of every other member.
 
-    `url_of` gives a member's /status, `parse` reads its JSON (a peer that is not `reachable` is no
-    answer), `on_change` is called when something that a decision may depend on has changed. Times
-    are seconds; `interval` is from the start of one question to the start of the next.
+    `url_of` gives a member's /status, `parse` reads its JSON, heard at that time (a peer that is not
+    `reachable` is no answer), `on_change` is called when something that a decision may depend on has
+    changed. Times are seconds; `interval` is from the start of one question to the start of the next.
     """
 
     def __init__(
@@ -37,7 +37,8 @@ class PeerWatcher:
         *,
         me: Member,
         url_of: Callable[[Member], str],
-        parse: Callable[[object, Member], Peer],
+        parse: Callable[[object, Member, float], Peer],
+        clock: Callable[[], float],
         on_change: Callable[[], None],
         interval: float = 2.0,
         timeout: float = 1.0,
@@ -45,6 +46,7 @@ class PeerWatcher:
         self._me = me
         self._url_of = url_of
         self._parse = parse
+        self._clock = clock
         self._on_change = on_change
         self._interval = interval
         self._timeout = timeout
@@ -110,7 +112,7 @@ class PeerWatcher:
         except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
             # Its words are not repeated: aiohttp's quote what came, and any service may answer there.
             return _silent(member), type(error).__name__
-        peer = self._parse(document, member)
+        peer = self._parse(document, member, self._clock())
         return peer, "" if peer.reachable else "not a /status of this member"
 
     def _keep(self, member: Member, answer: Peer, problem: str) -> None:
@@ -120,6 +122,9 @@ class PeerWatcher:
         if not answer.reachable:
             # What it was doing is not known any more; what it has said still stands, a pause above all.
             answer = replace(last, reachable=False, role="", takeover_trigger="")
+        elif _is_same(answer.pause, last.pause):
+            # What remains of a pause counts from when it was first heard of: heard again, it is no news.
+            answer = replace(answer, pause=last.pause)
         self._known[member] = answer
         if self._heard.get(member) is not answer.reachable:
             self._heard[member] = answer.reachable
@@ -133,6 +138,10 @@ class PeerWatcher:
 
 def _silent(member: Member) -> Peer:
     return Peer(member=member.name, instance_id=member.instance_id, reachable=False)
+
+
+def _is_same(record: PauseRecord | None, known: PauseRecord | None) -> bool:
+    return record is not None and known is not None and (record.kind, record.at) == (known.kind, known.at)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

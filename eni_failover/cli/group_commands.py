@@ -153,16 +153,18 @@ def _pause(
     config: ConfigPath = None,
     group: GroupName = None,
     duration: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="End by itself.  [default: until resumed]")
+        str | None,
+        typer.Option("--for", metavar="DURATION", help="End by itself, 7d at most.  [default: 7d]"),
     ] = None,
     reason: Reason = "",
     local: Local = False,
 ) -> int:
     """Stop automatic takeovers. Holds for the whole group; manual takeovers still work."""
     from eni_failover.cli import configured, orders  # noqa: PLC0415 - see the module's docstring
+    from eni_failover.core.pause import LONGEST  # noqa: PLC0415 - see the module's docstring
 
-    if duration is not None:
-        seconds_of(duration, "--for")
+    if duration is not None and seconds_of(duration, "--for") > LONGEST:
+        raise typer.BadParameter(f"a pause lasts {LONGEST / 86400:g}d at most", param_hint="--for")
     client = configured.client_of(config, group)
     return orders.pause(client, duration=duration, reason=reason, local=local)
 

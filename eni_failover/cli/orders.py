@@ -28,7 +28,9 @@ def pause(client: Client, *, duration: str | None, reason: str, local: bool) -> 
         body["for"] = duration
     answer = client.order("/pause", body).document
     until = (answer.get("pause_record") or {}).get("until")
-    say(f"paused until {'resumed' if until is None else moment(until)}{_where(local=local)}")
+    ends = "resumed" if until is None else moment(until)
+    ends = f"resumed, {ends} at the latest" if duration is None and until is not None else ends
+    say(f"paused until {ends}{_where(local=local)}")
     return _report(client, answer, local=local)
 
 
@@ -71,7 +73,7 @@ def _report(client: Client, answer: Document, *, local: bool) -> ExitCode:
             break
         time.sleep(POLL)
     known = status.get("acknowledged", ()) if _is_same(status, answer) else answer.get("acknowledged", ())
-    say(f"acknowledged by {', '.join(known)}")
+    say(f"acknowledged by {', '.join(known) or 'nobody'}")
     for peer in status.get("peers", ()):
         if peer.get("member") not in known:
             why = "not yet" if peer.get("reachable") else "not reachable"

@@ -13,6 +13,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -102,8 +103,8 @@ class Events:
 
 
 def _facts(snapshot: Snapshot) -> dict[str, object]:
-    """The status without its time: a pass that found nothing new is no event."""
-    return {**to_document(snapshot), "now": None}
+    """The status without its time, and what only that changes: a pass that found nothing new is no event."""
+    return {**to_document(replace(snapshot, at=0.0)), "now": None}
 
 
 def _event(name: str, data: str) -> str:

@@ -21,6 +21,7 @@ from eni_failover.config.durations import positive_seconds
 from eni_failover.control.desk import Desk, TakeoverAnswer, TakeoverState
 from eni_failover.control.guard import Limits
 from eni_failover.core.model import PauseKind, PauseRequest
+from eni_failover.core.pause import LONGEST
 from eni_failover.status import pause_answer
 
 DEFAULT_TAKEOVER_TIMEOUT = 120.0
@@ -34,7 +35,12 @@ def _printable(text: str) -> str:
 
 
 def _length(value: object) -> float | None:
-    return None if value is None else positive_seconds(value)
+    if value is None:
+        return None
+    length = positive_seconds(value)
+    if length > LONGEST:
+        raise ValueError(f"a pause lasts {LONGEST / 86400:g}d at most, not {value}")
+    return length
 
 
 _Sentence = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
@@ -124,7 +130,10 @@ class Orders:
     async def _put(self, order: PauseRequest) -> web.Response:
         async with asyncio.timeout(self.limits.answer):
             record = await self.desk.pause(order)
-        return web.json_response(pause_answer(record, self.desk.snapshot()))
+        snapshot = self.desk.snapshot()
+        if snapshot is None:
+            raise web.HTTPServiceUnavailable(text="the daemon is starting: no pass has ended yet")
+        return web.json_response(pause_answer(record, snapshot))
 
     async def _read(self, request: web.Request, shape: type[_B]) -> _B:
         """The body in this shape; an empty one says nothing. Raises the HTTP error to answer."""

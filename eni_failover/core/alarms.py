@@ -153,7 +153,7 @@ def _moments(view: View) -> Iterator[float]:
     yield candidates.limit_until(view)
     yield candidates.failback_at(view) or 0.0
     yield state.started_at + policy.startup_grace
-    yield (view.paused_until or 0.0) - view.obs.wall + view.now
+    yield view.paused_until or 0.0
     yield view.moving_until or 0.0
     yield view.stuck_at or 0.0
     yield view.foreign_until

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from eni_failover.core.model import PauseRecord
-
 Frozen = TypeVar("Frozen")
 
 
@@ -28,7 +26,7 @@ def rebase(value: Any, by: float) -> Any:
     """
     if isinstance(value, tuple):
         return tuple(rebase(item, by) for item in value)
-    if not is_dataclass(value) or isinstance(value, (type, PauseRecord)):
+    if not is_dataclass(value) or isinstance(value, type):
         return value
     changes = {}
     for item in fields(value):

@@ -262,14 +262,14 @@ class View:
 
     @property
     def paused_until(self) -> float | None:
-        """When the pause in force ends, wall-clock seconds; infinity without an end, None without pause."""
+        """When the pause in force ends, monotonic seconds; infinity without an end, None without pause."""
         ends = [
-            float("inf") if record.until is None else record.until
+            float("inf") if record.ends_at is None else record.ends_at
             for record in (self.state.durable.pause, self.state.durable.local_pause)
             if record is not None and record.kind == "pause"
         ]
         latest = max(ends, default=None)
-        return latest if latest is not None and latest > self.obs.wall else None
+        return latest if latest is not None and latest > self.now else None
 
     @property
     def in_grace(self) -> bool:

@@ -205,13 +205,16 @@ class PauseKind(StrEnum):
 class PauseRecord:
     """An operator's pause or resume. The newest `at` wins in the whole group.
 
-    Wall-clock seconds, because the record travels between hosts and outlives restarts. `until`
-    None means until resumed. A `local` record is this member's alone and is never adopted.
+    `at` is the wall clock of the member that was asked: it only puts the records in order. A pause is in
+    force until `ends_at`, a monotonic time of this process: each member counts the time that was left when
+    it first heard of the record, so hosts' clocks need not agree. `until` is that moment by this host's
+    wall clock, for people. A resume has neither. A `local` record is this member's alone, never adopted.
     """
 
     kind: PauseKind
     at: float
     until: float | None = None
+    ends_at: float | None = None
     reason: str = ""
     by: str = ""
     local: bool = False

@@ -85,6 +85,7 @@ def snapshot(
         role=state.role,
         holder=_holder(view),
         at_wall=view.obs.wall,
+        at=view.now,
         enis=tuple(_eni_line(view, eni) for eni in view.enis),
         probes=_probe_lines(view),
         ready=state.role is Role.ACTIVE or healthy,

@@ -12,7 +12,7 @@ from eni_failover.core.candidates import limit_until
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.links import not_ready
-from eni_failover.core.model import PauseKind
+from eni_failover.core.pause import is_in_force
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import Answer, CheckResult, Reason, Scope
 
@@ -131,10 +131,5 @@ def _local(view: View) -> Iterator[Check]:
 
 def _resume(view: View) -> str:
     """What ends the pause in force: the group's resume leaves this member's own."""
-    group = view.state.durable.pause
-    is_of_group = (
-        group is not None
-        and group.kind is PauseKind.PAUSE
-        and (group.until is None or group.until > view.obs.wall)
-    )
+    is_of_group = is_in_force(view.state.durable.pause, view.now)
     return "eni-failover resume" if is_of_group else "eni-failover resume --local"

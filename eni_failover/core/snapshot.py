@@ -92,7 +92,8 @@ class Snapshot:
     """The whole view of one pass.
 
     `pause` is the group's newest pause or resume, in force or not (peers adopt it); `local_pause` is
-    this member's own; `paused` is whether either is in force.
+    this member's own; `paused` is whether either is in force. `at` is the pass's monotonic time, from which
+    the pauses' remaining time counts.
     """
 
     version: str
@@ -103,6 +104,7 @@ class Snapshot:
     role: Role
     holder: str
     at_wall: float
+    at: float = 0.0
     enis: tuple[EniLine, ...] = ()
     probes: tuple[ProbeLine, ...] = ()
     ready: bool = False

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Self
@@ -20,8 +21,14 @@ ALPHA, BETA, GAMMA = (
     Member(name=MemberName(name), instance_id=InstanceId(f"i-{name}"), address="127.0.0.1")
     for name in ("alpha", "beta", "gamma")
 )
-RECORD = {"kind": "pause", "at": "2026-11-18T11:06:40.000000Z", "until": None, "reason": "x", "by": "root"}
-PAUSE = PauseRecord(kind=PauseKind.PAUSE, at=1_795_000_000.0, reason="x", by="root")
+RECORD = {
+    "kind": "resume",
+    "at": "2026-11-18T11:06:40.000000Z",
+    "until": None,
+    "reason": "x",
+    "by": "root",
+}
+RESUME = PauseRecord(kind=PauseKind.RESUME, at=1_795_000_000.0, reason="x", by="root")
 
 
 def document(member: str, **changes) -> dict:
@@ -98,6 +105,7 @@ class World:
             me=ALPHA,
             url_of=lambda member: f"http://{member.address}:{ports[member.name]}/status",
             parse=partial(peer_from_document, group="orders"),
+            clock=time.monotonic,
             on_change=self._change,
             interval=0.02,
             timeout=timeout,
@@ -140,7 +148,12 @@ def with_world(scenario: Callable[[World], Awaitable[None]], *, timeout: float =
 def test_peers_are_the_others_in_their_order_from_the_start() -> None:
     """Before any answer every other member is there, in file order, not reachable."""
     watcher = PeerWatcher(
-        (GAMMA, ALPHA, BETA), me=ALPHA, url_of=str, parse=peer_from_document, on_change=lambda: None
+        (GAMMA, ALPHA, BETA),
+        me=ALPHA,
+        url_of=str,
+        parse=peer_from_document,
+        clock=time.monotonic,
+        on_change=lambda: None,
     )
 
     assert watcher.peers() == (
@@ -168,7 +181,7 @@ def test_answer_is_what_the_peer_says() -> None:
             version="0.1.0",
             config_hash="c0ffee",
             paused=True,
-            pause=PAUSE,
+            pause=RESUME,
             takeover_trigger="ec2",
         )
 
@@ -201,6 +214,30 @@ def test_nothing_new_is_no_change() -> None:
 
         assert world.peer().version == "0.2.0"
         assert world.changes == before
+
+    with_world(scenario)
+
+
+def test_what_remains_of_a_pause_counts_from_when_it_was_first_heard() -> None:
+    """Each answer shows less of it, which is no change; another record is one."""
+    pause = {**RECORD, "kind": "pause", "remaining_s": 600.0}
+    later = {**pause, "at": "2026-11-18T11:06:41.000000Z", "remaining_s": 60.0}
+
+    async def scenario(world: World) -> None:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        world.beta.answer = page(document("beta", paused={}, pause_record=pause))
+        await world.until(lambda: world.peer().pause is not None)
+        first, before = world.peer().pause, world.changes
+        assert began + 600.0 <= first.ends_at <= clock() + 600.0
+
+        world.beta.answer = page(document("beta", paused={}, pause_record={**pause, "remaining_s": 598.0}))
+        await world.beta.once_more(3)
+        assert (world.peer().pause, world.changes) == (first, before)
+
+        world.beta.answer = page(document("beta", paused={}, pause_record=later))
+        await world.until(lambda: world.changes > before)
+        assert world.peer().pause.ends_at <= clock() + 60.0
 
     with_world(scenario)
 
@@ -271,7 +308,7 @@ def test_peer_that_does_not_answer_well_is_unreachable_and_keeps_its_word(answer
             version="0.1.0",
             config_hash="c0ffee",
             paused=True,
-            pause=PAUSE,
+            pause=RESUME,
         )
         assert world.peer("gamma").reachable
 
@@ -321,6 +358,7 @@ def test_peer_that_is_down_from_the_start_is_logged_once() -> None:
             me=ALPHA,
             url_of=url_of,
             parse=peer_from_document,
+            clock=time.monotonic,
             on_change=lambda: None,
             interval=0.01,
         )
@@ -356,7 +394,7 @@ def test_replaced_members_are_asked_and_the_old_ones_left_alone() -> None:
         await world.gamma.once_more(3)
 
         assert [peer.member for peer in kept] == ["gamma", "beta"]
-        assert kept[1].pause == PAUSE
+        assert kept[1].pause == RESUME
         assert [peer.member for peer in world.watcher.peers()] == ["gamma"]
         assert world.beta.asked == asked
 

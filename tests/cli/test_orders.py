@@ -8,13 +8,19 @@ from eni_failover.cli import orders as command
 from eni_failover.core.model import PauseKind, PauseRecord, Peer
 
 PAUSE = PauseRecord(
-    kind=PauseKind.PAUSE, at=1_800_000_000.0, until=1_800_001_800.0, reason="upgrade", by="uid 0"
+    kind=PauseKind.PAUSE,
+    at=1_800_000_000.0,
+    until=1_800_001_800.0,
+    ends_at=1_800.0,
+    reason="upgrade",
+    by="uid 0",
 )
 RESUME = PauseRecord(kind=PauseKind.RESUME, at=1_800_000_009.0)
 
 
 def peer(name: str, record: PauseRecord | None = None, *, reachable: bool = True) -> Peer:
-    return Peer(member=name, instance_id=f"i-{name}", reachable=reachable, pause=record)
+    paused = record is not None and record.kind is PauseKind.PAUSE
+    return Peer(member=name, instance_id=f"i-{name}", reachable=reachable, paused=paused, pause=record)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +53,7 @@ def test_an_older_pause_is_no_acknowledgement(*, run, daemon, desk, member, stan
     monkeypatch.setattr(command, "ACKNOWLEDGE_WITHIN", 0.0)
     older = PauseRecord(kind=PauseKind.PAUSE, at=1_700_000_000.0)
     desk.pause_record = PAUSE
-    desk.script = [standby(pause=older, peers=(peer("alpha", older),))]
+    desk.script = [standby(pause=older, paused=True, peers=(peer("alpha", older),))]
     result = run("pause", "--config", member.config)
 
     assert result.code == 0
@@ -96,14 +102,41 @@ def test_resume_mentions_a_local_pause(run, daemon, desk, member, standby):
     assert "this member alone is still paused: end that with 'eni-failover resume --local'" in result.err
 
 
-def test_a_daemon_that_goes_away_has_still_taken_the_pause(run, daemon, desk, member):
+def test_a_daemon_that_goes_away_has_still_taken_the_pause(run, daemon, desk, member, standby):
     """When the daemon cannot be asked who knows, the pause was taken all the same."""
     desk.pause_record = PAUSE
-    desk.script = [None]
+    desk.script = [standby(paused=True), standby(paused=True), None]
     result = run("pause", "--config", member.config)
 
     assert result.code == 0
     assert "who has acknowledged is not known" in result.err
+
+
+def test_a_pause_without_an_end_says_when_it_ends_all_the_same(run, daemon, desk, member, standby):
+    """A pause lasts a week at most, so that nobody is forgotten in one."""
+    desk.pause_record = PAUSE
+    desk.script = [standby(pause=PAUSE, paused=True, peers=())]
+    result = run("pause", "--config", member.config)
+
+    assert result.out.splitlines()[0] == "paused until resumed, 2027-01-15T08:30:00Z at the latest"
+
+
+def test_a_pause_that_holds_nobody_back_says_so(run, daemon, desk, member, standby):
+    """It was over before anybody could look."""
+    desk.pause_record = PAUSE
+    desk.script = [standby(pause=PAUSE, peers=())]
+    result = run("pause", "--for", "1ms", "--config", member.config)
+
+    assert result.out.splitlines()[1] == "acknowledged by nobody"
+
+
+def test_a_pause_of_more_than_a_week_is_refused(run, daemon, desk, member):
+    """Before the daemon is asked, as every mistake on the command line; a week is one."""
+    result = run("pause", "--for", "169h", "--config", member.config)
+
+    assert (result.code, result.out, desk.orders) == (2, "", [])
+    assert "a pause lasts 7d at most" in result.err
+    assert run("pause", "--for", "7d", "--local", "--config", member.config).code == 0
 
 
 def test_a_reason_that_is_too_long(run, daemon, desk, member):

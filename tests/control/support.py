@@ -73,6 +73,7 @@ class FakeDesk:
             kind=request.kind,
             at=WALL,
             until=until,
+            ends_at=request.duration,  # the snapshots here are of the moment 0
             reason=request.reason,
             by=request.by,
             local=request.local,

@@ -47,10 +47,16 @@ def test_pause_answers_with_its_record_and_who_follows_it(tmp_path: Path) -> Non
     """POST /pause hands on its length and its author as the kernel names him, and shows the record."""
     record = PauseRecord(kind=PauseKind.PAUSE, at=WALL)
     peers = (
-        Peer(member=MemberName("alpha"), instance_id=InstanceId("i-alpha"), reachable=True, pause=record),
+        Peer(
+            member=MemberName("alpha"),
+            instance_id=InstanceId("i-alpha"),
+            reachable=True,
+            paused=True,
+            pause=record,
+        ),
         Peer(member=MemberName("gamma"), instance_id=InstanceId("i-gamma"), reachable=True),
     )
-    desk = FakeDesk(replace(READY, peers=peers))
+    desk = FakeDesk(replace(READY, paused=True, peers=peers))
     author = "root@beta" if os.getuid() == 0 else f"uid {os.getuid()}@beta"
 
     async def scenario(client: Client) -> None:
@@ -58,6 +64,7 @@ def test_pause_answers_with_its_record_and_who_follows_it(tmp_path: Path) -> Non
         common = {
             "at": "2026-11-18T11:06:40.000000Z",
             "until": "2026-11-18T11:36:40.000000Z",
+            "remaining_s": 1800.0,
             "reason": "update",
             "by": author,
             "local": False,
@@ -74,8 +81,8 @@ def test_pause_answers_with_its_record_and_who_follows_it(tmp_path: Path) -> Non
     serve(tmp_path, desk, scenario)
 
 
-def test_pause_without_a_length_lasts_until_resumed(tmp_path: Path) -> None:
-    """Without `for`, and with null, the pause has no end; `local` is handed on."""
+def test_pause_without_a_length_leaves_it_to_the_core(tmp_path: Path) -> None:
+    """Without `for`, and with null, the pause has no end of its own; `local` is handed on."""
     desk = FakeDesk()
 
     async def scenario(client: Client) -> None:

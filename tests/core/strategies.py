@@ -134,7 +134,7 @@ records = st.builds(
     model.PauseRecord,
     kind=st.sampled_from(PauseKind),
     at=st.just(WALL - 30.0),
-    until=st.sampled_from((None, WALL - 1.0, WALL + 60.0)),
+    ends_at=st.sampled_from((None, NOW - 1.0, NOW + 60.0)),
 )
 pauses = seldom.flatmap(lambda there: records if there else st.none())
 

@@ -195,8 +195,8 @@ def test_a_move_counts_up_to_its_bound_and_a_stuck_one_after_it():
 
 
 def test_a_pause_and_the_start_up_grace_end_with_their_time():
-    """A pause by the wall clock."""
-    until = PauseRecord(kind=PauseKind.PAUSE, at=EPOCH, until=EPOCH + NOW)
+    """To the moment."""
+    until = PauseRecord(kind=PauseKind.PAUSE, at=EPOCH, ends_at=NOW)
     state = State(started_at=NOW - 30, durable=Durable(pause=until))
     graced = replace(policy(), startup_grace=30.0)
     before = View(state, obs(free(), now=NOW - 1), graced)

@@ -332,8 +332,8 @@ def test_the_witnesses_are_up_when_there_are_none_or_one_is(verdicts, up):
 WALL = EPOCH + NOW
 
 
-def pause_record(kind: str, until: float | None, *, local: bool = False) -> PauseRecord:
-    return PauseRecord(kind=PauseKind(kind), at=WALL - 60.0, until=until, local=local)
+def pause_record(kind: str, ends_at: float | None, *, local: bool = False) -> PauseRecord:
+    return PauseRecord(kind=PauseKind(kind), at=WALL - 60.0, ends_at=ends_at, local=local)
 
 
 @pytest.mark.parametrize(
@@ -341,14 +341,14 @@ def pause_record(kind: str, until: float | None, *, local: bool = False) -> Paus
     [
         (None, None, False),
         (pause_record("pause", None), None, True),
-        (pause_record("pause", WALL + 1.0), None, True),
-        (pause_record("pause", WALL), None, False),
-        (pause_record("pause", WALL - 1.0), None, False),
+        (pause_record("pause", NOW + 1.0), None, True),
+        (pause_record("pause", NOW), None, False),
+        (pause_record("pause", NOW - 1.0), None, False),
         (pause_record("resume", None), None, False),
         (None, pause_record("pause", None, local=True), True),
         (pause_record("resume", None), pause_record("pause", None, local=True), True),
         (pause_record("pause", None), pause_record("resume", None, local=True), True),
-        (pause_record("pause", WALL - 1.0), pause_record("pause", WALL + 1.0, local=True), True),
+        (pause_record("pause", NOW - 1.0), pause_record("pause", NOW + 1.0, local=True), True),
     ],
 )
 def test_paused_is_the_groups_pause_or_this_members_own(group, own, paused):
@@ -361,10 +361,10 @@ def test_paused_is_the_groups_pause_or_this_members_own(group, own, paused):
 def test_the_pause_lasts_as_long_as_the_longer_of_the_two():
     """A member's own pause may outlast the group's."""
     state = remembering(
-        pause=pause_record("pause", WALL + 10.0), local_pause=pause_record("pause", WALL + 20.0, local=True)
+        pause=pause_record("pause", NOW + 10.0), local_pause=pause_record("pause", NOW + 20.0, local=True)
     )
 
-    assert view(attached("alpha"), state=state).paused_until == WALL + 20.0
+    assert view(attached("alpha"), state=state).paused_until == NOW + 20.0
 
 
 @pytest.mark.parametrize(

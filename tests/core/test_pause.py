@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest
-from eni_failover.core.pause import stamp
+from eni_failover.core.pause import FURTHEST_AHEAD, LONGEST, adopt, stamp
 from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import Answer, Reason, Trigger
 from tests.core.bench import Bench
-from tests.core.builders import EPOCH, attached, attempt, detach, free, peer
+from tests.core.builders import EPOCH, attached, attempt, detach, free, obs, peer
 
 PAUSE = PauseRequest(kind=PauseKind.PAUSE, by="op")
 RESUME = PauseRequest(kind=PauseKind.RESUME, by="op")
@@ -31,8 +31,20 @@ def test_a_pause_is_stamped_with_its_time_its_end_and_its_author():
     wall = EPOCH + bench.now
 
     assert bench.state.durable.pause == PauseRecord(
-        kind=PauseKind.PAUSE, at=wall, until=wall + 1800.0, reason="upgrade", by="op"
+        kind=PauseKind.PAUSE,
+        at=wall,
+        until=wall + 1800.0,
+        ends_at=bench.now + 1800.0,
+        reason="upgrade",
+        by="op",
     )
+
+
+def test_a_pause_without_an_end_ends_after_a_week():
+    """Nobody is forgotten in a pause."""
+    bench = asked(Bench(attached("alpha")), PAUSE)
+
+    assert bench.state.durable.pause.ends_at == bench.now + LONGEST
 
 
 def test_a_record_does_not_come_back_to_its_author_as_a_newer_one():
@@ -42,8 +54,8 @@ def test_a_record_does_not_come_back_to_its_author_as_a_newer_one():
     that had been made since it was given.
     """
     asked_at = 1_800_078_787.4487436
-    told = stamp(replace(RESUME, duration=None), None, asked_at)
-    paused = stamp(replace(PAUSE, duration=60.0), told, asked_at)
+    told = stamp(replace(RESUME, duration=None), None, now=1.0, wall=asked_at)
+    paused = stamp(replace(PAUSE, duration=60.0), told, now=1.0, wall=asked_at)
 
     assert told.at == 1_800_078_787.448744
     assert (paused.at, paused.until) == (1_800_078_787.449744, 1_800_078_847.448744)
@@ -132,7 +144,7 @@ def test_turns_start_afresh_after_a_pause():
 def test_a_peers_newer_pause_is_adopted():
     """Members adopt what they see in each other's status."""
     bench = Bench(attached("alpha"))
-    news = record("pause", EPOCH + bench.now - 5.0, by="op@alpha")
+    news = record("pause", EPOCH + bench.now - 5.0, by="op@alpha", ends_at=2_000.0, until=EPOCH + 2_000.0)
     bench.peers = (peer("alpha", pause=news),)
     bench.peek()
 
@@ -176,7 +188,7 @@ def test_of_several_peers_the_newest_is_adopted():
     bench.peers = (peer("alpha", pause=record("pause", 9.0)), peer("gamma", pause=record("resume", 7.0)))
     bench.peek()
 
-    assert bench.state.durable.pause == record("pause", 9.0)
+    assert (bench.state.durable.pause.kind, bench.state.durable.pause.at) == (PauseKind.PAUSE, 9.0)
 
 
 def test_a_peers_local_pause_is_its_own():
@@ -196,6 +208,97 @@ def test_a_resume_at_a_slow_clock_is_still_newer():
 
     assert bench.state.durable.pause.kind is PauseKind.RESUME
     assert bench.state.durable.pause.at > ahead
+
+
+# Clocks that differ -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("off", [-600.0, 600.0], ids=["slow", "fast"])
+def test_a_pause_lasts_as_long_as_was_asked_whatever_its_authors_clock_says(off):
+    """Given for two minutes on a member whose clock is ten minutes off."""
+    bench = Bench(attached("alpha"))
+    given = stamp(replace(PAUSE, duration=120.0), None, now=bench.now, wall=EPOCH + bench.now + off)
+    bench.peers = (peer("alpha", pause=given),)
+    bench.peek()
+    began, shown = bench.now, bench.state.durable.pause.until
+    bench.idle(119)
+    before = bench.view.is_paused
+    bench.idle(2)
+
+    assert shown == EPOCH + began + 120.0
+    assert (before, bench.view.is_paused) == (True, False)
+
+
+def test_a_pause_heard_again_is_not_prolonged():
+    """Its echo says what remained a moment ago: no news, however often."""
+    bench = asked(Bench(attached("alpha")), replace(PAUSE, duration=120.0))
+    given = bench.state.durable.pause
+    bench.idle(60)
+    bench.peers = (peer("alpha", pause=replace(given, ends_at=bench.now + 119.0)),)
+    bench.idle(1)
+
+    assert bench.state.durable.pause == given
+
+
+def test_a_pause_of_another_member_lasts_a_week_at_most():
+    """Whatever it says."""
+    bench = Bench(attached("alpha"))
+    bench.peers = (peer("alpha", pause=record("pause", EPOCH, ends_at=bench.now + 2 * LONGEST)),)
+    bench.peek()
+
+    assert bench.state.durable.pause.ends_at == bench.now + LONGEST
+
+
+@pytest.mark.parametrize("kind", ["pause", "resume"])
+@pytest.mark.parametrize(("ahead", "taken"), [(FURTHEST_AHEAD, True), (FURTHEST_AHEAD + 1.0, False)])
+def test_a_record_from_the_far_future_is_refused(kind, ahead, taken):
+    """It would win over all that operators say until then."""
+    bench = Bench(attached("alpha"))
+    bench.peers = (peer("alpha", pause=record(kind, EPOCH + bench.now + ahead)),)
+    bench.peek()
+
+    assert (bench.state.durable.pause is not None) is taken
+
+
+def test_a_refused_record_is_taken_when_the_clock_has_been_corrected():
+    """It holds back for what is left of it then."""
+    bench = Bench(attached("alpha"))
+    bench.peers = (peer("alpha", pause=record("pause", EPOCH + bench.now + 3_610.0, ends_at=bench.now + 60)),)
+    bench.peek()
+    refused, end = bench.view.is_paused, bench.now + 60
+    bench.idle(20)
+
+    assert (refused, bench.view.is_paused) == (False, True)
+    assert bench.state.durable.pause.ends_at == pytest.approx(end)
+
+
+def test_the_resume_of_a_pause_from_a_clock_that_was_fast_is_followed():
+    """All were two hours fast when it was given, and have been corrected: its resume is stamped after it."""
+    ahead = record("pause", EPOCH + 9_000.0)
+    bench = Bench(attached("alpha"), durable=Durable(pause=ahead))
+    bench.peers = (peer("alpha", pause=record("resume", ahead.at + 0.001)),)
+    bench.peek()
+
+    assert bench.state.durable.pause.kind is PauseKind.RESUME
+
+
+def test_the_end_is_shown_by_the_clock_as_it_is_now():
+    """A clock that was set changes what is shown, and not when the pause ends; a moment is no step."""
+    bench = asked(Bench(attached("alpha")), replace(PAUSE, duration=120.0))
+    given = bench.state.durable.pause
+    for by in (0.9, -600.0):
+        seen = replace(obs(attached("alpha"), now=bench.now), wall=EPOCH + bench.now + by)
+        shown = adopt(bench.state.durable, seen).pause
+        assert shown == (given if by == 0.9 else replace(given, until=given.until - 600.0))
+
+
+def test_a_pause_that_is_over_shows_when_it_ended():
+    """By the clock as it was."""
+    bench = asked(Bench(attached("alpha")), replace(PAUSE, duration=10.0))
+    given = bench.state.durable.pause
+    seen = replace(obs(attached("alpha"), now=bench.now + 20.0), wall=EPOCH)
+
+    assert adopt(bench.state.durable, seen).pause == given
 
 
 def test_a_restart_keeps_the_pause():
@@ -313,17 +416,18 @@ def test_a_paused_group_does_not_stop_row_6_for_ever():
 
 def test_a_pause_is_not_newer_than_itself():
     """What a peer tells of it has microseconds: the record has no more, or it would be adopted anew."""
-    record = stamp(PauseRequest(kind=PauseKind.PAUSE, duration=1.0), None, 1_800_000_000.1234567)
+    request = PauseRequest(kind=PauseKind.PAUSE, duration=1.0)
+    record = stamp(request, None, now=5.0, wall=1_800_000_000.1234567)
 
     assert (record.at, record.until) == (1_800_000_000.123457, 1_800_000_001.123457)
 
 
 def test_a_word_given_in_the_same_moment_is_later_by_a_thousandth():
     """The newest of the group's, and of this member's own."""
-    first = stamp(PAUSE, None, EPOCH)
+    first = stamp(PAUSE, None, now=5.0, wall=EPOCH)
     bench = asked(Bench(attached("alpha")), replace(PAUSE, local=True))
     local = bench.state.durable.local_pause
     asked(bench, replace(RESUME, local=True))
 
-    assert stamp(RESUME, first, EPOCH).at == EPOCH + 0.001
+    assert stamp(RESUME, first, now=5.0, wall=EPOCH).at == EPOCH + 0.001
     assert bench.state.durable.local_pause.at == round(local.at + 0.001, 6)

@@ -19,7 +19,7 @@ TAKEOVER = Takeover(
     moves=(Move(eni_id="eni-1", recorded="att-1", detach_sent_at=101.0, attaching_since=102.0, attempts=3),),
     detach_at=101.0,
 )
-PAUSE = PauseRecord(kind=PauseKind.PAUSE, at=1_800_000_050.0, until=1_800_000_080.0)
+PAUSE = PauseRecord(kind=PauseKind.PAUSE, at=1_800_000_050.0, until=1_800_000_080.0, ends_at=80.0)
 DURABLE = Durable(
     last_had="i-alpha",
     lost_at=50.0,
@@ -43,10 +43,10 @@ def test_every_monotonic_time_moves_with_the_clock():
 
 
 def test_wall_clock_times_and_everything_else_stay():
-    """A pause is the same for all hosts; counts and ids are no times."""
+    """The stamp of a pause is the same for all hosts, its end is not; counts and ids are no times."""
     moved = rebase(DURABLE, 1000.0)
 
-    assert moved.pause == PAUSE
+    assert moved.pause == replace(PAUSE, ends_at=1080.0)
     assert moved.takeover.started_wall == 1_800_000_100.0
     assert moved.takeover.moves[0].attempts == 3
     assert moved.takeover.moves[0].recorded == "att-1"

@@ -18,6 +18,7 @@ GOOD = {
         "kind": "pause",
         "at": TIME,
         "until": None,
+        "remaining_s": 1800.5,
         "reason": "work",
         "by": "root@alpha",
         "local": False,

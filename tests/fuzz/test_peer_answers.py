@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 
 import pytest
 
@@ -47,7 +48,7 @@ def heard(server: RawServer) -> tuple[Peer, str]:
     async def main() -> tuple[Peer, str]:
         answered, problems = asyncio.Event(), []
 
-        def parse(document: object, member: Member) -> Peer:
+        def parse(document: object, member: Member, heard_at: float) -> Peer:
             return peer_from_document(document, member, group="orders")
 
         watcher = PeerWatcher(
@@ -55,6 +56,7 @@ def heard(server: RawServer) -> tuple[Peer, str]:
             me=BETA,
             url_of=lambda _member: f"{server.url}/status",
             parse=parse,
+            clock=time.monotonic,
             on_change=lambda: None,
             interval=60.0,
         )

@@ -86,7 +86,8 @@ MALFORMED = {
     "a role that is a number": {**GOOD, "role": 1},
     "a pause that is true": {**GOOD, "paused": True},
     "a record that is a list": {**GOOD, "pause_record": [GOOD["pause_record"]]},
-    "a record of another kind": {**GOOD, "pause_record": {**GOOD["pause_record"], "kind": "stop"}},
+    "a kind that is a number": {**GOOD, "pause_record": {**GOOD["pause_record"], "kind": 1}},
+    "a rest that is text": {**GOOD, "pause_record": {**GOOD["pause_record"], "remaining_s": "60"}},
     **{
         f"a record of {at!r}": {**GOOD, "pause_record": {**GOOD["pause_record"], "at": at}}
         for at in (

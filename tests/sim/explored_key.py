@@ -237,7 +237,7 @@ _KINDS: dict[type, str] = {
     ),
     model.TakeoverRequest: "request_id:drop deadline:deadline reason:drop",
     model.PauseRequest: "kind:keep duration:keep reason:drop by:drop local:keep",
-    model.PauseRecord: "kind:keep at:stamp until:left reason:drop by:drop local:keep",
+    model.PauseRecord: "kind:keep at:stamp until:drop ends_at:left reason:drop by:drop local:keep",
     model.Attempt: (
         "probe:question member:called answer:keep answered:keep started_at:short ended_at:drop detail:drop"
     ),

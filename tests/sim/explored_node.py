@@ -218,8 +218,8 @@ def shows(node: Node) -> Shows:
     record, takeover = node.durable.pause, node.durable.takeover
     told = None
     if record is not None:
-        until = None if record.until is None else _exact(record.until - node.base)
-        told = (str(record.kind), _exact(record.at - node.base), until)
+        ends_at = None if record.ends_at is None else _exact(record.ends_at - node.base)
+        told = (str(record.kind), _exact(record.at - node.base), ends_at)
     return Shows(
         alive=node.state is not None,
         role=str(node.state.role) if node.state else "",

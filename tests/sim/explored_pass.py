@@ -141,8 +141,8 @@ def _peer(node: Node, name: MemberName, shown: Shows) -> Peer:
     record = None
     if shown.pause is not None:
         kind, at, until = shown.pause
-        left = None if until is None else node.base + until
-        record = PauseRecord(kind=PauseKind(kind), at=node.base + at, until=left)
+        ends_at = None if until is None else node.base + until
+        record = PauseRecord(kind=PauseKind(kind), at=node.base + at, ends_at=ends_at)
     return Peer(
         member=name,
         instance_id=f"i-{name}",

@@ -102,9 +102,9 @@ def unknown_answers_alone_move_nothing(scene: Scene) -> None:
 
 def is_paused(scene: Scene) -> bool:
     """Whether a pause that this member knows of has not run out."""
-    durable, wall = scene.view.state.durable, scene.one.obs.wall
+    durable, now = scene.view.state.durable, scene.one.obs.now
     records = [one for one in (durable.pause, durable.local_pause) if one and one.kind is PauseKind.PAUSE]
-    return any(one.until is None or one.until > wall for one in records)
+    return any(one.ends_at is None or one.ends_at > now for one in records)
 
 
 def paused_or_observing_takes_nothing_unasked(scene: Scene) -> None:

@@ -156,7 +156,7 @@ class Audit:
             intent=flight.intent,
             policy=policy,
             life=self.lives[name],
-            paused=is_paused(reconciler.state, member.wall()),
+            paused=is_paused(reconciler.state, reconciler._clock()),
             first_is_here=first_on == flight.instance_id,
             recorded=self._recorded_for(flight.intent, eni_id),
             matched_at=self._matched_at(name, flight.intent),

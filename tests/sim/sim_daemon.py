@@ -166,6 +166,7 @@ class Daemon:
             me=me,
             url_of=lambda member: member.address,
             parse=partial(peer_from_document, group=config.group),
+            clock=clock,
             on_change=bell.ring,
             ask=around.status_of,
             again=around.ask_again,

@@ -290,6 +290,8 @@ def records_of(state: State) -> list[PauseRecord]:
     return [one for one in (state.durable.pause, state.durable.local_pause) if one is not None]
 
 
-def is_paused(state: State, wall: float) -> bool:
+def is_paused(state: State, now: float) -> bool:
     """Whether a pause that this member knows is in force, by its own clock."""
-    return any(one.kind == "pause" and (one.until is None or one.until > wall) for one in records_of(state))
+    return any(
+        one.kind == "pause" and (one.ends_at is None or one.ends_at > now) for one in records_of(state)
+    )

@@ -198,8 +198,8 @@ def _longest_block(world: World) -> float:
         policy, state = member.daemon.reconciler.policy, member.daemon.reconciler.state
         longest = max(longest, policy.max_takeovers_window, policy.unproven_grace, policy.cooldown)
         for record in (state.durable.pause, state.durable.local_pause):
-            if record is not None and record.until is not None:
-                longest = max(longest, record.until - member.wall())
+            if record is not None and record.ends_at is not None:
+                longest = max(longest, record.ends_at - member.daemon.reconciler._clock())
     return longest
 
 

@@ -83,4 +83,4 @@ class SimPeers(PeerWatcher):
         document = self._ask_status(member.name)
         if document is None:
             return Peer(member=member.name, instance_id=member.instance_id, reachable=False)
-        return self._parse(document, member)
+        return self._parse(document, member, asyncio.get_running_loop().time())

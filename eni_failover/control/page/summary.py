@@ -97,7 +97,7 @@ def _pause(snapshot: Snapshot) -> Html | None:
     if record is None:
         return None
     until: Html | str = "until resumed" if record.until is None else _until(record.until, snapshot.at_wall)
-    known = acknowledged(record, snapshot.member, snapshot.peers)
+    known = acknowledged(record, snapshot)
     command = "eni-failover resume --local" if record.local else "eni-failover resume"
     return element(
         "section",
