@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from eni_failover.core.snapshot import History
 from eni_failover.core.state import Durable
+from eni_failover.journal_file import FILE, read_journal
+from eni_failover.journal_salvage import salvaged
 
-FILE = "journal.jsonl"
-FUTURE_TOLERANCE = 2.0
+FUTURE_TOLERANCE = 3600.0  # clocks are set, by seconds at each start and by minutes now and then
 
 DURABLE: TypeAdapter[Durable] = TypeAdapter(Durable)
 HISTORY: TypeAdapter[History] = TypeAdapter(History)
@@ -31,8 +33,6 @@ HISTORY: TypeAdapter[History] = TypeAdapter(History)
 # Python's calendar: a time outside cannot be shown. Monotonic times and counts are far within.
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC).timestamp()
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
-
-T = TypeVar("T")
 
 
 def boot_id() -> str:
@@ -43,12 +43,32 @@ def boot_id() -> str:
         return ""
 
 
+def since_boot() -> float:
+    """Seconds since this host has booted, asleep or not, the same for every process and container on it.
+
+    What the journal remembers is about the world outside, which goes on while the host sleeps, and
+    CLOCK_MONOTONIC does not. A container may have an offset of its own, which is taken off
+    (time_namespaces(7)).
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - _offset()
+
+
+def _offset() -> float:
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/timens_offsets").read_text(encoding="ascii").splitlines():
+            name, seconds, nanoseconds = line.split()
+            if name == "boottime":
+                return int(seconds) + int(nanoseconds) / 1e9
+    return 0.0
+
+
 class Stray(StrEnum):
     """Why a line is not this machine's word of the past."""
 
     GROUP = "of another group"
     MACHINE = "of another machine"
     FUTURE = "from the future"
+    UNKNOWN = "not understood"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,18 +79,26 @@ class Takeovers:
     left_out: Mapping[Stray, int] = field(default_factory=dict)
 
 
-def stray(line: dict[str, Any], *, group: str, instance_id: str | None, wall: float) -> Stray | None:
+def stray(
+    line: dict[str, Any], *, group: str, instance_id: str | None, wall: float, boot: str
+) -> Stray | None:
     """What sets the line apart from this group's on this machine so far; None for one that counts.
 
-    `instance_id` None: any machine's; `wall` is now, in seconds since the Unix epoch.
+    `instance_id` None: any machine's; `wall` is now, in seconds since the Unix epoch. A line of this boot is
+    of the past, whatever has been done to the clock since.
     """
     if line["group"] != group:
         return Stray.GROUP
     if instance_id is not None and line["instance_id"] != instance_id:
         return Stray.MACHINE
-    if line["wall"] > wall + FUTURE_TOLERANCE:
+    if not is_of_boot(line, boot) and line["wall"] > wall + FUTURE_TOLERANCE:
         return Stray.FUTURE
     return None
+
+
+def is_of_boot(line: dict[str, Any], boot: str) -> bool:
+    """Whether the line was written since the kernel started; where it has no id, that is not known."""
+    return bool(boot) and line["boot_id"] == boot
 
 
 def read_history(directory: Path, *, group: str, wall: float, boot: str | None = None) -> Takeovers:
@@ -81,30 +109,32 @@ def read_history(directory: Path, *, group: str, wall: float, boot: str | None =
     a copied disk is shown as this machine's until its own daemon has written into it.
     A directory without a journal has an empty history.
     """
-    path = directory / FILE
+    path, boot = directory / FILE, boot_id() if boot is None else boot
     if not path.exists():
         directory.stat()
         return Takeovers()
-    lines = [line for raw in path.read_bytes().splitlines() if (line := decoded(raw)) is not None]
+    text, _ = read_journal(path)
+    lines = [line for raw in text.splitlines() if (line := decoded(raw)) is not None]
     mine = _last_writer(
-        [one for one in lines if stray(one, group=group, instance_id=None, wall=wall) is None],
-        boot_id() if boot is None else boot,
+        [one for one in lines if stray(one, group=group, instance_id=None, wall=wall, boot=boot) is None],
+        boot,
     )
     ended: list[History] = []
     left_out: Counter[Stray] = Counter()
     for line in lines:
         if line["kind"] == "history":
-            why = stray(line, group=group, instance_id=mine, wall=wall)
-            if why is not None:
-                left_out[why] += 1
-            elif (one := parsed(HISTORY, line, [])) is not None:
-                ended.append(one)
+            why = stray(line, group=group, instance_id=mine, wall=wall, boot=boot)
+            takeover = None if why is not None else salvaged(HISTORY, line, [])
+            if takeover is not None:
+                ended.append(takeover)
+            else:
+                left_out[why or Stray.UNKNOWN] += 1
     return Takeovers(takeovers=tuple(ended), left_out=left_out)
 
 
 def _last_writer(lines: Sequence[dict[str, Any]], boot: str) -> str | None:
     """The instance id of the newest line of this boot, else of the newest; None without lines."""
-    of_this_boot = [line for line in lines if boot and line["boot_id"] == boot]
+    of_this_boot = [line for line in lines if is_of_boot(line, boot)]
     newest = (of_this_boot or lines)[-1:]
     return newest[0]["instance_id"] if newest else None
 
@@ -135,13 +165,3 @@ def _number(text: str) -> float:
 def _whole(text: str) -> int:
     _number(text)  # JSON has integers of any size
     return int(text)
-
-
-def parsed(adapter: TypeAdapter[T], line: dict[str, Any], problems: list[str]) -> T | None:
-    """What the line says, or None, and a problem more."""
-    try:
-        # Strict: else pydantic takes the text "nan" for a number. From JSON, which has no tuples and enums.
-        return adapter.validate_json(json.dumps(line["data"]), strict=True)
-    except (ValidationError, RecursionError) as error:
-        problems.append(f"journal line not understood ({type(error).__name__}): ignored")
-        return None

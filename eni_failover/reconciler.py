@@ -208,6 +208,8 @@ class Reconciler:
             self._is_moving = view.is_moving or (takeover is not None and takeover.is_committed)
             if self.state.durable != before.durable:
                 await self._journal.remember(self.state.durable, self._moment())
+            else:
+                self._journal.retry(self._moment())
             await self._publish(view.with_state(self.state), decision)
             outcomes = await self._actor.act(decision, decided_at=obs.now)
             if (Mutation.ATTACH, Verdict.DENIED) in {(one.mutation, one.verdict) for one in outcomes}:

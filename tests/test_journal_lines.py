@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from eni_failover.core.snapshot import History
 from eni_failover.core.state import Durable
-from eni_failover.core.words import Reason, Result, Trigger
+from eni_failover.core.words import Phase, Reason, Result, Trigger
 from eni_failover.history import Journal, Moment
-from eni_failover.journal_lines import read_history
+from eni_failover.journal_file import FILE
+from eni_failover.journal_lines import read_history, since_boot
 
 GROUP, INSTANCE, OTHER = "orders", "i-0bbbbbbbbbbbbbbb2", "i-0ccccccccccccccc3"
 ENDED = History(
@@ -69,12 +73,57 @@ def test_another_groups_lines_are_left_out(tmp_path):
 
 
 def test_lines_from_the_future_are_left_out(tmp_path):
-    """As the daemon does; so near a future is no more than two clocks that differ."""
-    write(tmp_path, "t0", wall=2_002.0)
-    write(tmp_path, "t1", wall=2_003.0)
+    """As the daemon does; so near a future is no more than a clock that was set."""
+    write(tmp_path, "t0", wall=5_600.0)
+    write(tmp_path, "t1", wall=5_601.0)
 
     assert names(tmp_path) == ["t0"]
     assert left_out(tmp_path) == {"from the future": 1}
+
+
+def test_what_this_boot_has_written_is_of_the_past(tmp_path):
+    """Whatever has been done to the clock since."""
+    write(tmp_path, "t0", wall=9_000.0)
+
+    assert names(tmp_path, wall=20.0, boot="boot-1") == ["t0"]
+    assert left_out(tmp_path, wall=20.0, boot="boot-1") == {}
+
+
+def test_a_takeover_that_is_not_understood_is_counted(tmp_path):
+    """One of a later version, after a downgrade: what of it is new and has a place to be left out is."""
+    write(tmp_path, "t0", "t1", "t2")
+    path = tmp_path / FILE
+    first, second, third = path.read_text().splitlines()
+    second = second.replace('"probes"', '"sunspots"')
+    third = third.replace('"phases":[]', '"phases":[["drain",1.5],["detach",3.0]]')
+    path.write_text(f"{first}\n{second}\n{third}\n")
+    found = read_history(tmp_path, group=GROUP, wall=2_000.0, boot="boot-9")
+
+    assert [ended.takeover_id for ended in found.takeovers] == ["t0", "t2"]
+    assert found.takeovers[1].phases == ((Phase.DETACH, 3.0),)
+    assert dict(found.left_out) == {"not understood": 1}
+
+
+def test_a_fifo_is_no_history(tmp_path):
+    """Nobody waits for its other end."""
+    os.mkfifo(tmp_path / FILE)
+
+    with pytest.raises(OSError, match="not a regular file"):
+        names(tmp_path)
+
+
+@pytest.mark.root
+def test_the_uptime_is_the_hosts_in_every_container():
+    """A time namespace has clocks of its own: the daemon in it has written the same journal before."""
+    code = "import eni_failover.journal_lines as lines; print(lines.since_boot())"
+    inside = subprocess.run(
+        ["unshare", "--time", "--boottime", "100000", sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert abs(float(inside.stdout) - since_boot()) < 60.0
 
 
 def test_the_newest_line_says_which_machine_this_is(tmp_path):
@@ -119,7 +168,7 @@ def test_a_line_that_is_left_out_is_not_the_newest(tmp_path):
     """Neither another group's nor one from the future tells which machine this is."""
     write(tmp_path, "t0")
     write(tmp_path, "t1", instance=OTHER, group="other")
-    write(tmp_path, "t2", instance=OTHER, wall=3_000.0)
+    write(tmp_path, "t2", instance=OTHER, wall=9_000.0)
 
     assert names(tmp_path) == ["t0"]
 

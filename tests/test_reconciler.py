@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import itertools
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,7 @@ class Scene:
         self.policy = policy(self.world)
         self.journal_delay = 0.0
         self.problem = ""
+        self.retried = []
         self.links = None
         self.surveys = Surveys(
             ec2=self.ec2,
@@ -170,6 +172,9 @@ class Scene:
     async def remember(self, durable, _moment):
         self.events.append(("journal", "intent" if durable.takeover else "memory"))
         await asyncio.sleep(self.journal_delay)
+
+    def retry(self, moment):
+        self.retried.append(moment.now)
 
     async def record(self, _ended, _moment):
         self.events.append(("journal", "history"))
@@ -249,6 +254,19 @@ def test_the_intent_is_on_disk_before_the_first_detach():
     assert scene.events[-1] == ("journal", "history") or ("journal", "history") in scene.events
     assert [one.result for one in scene.ended] == [Result.SUCCESS]
     assert scene.roles == [Role.STANDBY, Role.TAKING, Role.ACTIVE]
+
+
+def test_what_could_not_be_written_is_tried_again_while_nothing_changes():
+    """The journal is asked by each pass that has nothing to remember, however long nothing happens."""
+
+    async def story(scene):
+        await asyncio.sleep(40)
+
+    scene = play(story)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(scene.retried)]
+
+    assert scene.retried[-1] > 34
+    assert max(gaps) <= 5.0
 
 
 def test_a_takeover_adds_less_than_half_a_second_to_detection_and_ec2():

@@ -14,7 +14,7 @@ import shutil
 import time
 from pathlib import Path
 
-from eni_failover.history import LOCK
+from eni_failover.journal_file import LOCK
 from eni_failover.preflight.facts import Disk, LockState
 
 _PROBE = b"eni-failover check\n"

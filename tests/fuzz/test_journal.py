@@ -15,7 +15,8 @@ from eni_failover.core.model import PauseKind, PauseRecord
 from eni_failover.core.snapshot import History
 from eni_failover.core.state import Durable
 from eni_failover.history import Journal, Moment, Recovered
-from eni_failover.journal_lines import FILE, read_history
+from eni_failover.journal_file import FILE
+from eni_failover.journal_lines import read_history
 from eni_failover.status import history_document
 from tests.fuzz.efforts import LONG, QUICK
 
@@ -89,7 +90,7 @@ def test_a_good_journal_is_read_whole():
 
     assert found.problems == ()
     assert found.durable.pause == PauseRecord(
-        kind=PauseKind.PAUSE, at=990.0, until=3_000.0, reason="work", by="root@alpha"
+        kind=PauseKind.PAUSE, at=990.0, until=3_000.0, ends_at=1_050.0, reason="work", by="root@alpha"
     )
     assert found.durable.takeover.moves[0].recorded == "att-1"
     assert [history_document(one)["id"] for one in found.history] == ["t0"]
@@ -111,7 +112,6 @@ TORN = {
     "no data": json.dumps({key: one for key, one in line().items() if key != "data"}).encode(),
     "another group": json.dumps(line(group="other")).encode(),
     "another machine": json.dumps(line(instance_id="i-9")).encode(),
-    "the future": json.dumps(line(wall=9e9)).encode(),
     "endless future": json.dumps(line(wall=math.inf)).encode(),
     "a kind nobody knows": json.dumps(line(kind="frob")).encode(),
 }
@@ -131,16 +131,16 @@ def test_a_line_that_is_none_is_left_out(name):
 
     assert found.durable == Durable()
     assert found.history == ()
-    assert bool(found.problems) is (name not in {"nothing", "a kind nobody knows"})
+    assert bool(found.problems) is (name != "nothing")
 
 
 @pytest.mark.parametrize("name", NOT_UNDERSTOOD)
-def test_a_memory_that_is_not_understood_is_an_empty_memory(name):
-    """It is the newest, so an older one is no more to be trusted; it is reported."""
+def test_a_memory_that_is_not_understood_is_reported(name):
+    """What of it is understood counts, and where nothing is, the memory before it."""
     found = check(b"\n".join([json.dumps(line()).encode(), NOT_UNDERSTOOD[name], b""]))
 
-    assert found.durable == Durable()
-    assert len(found.problems) == 1
+    assert (found.durable.last_had == "alpha") is (name == "data of another kind")
+    assert found.problems
 
 
 @pytest.mark.parametrize("name", TORN)
@@ -164,17 +164,30 @@ def test_a_time_beyond_floats_is_left_out(changes):
 
 
 @pytest.mark.parametrize("odd", [math.nan, -math.inf, "nan", "-inf", 1e300, True])
-@pytest.mark.parametrize("where", ["wall", "now", "lost_at", "pause"])
-def test_a_time_that_is_no_number_is_left_out(where, odd):
-    """No comparison with it is ever true: a pause would never end, and no status could be shown."""
-    data = {**DURABLE, "takeover": None}
-    if where == "lost_at":
-        data["lost_at"] = odd
-    if where == "pause":
-        data["pause"] = {**DURABLE["pause"], "at": odd}
-    stamp = {where: odd} if where in {"wall", "now"} else {}
+@pytest.mark.parametrize("where", ["wall", "now"])
+def test_a_line_whose_time_is_no_number_is_left_out(where, odd):
+    """Nothing in it has an age."""
+    assert check(json.dumps(line(**{where: odd})).encode()).durable == Durable()
 
-    assert check(json.dumps(line(data=data, **stamp)).encode()).durable == Durable()
+
+@pytest.mark.parametrize("odd", [math.nan, -math.inf, "nan", "-inf", 1e300, True, [], {}])
+@pytest.mark.parametrize("where", ["lost_at", "pause", "takeover"])
+def test_a_time_that_is_no_number_is_not_believed(where, odd):
+    """No comparison with it is ever true: a pause would never end, and no status could be shown."""
+    data = json.loads(json.dumps(DURABLE))
+    around, name = {
+        "lost_at": (data, "lost_at"),
+        "pause": (data["pause"], "ends_at"),
+        "takeover": (data["takeover"], "started_at"),
+    }[where]
+    around[name] = odd
+    durable = check(json.dumps(line(data=data)).encode()).durable
+
+    if durable != Durable():  # the whole line was left out
+        assert durable.takeover.is_committed
+        assert durable.pause.ends_at == 1_050.0
+        assert math.isfinite(durable.takeover.started_at)
+        assert durable.lost_at == (None if where == "lost_at" else pytest.approx(-990.0))
 
 
 @pytest.mark.parametrize("wall", [math.nan, math.inf, 1e300, 1e12])

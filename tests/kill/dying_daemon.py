@@ -16,13 +16,13 @@ from threading import Lock
 from botocore.client import BaseClient
 
 from eni_failover.__main__ import main
-from eni_failover.history import Journal
+from eni_failover.journal_file import JournalFile
 
 TRACE, POINT, SIGNAL = sys.argv[1], sys.argv[2], signal.Signals[sys.argv[3]]
 
 _passed: Counter[str] = Counter()
 _lock = Lock()
-_write, _call = Journal._write, BaseClient._make_api_call
+_append, _call = JournalFile.append, BaseClient._make_api_call
 
 
 def _pass(what, work):
@@ -48,10 +48,10 @@ def _is_intent(line):
     return line["kind"] == "memory" and line["data"]["takeover"] is not None
 
 
-def _write_or_die(self, line):
-    if _passed["journal"] or _is_intent(line):
-        return _pass("journal", lambda: _write(self, line))
-    return _write(self, line)
+def _append_or_die(self, lines, kept):
+    if _passed["journal"] or any(map(_is_intent, lines)):
+        return _pass("journal", lambda: _append(self, lines, kept))
+    return _append(self, lines, kept)
 
 
 def _call_or_die(self, operation, parameters):
@@ -60,7 +60,7 @@ def _call_or_die(self, operation, parameters):
     return _call(self, operation, parameters)
 
 
-Journal._write = _write_or_die
+JournalFile.append = _append_or_die
 BaseClient._make_api_call = _call_or_die
 sys.argv = ["eni-failover", *sys.argv[4:]]
 main()

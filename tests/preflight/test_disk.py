@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from eni_failover.history import LOCK
+from eni_failover.journal_file import LOCK
 from eni_failover.preflight.disk import look
 from eni_failover.preflight.facts import LockState
 

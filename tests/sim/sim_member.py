@@ -116,6 +116,7 @@ class Member:
             group=config.group,
             instance_id=me.instance_id,
             boot=f"boot-{host.boots}",
+            uptime=lambda: world.now,
         )
         journal.lock()
         around = Surroundings(
