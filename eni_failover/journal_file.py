@@ -7,6 +7,7 @@ never twice at a time. What is appended is on the disk when `append` returns.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -178,10 +179,13 @@ def read_journal(path: Path) -> tuple[bytes, bool]:
 def _opened(path: Path, flags: int) -> int:
     """The descriptor of a regular file: opening a FIFO or a device must not wait for anybody."""
     descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o644)
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
         return descriptor
     os.close(descriptor)
-    raise OSError(f"{path} is not a regular file")
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
 def _write(descriptor: int, text: bytes, *, at: int) -> None:

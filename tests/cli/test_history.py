@@ -95,7 +95,7 @@ def test_lines_left_out_are_told_on_standard_error(run, member, lines, form):
     """Another machine's, and those from the future: counted, and not among the results."""
     append(member, 4, instance="i-0ccccccccccccccc3")
     append(member, 5, instance="i-0ccccccccccccccc3")
-    append(member, 6, ahead=3600.0)
+    append(member, 6, ahead=7200.0)
     result = run("history", *form, "--config", member.config)
     left_out = "2 lines of another machine, 1 line from the future"
 
@@ -107,7 +107,7 @@ def test_lines_left_out_are_told_on_standard_error(run, member, lines, form):
 def test_nothing_but_left_out_lines_is_an_empty_history(run, member):
     """Both are told, exit 0."""
     member.state.mkdir()
-    append(member, 1, ahead=3600.0)
+    append(member, 1, ahead=7200.0)
     result = run("history", "--json", "--config", member.config)
 
     assert (result.code, result.out) == (0, "")
