@@ -179,21 +179,23 @@ def intended_4(view: View) -> Turnout | None:
 def _why_gone(view: View, takeover: Takeover) -> Reason | None:
     if takeover.trigger is Trigger.MANUAL:
         return _why_manual_gone(view, takeover)
-    if view.policy.takeover is TakeoverMode.OBSERVE:
+    if _is_replaced(view, takeover):
         return Reason.CAUSE_GONE
-    if {move.eni_id for move in takeover.moves} != set(view.policy.eni_ids):
-        return Reason.CAUSE_GONE  # a reload has made it another group
     if candidates.is_freed_by_ec2(view, takeover):
         return why_not_fit(view)
-    candidate, stopped = _starter_of(takeover.trigger)(view), None
-    if takeover.trigger is not Trigger.UNOWNED:
-        stopped = _why_rest_waits(view)
+    waits = None if takeover.trigger is Trigger.UNOWNED else _why_rest_waits(view)
     # An accepted stop is a point of no return as far as pauses go: nobody would act until the resume.
-    if stopped is not None and not (stopped is Reason.PAUSED and takeover.fence is not Sent.NO):
-        return stopped
-    if candidate is None or not _is_recorded(view, takeover):
-        return Reason.CAUSE_GONE
-    return candidate.block
+    if waits is not None and not (waits is Reason.PAUSED and takeover.fence is not Sent.NO):
+        return waits
+    candidate = _starter_of(takeover.trigger)(view)
+    return Reason.CAUSE_GONE if candidate is None else candidate.block
+
+
+def _is_replaced(view: View, takeover: Takeover) -> bool:
+    """Whether it is about another attachment, or a reload wants another group moved, or none."""
+    same_group = {move.eni_id for move in takeover.moves} == set(view.policy.eni_ids)
+    observes = view.policy.takeover is TakeoverMode.OBSERVE
+    return observes or not same_group or not _is_recorded(view, takeover)
 
 
 def _why_manual_gone(view: View, takeover: Takeover) -> Reason | None:

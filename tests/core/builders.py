@@ -189,6 +189,9 @@ def instance(name: str, state: str = "running", **changes: Any) -> Instance:
     return Instance(instance_id=f"i-{name}", state=InstanceState(state), **{**values, **changes})
 
 
+ME = instance("beta")  # what beta knows of its own instance
+
+
 def instances(*found: Instance, at: float, answered: bool = True) -> InstanceSurvey:
     return InstanceSurvey(began_at=at, answered=answered, instances=found)
 

@@ -43,31 +43,65 @@ def test_the_last_holder_is_remembered_while_the_eni_is_on_nobody():
     assert bench.state.tenure is None
 
 
-def test_a_holder_found_at_the_start_has_no_beginning():
-    """It is judged at once, on fresh counters."""
-    bench = Bench(attached("alpha"), settle=False)
+KNOWN = Durable(last_had="i-alpha", last_up="att-1")
+
+
+def test_a_holder_found_at_the_start_that_was_seen_up_has_no_beginning():
+    """By the attachment in the journal: it is judged at once, on fresh counters."""
+    bench = Bench(attached("alpha"), durable=KNOWN, settle=False)
     bench.look()
 
     assert bench.state.tenure.since is None
 
 
-def test_a_holder_found_by_the_first_whole_answer_has_no_beginning():
+@pytest.mark.parametrize(
+    "durable",
+    [Durable(), Durable(last_had="i-alpha"), replace(KNOWN, last_up="att-0")],
+    ids=["a first start", "never seen up", "seen up by another attachment"],
+)
+def test_any_other_holder_found_at_the_start_begins_with_it(durable):
+    """Nothing shows that this member can reach it: it is unproven."""
+    bench = Bench(attached("alpha"), durable=durable, settle=False)
+    bench.look()
+
+    assert bench.state.tenure.since == bench.now
+    assert bench.state.tenure.proven is False
+
+
+def test_a_holder_found_by_the_first_whole_answer_is_found_at_the_start():
     """A deleted ENI makes the first answer a partial one; the holder was there all the same."""
-    bench = Bench(attached("alpha"), missing(), settle=False)
+    bench = Bench(attached("alpha"), missing(), durable=KNOWN, settle=False)
     bench.idle(5)
 
     assert bench.state.tenure.since is None
 
 
-def test_a_holder_found_after_an_api_outage_at_the_start_has_no_beginning():
+def test_a_holder_found_after_an_api_outage_at_the_start_is_found_at_the_start():
     """Describes that fail say nothing about the holder's age."""
-    bench = Bench(attached("alpha"), settle=False)
+    bench = Bench(attached("alpha"), durable=KNOWN, settle=False)
     bench.ec2_answers = False
     bench.idle(5)
     bench.ec2_answers = True
     bench.idle(10)
 
     assert bench.state.tenure.since is None
+
+
+def test_the_attachment_whose_holder_was_seen_up_is_remembered():
+    """In the journal, until another holder is seen up: downs, silence and a new holder change nothing."""
+    bench = Bench(attached("alpha"), local="gamma", members=3)
+    seen = [bench.state.durable.last_up]
+    bench.says(web="down")
+    bench.idle(2)
+    seen.append(bench.state.durable.last_up)
+    bench.see(attached("beta", "att-9"))
+    bench.idle(8)
+    seen.append(bench.state.durable.last_up)
+    bench.says(web="up")
+    bench.idle(3)
+
+    assert seen == ["att-1"] * 3
+    assert bench.state.durable.last_up == "att-9"
 
 
 def test_a_new_holder_begins_when_it_is_first_seen():

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
+
 from eni_failover.core.model import Stall
-from eni_failover.core.words import Answer
+from eni_failover.core.policy import ProbePolicy
+from eni_failover.core.words import Answer, Reason
 from tests.core.bench import Bench
-from tests.core.builders import SELF, WEB, WITNESS, attached, attempt, probe
+from tests.core.builders import MEMBERS, SELF, WEB, WITNESS, attached, attempt, probe
 
 
 def verdict(bench: Bench, name: str = "web") -> Answer:
@@ -65,6 +68,77 @@ def test_a_probe_that_a_reload_added_begins_with_nothing():
     assert [(one.probe.name, one.verdict) for one in bench.state.health] == [("ssh", "unknown")]
 
 
+def fallen(asked: ProbePolicy = WEB) -> Bench:
+    """Alpha is down by this probe, and nothing may act on it yet."""
+    bench = Bench(attached("alpha"), probes=(asked,), startup_grace=1e9)
+    bench.peek(attempts=tuple(attempt(asked, "down", at=bench.now) for _ in range(3)))
+    return bench
+
+
+def other_settings(bench: Bench) -> ProbePolicy:
+    return replace(bench.policy.probes[0], settings="another port")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"settings": "another port"}, {"timeout": 0.5}, {"fall": 1}, {"interval": 2.0}, {"type": "tcp"}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_probe_that_a_reload_changed_is_another_question(changes):
+    """A trial with a wrong port, corrected: its downs were no answers to what is asked now."""
+    bench = fallen()
+    bench.set_policy(probes=(replace(WEB, **changes),), startup_grace=0.0)
+    bench.look()
+
+    assert verdict(bench) is Answer.UNKNOWN
+    assert bench.decision.reason is Reason.PROBE_UNKNOWN
+
+
+def test_answers_to_the_question_from_before_a_reload_do_not_count():
+    """They were waiting when it came, or were asked before it."""
+    bench = fallen()
+    bench.set_policy(probes=(other_settings(bench),), startup_grace=0.0)
+    bench.peek(attempts=tuple(attempt(WEB, "down", at=bench.now) for _ in range(3)))
+
+    assert verdict(bench) is Answer.UNKNOWN
+
+
+def test_a_reload_that_leaves_a_probe_as_it_was_leaves_its_answers():
+    """Its rollout is no reason to start over."""
+    bench = fallen()
+    bench.set_policy(probes=(replace(WEB), SELF), startup_grace=0.0)
+    bench.look()
+
+    assert verdict(bench) is Answer.DOWN
+
+
+def test_a_probe_under_another_name_is_another_probe():
+    """Two probes may swap their names, and ask what the other one asked."""
+    web, port = replace(WEB, settings="80"), replace(probe("port"), settings="22")
+    bench = Bench(attached("alpha"), probes=(web, port), startup_grace=1e9)
+    bench.peek(attempts=tuple(attempt(web, "down", at=bench.now) for _ in range(3)))
+    bench.set_policy(probes=(replace(web, settings="22"), replace(port, settings="80")))
+    bench.peek()
+
+    assert [one.verdict for one in bench.state.health] == [Answer.UNKNOWN] * 2
+
+
+@pytest.mark.parametrize("changes", [{"address": "10.0.9.9"}, {"name": "gamma"}], ids=["address", "name"])
+def test_a_member_that_a_reload_changed_is_asked_afresh(changes):
+    """Address and name are in what the probe asks: {address} and {member} are in its command or URL."""
+    bench = fallen()
+    alpha = replace(MEMBERS["alpha"], **changes)
+    bench.set_policy(members=(alpha, MEMBERS["beta"]), startup_grace=0.0)
+    bench.peek(attempts=tuple(attempt(at=bench.now, answer="down") for _ in range(3)))
+    before = verdict(bench)
+    again = replace(attempt(answer="down", at=bench.now), member=alpha)
+    bench.peek(attempts=(again, again, again))
+
+    assert before is Answer.UNKNOWN
+    assert verdict(bench) is Answer.DOWN
+    assert bench.state.tenure.instance_id == "i-alpha"
+
+
 # Stalls --------------------------------------------------------------------------------------------
 
 
@@ -84,16 +158,65 @@ def test_a_long_stall_clears_the_downs_seen_so_far():
     assert verdict(bench) is Answer.UP
 
 
-def test_a_stall_within_bounds_clears_nothing():
-    """max_loop_lag is 1 s here."""
-    bench = Bench(attached("alpha"))
-    bench.says(web="down")
-    bench.peek(attempts=tuple(attempt(answer="down", at=bench.now) for _ in range(2)))
-    bench.peek(stalls=(stalled(bench, 1.0),))
-    bench.now += 1
-    bench.peek(attempts=(attempt(answer="down", at=bench.now),))
+@pytest.mark.parametrize(
+    ("settings", "seconds", "spoilt"),
+    [
+        ({}, 0.5, False),
+        ({}, 0.6, True),
+        ({"timeout": 0.2}, 0.09, False),
+        ({"timeout": 0.2}, 0.12, True),
+        ({"timeout": 5.0}, 1.0, False),
+        ({"timeout": 5.0}, 1.1, True),
+    ],
+)
+def test_a_stall_spoils_what_it_is_too_long_for(settings, seconds, spoilt):
+    """Half the probe's timeout, or max_loop_lag, 1 s here: an answer may have come, and nobody was there."""
+    asked = probe(**settings)
+    bench = Bench(attached("alpha"), probes=(asked,))
+    bench.peek(attempts=tuple(attempt(asked, "down", at=bench.now) for _ in range(2)))
+    bench.now += seconds
+    bench.peek(stalls=(stalled(bench, seconds),))
+    bench.now += 0.5
+    bench.peek(attempts=(attempt(asked, "down", at=bench.now),))
 
-    assert verdict(bench) is Answer.DOWN
+    assert spoilt is (verdict(bench) is Answer.UP)
+
+
+def test_a_short_stall_spoils_the_short_probe_alone():
+    """Each probe by its own timeout: 0.6 s is nothing to one that waits for five."""
+    quick, slow = probe("quick", timeout=0.2), probe("slow", timeout=5.0)
+    bench = Bench(attached("alpha"), probes=(quick, slow))
+    for asked in (quick, slow):
+        bench.peek(attempts=tuple(attempt(asked, "down", at=bench.now) for _ in range(3)))
+    bench.peek(stalls=(stalled(bench, 0.6),))
+
+    assert (verdict(bench, "quick"), verdict(bench, "slow")) == (Answer.UNKNOWN, Answer.DOWN)
+
+
+def test_short_stalls_move_nothing():
+    """Stalls of 0.6 s, probe timeout 200 ms: each attempt that they made fail counts for nothing."""
+    asked = probe(timeout=0.2, interval=0.1, fast_interval=0.1)
+    bench = Bench(attached("alpha"), probes=(asked,))
+    for _ in range(20):
+        late = replace(attempt(asked, "silent", at=bench.now + 0.6), started_at=bench.now + 0.05)
+        bench.now += 0.6
+        bench.look(after=0.0, stalls=(stalled(bench, 0.6),), attempts=(late,))
+        bench.now += 0.1
+        bench.peek()
+
+    assert verdict(bench) is Answer.UNKNOWN
+    assert {action for action, _ in bench.seen} == {"wait"}
+
+
+def test_an_up_during_a_stall_counts():
+    """It did come: a living holder is no victim of our own stall."""
+    bench = Bench(attached("alpha"), probes=(probe(rise=1),))
+    downs = tuple(attempt(bench.policy.probes[0], "down", at=bench.now) for _ in range(3))
+    bench.peek(attempts=downs)
+    up = attempt(bench.policy.probes[0], "up", at=bench.now - 0.5)
+    bench.peek(stalls=(stalled(bench, 2.0),), attempts=(up,))
+
+    assert verdict(bench) is Answer.UP
 
 
 def test_a_failure_during_the_stall_does_not_count():

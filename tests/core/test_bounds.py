@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eni_failover.core import candidates, fitness
+from eni_failover.core import candidates
 from eni_failover.core.decide import starters_8_to_11, unowned_6
 from eni_failover.core.decision import Call
 from eni_failover.core.group import View
@@ -21,6 +21,7 @@ from eni_failover.core.words import Action, Answer, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     EPOCH,
+    ME,
     MEMBERS,
     SELF,
     attach,
@@ -30,7 +31,6 @@ from tests.core.builders import (
     detaching,
     free,
     instance,
-    instances,
     keep,
     missing,
     named,
@@ -71,6 +71,7 @@ def judged(*, durable: Durable | None = None, since: float | None = None, **stat
         "health": (down,),
         "tenure": Tenure(instance_id="i-alpha", attachment_id="att-1", since=since),
         "last_answer_at": NOW,
+        "me": ME,
         "durable": durable or Durable(last_had="i-alpha"),
     }
     return View(State(started_at=0.0, **{**known, **state}), obs(attached("alpha"), now=NOW), policy())
@@ -93,6 +94,7 @@ def past(*ended_at: float) -> Durable:
         (judged(rests=((Rest.FENCE, NOW + 1),)), judged(rests=((Rest.FENCE, NOW),)), Reason.FENCE_REFUSED),
         (judged(stalled_at=NOW - 0.5), judged(stalled_at=NOW - 1), Reason.LOOP_LAG),
         (judged(last_answer_at=NOW - 31), judged(last_answer_at=NOW - 30), Reason.EC2_SILENT),
+        (judged(barred_at=NOW - 599), judged(barred_at=NOW - 600), Reason.ATTACH_REFUSED),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -122,6 +124,7 @@ def test_the_failback_delay_ends_with_its_time():
         started_at=0.0,
         health=(fit,),
         last_answer_at=NOW,
+        me=instance("alpha"),
         fit_since=NOW - 100,
         holder_changed_at=NOW - 60,
         durable=Durable(last_had="i-beta", lost_at=NOW - 60, excused=True),
@@ -137,7 +140,7 @@ def test_the_failback_delay_ends_with_its_time():
 def test_a_split_is_mended_two_seconds_after_the_last_move():
     """And not while the pieces move."""
     seen = obs(attached("beta"), attached("alpha"), now=NOW)
-    state = State(started_at=0.0, last_answer_at=NOW, moved_at=NOW - 2)
+    state = State(started_at=0.0, last_answer_at=NOW, me=ME, moved_at=NOW - 2)
     there = View(state, seen, policy(enis=2))
     before = View(replace(state, moved_at=NOW - 1), seen, policy(enis=2))
 
@@ -148,7 +151,8 @@ def test_a_split_is_mended_two_seconds_after_the_last_move():
 
 def test_a_member_rests_from_row_6_until_its_time():
     """After an attach that hung twice."""
-    state = State(started_at=0.0, last_answer_at=NOW, unowned_since=NOW - 5, rests=((Rest.RESCUE, NOW),))
+    rests = ((Rest.RESCUE, NOW),)
+    state = State(started_at=0.0, last_answer_at=NOW, me=ME, unowned_since=NOW - 5, rests=rests)
     there = View(state, obs(free(), now=NOW), policy())
     before = View(replace(state, rests=((Rest.RESCUE, NOW + 1),)), there.obs, policy())
 
@@ -169,7 +173,9 @@ def test_whoever_runs_acts_at_the_sixtieth_second():
 def test_a_turn_comes_at_its_moment():
     """Row 6 and row 10: the second in line after its time, and not before."""
     rescue = View(
-        State(started_at=0.0, last_answer_at=NOW, turn_unowned=NOW - 4), obs(free(), now=NOW), policy()
+        State(started_at=0.0, last_answer_at=NOW, me=ME, turn_unowned=NOW - 4),
+        obs(free(), now=NOW),
+        policy(),
     )
     early = replace(rescue, state=replace(rescue.state, turn_unowned=NOW - 3))
     asked = policy("gamma", members=3)
@@ -215,17 +221,6 @@ def test_an_absence_is_believed_two_seconds_after_the_first():
 
     assert len(View(state, there, policy()).missing) == 1
     assert len(View(state, before, policy()).unknown) == 1
-
-
-def test_a_look_two_seconds_after_a_move_counts_the_slots():
-    """One before it may still count the ENI that has just left."""
-    full = instances(instance("beta", interface_count=15), at=NOW)
-    state = State(started_at=0.0, last_answer_at=NOW, moved_at=NOW - 2)
-    there = View(state, obs(attached("alpha"), now=NOW, instances=full), policy())
-    before = View(replace(state, moved_at=NOW - 1), there.obs, policy())
-
-    assert fitness.is_impaired(there)
-    assert not fitness.is_impaired(before)
 
 
 # During a takeover ---------------------------------------------------------------------------------

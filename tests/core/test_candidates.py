@@ -31,7 +31,9 @@ NOW = 2000.0
 
 
 def view(seen: Observation, asked: Policy | None = None, **state: Any) -> View:
-    return View(State(started_at=0.0, **{"last_answer_at": NOW, **state}), seen, asked or policy())
+    asked = asked or policy()
+    known = {"last_answer_at": NOW, "me": instance(asked.me.name), **state}
+    return View(State(started_at=0.0, **known), seen, asked)
 
 
 def seen(*shapes, **changes) -> Observation:

@@ -22,6 +22,7 @@ from tests.core.builders import (
     foreign,
     free,
     missing,
+    peer,
     probe,
     takeover_request,
     unknown,
@@ -115,7 +116,12 @@ TABLE: list[tuple[str, Situation, Action, Reason]] = [
     ("#6 the only ENI is foreign", lambda: settled(foreign()), WAIT, R.FOREIGN_HOLDER),
     ("#7 the only ENI is missing", lambda: settled(missing()), WAIT, R.ENI_MISSING),
     ("#8 one is foreign, the holder is down", lambda: down(foreign(), A), WAIT, R.FOREIGN_HOLDER),
-    ("#9 one is missing, the holder is down", lambda: down(A, missing()), WAIT, R.ENI_MISSING),
+    (
+        "#9 one is missing, the holder is down",
+        lambda: down(A, missing()),
+        Action.CONFIRM,
+        R.HOLDER_DOWN,
+    ),
     ("#10 foreign comes before missing", lambda: settled(foreign(), missing()), WAIT, R.FOREIGN_HOLDER),
     # Row 3
     ("#11 all here, links ready", lambda: settled(B, B), Action.HOLD, R.HELD),
@@ -156,7 +162,7 @@ TABLE: list[tuple[str, Situation, Action, Reason]] = [
     ("#24 an operator asked", lambda: asked(A), Action.CONFIRM, R.OPERATOR),
     ("#25 asked while another moves", lambda: asked(detaching("alpha")), Action.REFUSE, R.OTHER_TAKEOVER),
     ("#26 asked, one is foreign", lambda: asked(A, foreign()), Action.REFUSE, R.FOREIGN_HOLDER),
-    ("#27 asked, one is missing", lambda: asked(A, missing()), Action.REFUSE, R.ENI_MISSING),
+    ("#27 asked, one is missing", lambda: asked(A, missing()), Action.CONFIRM, R.OPERATOR),
     ("#28 asked in observe mode", lambda: asked(A, **OBSERVE), Action.CONFIRM, R.OPERATOR),
     # Row 6
     ("#29 on nobody, not yet my turn", lambda: seen(free()), WAIT, R.NOT_MY_TURN),
@@ -232,6 +238,45 @@ TABLE: list[tuple[str, Situation, Action, Reason]] = [
         WAIT,
         R.HOLDER_UP,
     ),
+    # What is there no more
+    ("#61 one is missing, the holder is up", lambda: settled(A, missing()), WAIT, R.ENI_MISSING),
+    ("#62 one is foreign, the holder is up", lambda: settled(A, foreign()), WAIT, R.FOREIGN_HOLDER),
+    (
+        "#63 one has been foreign for a minute, the holder is up",
+        lambda: waited(settled(A, foreign()), 60),
+        WAIT,
+        R.FOREIGN_HOLDER,
+    ),
+    (
+        "#64 one has been foreign for a minute, the holder is down",
+        lambda: judged(waited(settled(A, foreign()), 60)),
+        Action.CONFIRM,
+        R.HOLDER_DOWN,
+    ),
+    (
+        "#65 asked, one has been foreign for a minute",
+        lambda: wished(waited(settled(A, foreign()), 60)),
+        Action.CONFIRM,
+        R.OPERATOR,
+    ),
+    ("#66 asked, all are missing", lambda: asked(missing()), Action.REFUSE, R.ENI_MISSING),
+    (
+        "#67 asked, all have been foreign for a minute",
+        lambda: wished(waited(settled(foreign()), 60)),
+        Action.REFUSE,
+        R.FOREIGN_HOLDER,
+    ),
+    # Evidence
+    ("#68 judged down by old downs", lambda: aged(down(A, pause=True)), Action.CONFIRM, R.HOLDER_DOWN),
+    # What EC2 refused
+    ("#69 judged down, an attach was refused", lambda: barred(down(A)), WAIT, R.ATTACH_REFUSED),
+    ("#70 unattached, another is taking", lambda: taking(seen(free())), WAIT, R.OTHER_TAKEOVER),
+    (
+        "#71 attaching on another for three minutes",
+        lambda: waited(seen(attaching("alpha"), probes=()), 181),
+        WAIT,
+        R.NOT_MY_TURN,
+    ),
 ]
 
 
@@ -252,6 +297,41 @@ def stalled(bench: Bench) -> Bench:
     bench.peek(stalls=(Stall(from_at=bench.now - 2, to_at=bench.now),))
     bench.now += 0.5
     bench.peek(attempts=(attempt(bench.policy.probes[0], "down", at=bench.now),))
+    return bench
+
+
+def judged(bench: Bench) -> Bench:
+    """Three downs in one pass."""
+    bench.peek(attempts=tuple(attempt("web", "down", at=bench.now) for _ in range(3)))
+    return bench
+
+
+def wished(bench: Bench) -> Bench:
+    """An operator asks now."""
+    bench.peek(requests=(takeover_request(deadline=bench.now + 60),))
+    return bench
+
+
+def aged(bench: Bench) -> Bench:
+    """Paused until now, and the newest down is three seconds old: none is counted anew."""
+    bench.state = replace(bench.state, durable=Durable(last_had="i-alpha"), was_paused=False)
+    bench.now += 2.5
+    bench.peek()
+    bench.look()
+    return bench
+
+
+def barred(bench: Bench) -> Bench:
+    """EC2 has refused this member an attach a minute ago."""
+    bench.state = replace(bench.state, barred_at=bench.now - 60)
+    bench.peek()
+    return bench
+
+
+def taking(bench: Bench) -> Bench:
+    """Alpha says that it is at it; by now it would be beta's turn."""
+    bench.peers = (peer("alpha", role="taking"),)
+    bench.idle(3)
     return bench
 
 

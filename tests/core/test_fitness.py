@@ -4,43 +4,45 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.core.fitness import is_impaired, me, obstacles, planned_indexes, why_not_able, why_not_fit
+from eni_failover.core.fitness import is_impaired, obstacles, planned_indexes, why_not_able, why_not_fit
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import TypeLimits
-from eni_failover.core.state import Move, State, Takeover
+from eni_failover.core.state import Move, Sight, State, Takeover
 from eni_failover.core.words import Answer, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     LOCAL,
+    ME,
     MEMBERS,
     SELF,
     WEB,
     attached,
     attaching,
     detaching,
+    foreign,
     free,
     instance,
     instances,
+    missing,
     obs,
     policy,
-    survey,
     unknown,
 )
 
 NOW = 1000.0
 
 
-def view(*shapes, mine=None, others=(), state=None, local=LOCAL, answered=True, **changes) -> View:
+def view(*shapes, mine=None, others=(), state=None, local=LOCAL, **changes) -> View:
     """Beta's view at 1000 s, EC2 having answered a second ago."""
-    found = () if mine == "absent" or not answered else (mine or instance("beta"),)
+    mine = mine or instance("beta")
     seen = obs(
         *(shapes or (attached("alpha"),)),
         now=NOW,
         local=local,
-        instances=instances(*found, *others, at=NOW - 1.0, answered=answered),
+        instances=instances(mine, *others, at=NOW - 1.0),
     )
-    state = state or State(started_at=0.0, last_answer_at=NOW - 1.0)
+    state = state or State(started_at=0.0, last_answer_at=NOW - 1.0, me=mine)
     return View(state, seen, policy("beta", enis=len(shapes) or 1, **changes))
 
 
@@ -53,11 +55,13 @@ def test_a_running_member_with_room_is_able():
     ("obstacle", "situation"),
     [
         ("ec2_silent", {"state": State(started_at=0.0)}),
-        ("ec2_silent", {"state": State(started_at=0.0, last_answer_at=NOW - 30.1)}),
-        ("instance_not_running", {"mine": instance("beta", "pending")}),
+        ("ec2_silent", {"state": State(started_at=0.0, me=ME)}),
+        ("ec2_silent", {"state": State(started_at=0.0, last_answer_at=NOW)}),
+        ("ec2_silent", {"state": State(started_at=0.0, last_answer_at=NOW - 30.1, me=ME)}),
         ("instance_not_running", {"mine": instance("beta", "stopping")}),
-        ("instance_not_running", {"mine": instance("beta", "unknown")}),
-        ("instance_not_running", {"mine": "absent"}),
+        ("instance_not_running", {"mine": instance("beta", "stopped")}),
+        ("instance_not_running", {"mine": instance("beta", "shutting-down")}),
+        ("instance_not_running", {"mine": instance("beta", "terminated")}),
         ("other_zone", {"mine": instance("beta", zone="eu-central-1b")}),
         ("other_zone", {"mine": instance("beta", zone=""), "local": replace(LOCAL, zone="elsewhere")}),
         ("no_slot", {"mine": instance("beta", interface_count=15)}),
@@ -84,13 +88,33 @@ def test_a_running_member_with_room_is_able():
             },
         ),
         ("no_index", {"mine": instance("beta", used_indexes=(0, 3)), "device_index": 3}),
-        ("no_index", {"mine": instance("beta", used_indexes=tuple(range(32)))}),
+        (
+            "no_index",
+            {
+                "mine": instance("beta", used_indexes=tuple(range(32))),
+                "local": replace(LOCAL, limits=TypeLimits(interfaces=64)),
+            },
+        ),
         ("attach_denied", {"local": replace(LOCAL, attach_allowed=False)}),
+        ("attach_refused", {"state": State(started_at=0.0, last_answer_at=NOW, me=ME, barred_at=NOW - 599)}),
     ],
 )
 def test_each_obstacle_alone_makes_a_member_unable(obstacle, situation):
     """Each is reported by its own word."""
     assert list(obstacles(view(*situation.pop("shapes", ()), **situation))) == [obstacle]
+
+
+@pytest.mark.parametrize("state", ["pending", "running", "unknown"])
+def test_only_ec2s_word_that_an_instance_ends_counts_against_it(state):
+    """That it runs is known by running here; a word that this version does not know is none."""
+    assert why_not_able(view(mine=instance("beta", state))) is None
+
+
+def test_an_attach_refused_in_earnest_counts_for_ten_minutes():
+    """To the second."""
+    state = State(started_at=0.0, last_answer_at=NOW, me=ME, barred_at=NOW - 600)
+
+    assert why_not_able(view(state=state)) is None
 
 
 @pytest.mark.parametrize("why", [Reason.ENI_PRIMARY, Reason.REQUESTER_MANAGED, Reason.SERVICE_MANAGED])
@@ -101,7 +125,7 @@ def test_an_eni_that_ec2_never_moves_makes_a_member_unable(why):
 
 def test_what_is_here_needs_no_slot_no_index_and_no_zone():
     """Able asks about ENIs that are not here; a full instance may keep what it has."""
-    full = instance("beta", zone="eu-central-1b", interface_count=15, used_indexes=tuple(range(32)))
+    full = instance("beta", zone="eu-central-1b", used_indexes=tuple(range(14)))
 
     assert why_not_able(view(attached("beta"), mine=full)) is None
 
@@ -140,11 +164,22 @@ def test_only_a_denial_of_attach_counts(allowed):
     assert why_not_able(view(local=replace(LOCAL, attach_allowed=allowed))) is None
 
 
-def test_ec2_may_be_silent_for_three_observe_intervals():
-    """30 s with the default of 10 s."""
-    state = State(started_at=0.0, last_answer_at=NOW - 30.0)
+@pytest.mark.parametrize(
+    ("changes", "longest"),
+    [
+        ({}, 30.0),
+        ({"observe_interval": 60.0}, 180.0),
+        ({"observe_interval": 0.1}, 10.0),
+        ({"observe_interval": 0.1, "call_timeout": 1.0}, 2.0),
+    ],
+)
+def test_ec2_may_be_silent_for_three_observe_intervals_or_two_calls(changes, longest):
+    """A short interval with a slow API is no outage."""
+    state = State(started_at=0.0, last_answer_at=NOW - longest, me=ME)
+    older = replace(state, last_answer_at=NOW - longest - 0.1)
 
-    assert why_not_able(view(state=state)) is None
+    assert why_not_able(view(state=state, **changes)) is None
+    assert why_not_able(view(state=older, **changes)) is Reason.EC2_SILENT
 
 
 def test_a_zone_that_nobody_knows_is_no_obstacle():
@@ -156,13 +191,18 @@ def test_a_zone_that_nobody_knows_is_no_obstacle():
 
 def test_all_obstacles_are_reported_together():
     """An operator sees everything that stands in the way at once."""
+    mine = instance("beta", "stopped", interface_count=15)
     situation = view(
-        mine=instance("beta", "stopped", interface_count=15),
-        local=replace(LOCAL, attach_allowed=False),
-        state=State(started_at=0.0),
+        local=replace(LOCAL, attach_allowed=False), state=State(started_at=0.0, me=mine, barred_at=NOW)
     )
 
-    assert list(obstacles(situation)) == ["ec2_silent", "instance_not_running", "no_slot", "attach_denied"]
+    assert list(obstacles(situation)) == [
+        "ec2_silent",
+        "instance_not_running",
+        "no_slot",
+        "attach_denied",
+        "attach_refused",
+    ]
 
 
 # Indexes -------------------------------------------------------------------------------------------
@@ -234,7 +274,7 @@ def test_when_every_free_index_was_refused_the_first_is_tried_again():
 
 def test_without_an_answer_about_the_instance_only_index_zero_is_taken():
     """Past the point of no return a plan is needed all the same."""
-    assert indexes(view(free(), mine="absent")) == [1]
+    assert indexes(view(free(), state=State(started_at=0.0, last_answer_at=NOW))) == [1]
 
 
 # Fit -----------------------------------------------------------------------------------------------
@@ -242,7 +282,7 @@ def test_without_an_answer_about_the_instance_only_index_zero_is_taken():
 
 def with_self(verdict: str) -> State:
     health = (Health(probe=SELF, member=MEMBERS["beta"], verdict=Answer(verdict)),)
-    return State(started_at=0.0, last_answer_at=NOW - 1.0, health=health)
+    return State(started_at=0.0, last_answer_at=NOW - 1.0, me=ME, health=health)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +302,7 @@ def test_an_unable_member_is_not_fit():
 @pytest.mark.parametrize(("age", "reason"), [(0.5, Reason.LOOP_LAG), (1.0, None)])
 def test_a_stall_leaves_a_member_unfit_for_a_second(age, reason):
     """What was seen right after a stall is doubtful."""
-    state = State(started_at=0.0, last_answer_at=NOW - 1.0, stalled_at=NOW - age)
+    state = State(started_at=0.0, last_answer_at=NOW - 1.0, me=ME, stalled_at=NOW - age)
 
     assert why_not_fit(view(state=state)) is reason
 
@@ -285,83 +325,150 @@ def test_a_member_that_is_not_able_is_impaired():
     [
         {"state": with_self("unknown"), "probes": (WEB, SELF)},
         {"state": State(started_at=0.0)},
-        {"mine": "absent"},
-        {"answered": False},
-        {"state": State(started_at=0.0, last_answer_at=NOW - 1.0, stalled_at=NOW)},
+        {"state": State(started_at=0.0, last_answer_at=NOW)},
+        {"state": State(started_at=0.0, last_answer_at=NOW - 999.0, me=ME)},
+        {"state": State(started_at=0.0, last_answer_at=NOW - 1.0, me=ME, stalled_at=NOW)},
     ],
-    ids=["self probes without a verdict", "no answer yet", "not in the answer", "no answer", "stalled"],
+    ids=["self probes without a verdict", "no answer yet", "nothing of itself", "EC2 is silent", "stalled"],
 )
-def test_what_a_daemon_does_not_know_yet_is_no_impairment(situation):
-    """A restart or a stall of the daemon may not undo an operator's takeover by a failback."""
+def test_what_a_daemon_does_not_know_is_no_impairment(situation):
+    """A restart, a stall or an outage may not undo an operator's takeover by a failback."""
     assert is_impaired(view(**situation)) is False
 
 
 # Over time -----------------------------------------------------------------------------------------
 
 
-def test_one_failed_look_at_the_instances_leaves_a_member_able():
-    """EC2 answered within three observe intervals, and said running: one failed call takes nothing back."""
+@pytest.mark.parametrize("hours", [0, 24])
+def test_looks_at_the_instances_that_fail_leave_a_member_able(hours):
+    """One, or all for a day: what is known about this instance stays known."""
     bench = Bench(attached("alpha"))
     bench.instances_answer = False
+    bench.look()
+    bench.now += hours * 3600
     bench.look()
 
     assert why_not_able(bench.view) is None
 
 
-LISTED = {"used_indexes": (0, 1, 2), "interface_count": 3, "eni_indexes": (("eni-1", 1), ("eni-2", 2))}
-
-
-@pytest.mark.parametrize(
-    ("shapes", "described_at", "reason", "index"),
-    [
-        ((attached("alpha"), attached("alpha")), NOW, None, 1),
-        ((free(), free()), NOW, None, 1),
-        ((free(), free()), NOW - 1, None, 1),
-        ((detaching("beta"), attached("alpha")), NOW, Reason.NO_SLOT, 2),
-        ((attached("alpha"), attached("alpha")), NOW - 2, Reason.NO_SLOT, 3),
-        ((unknown(), attached("alpha")), NOW, None, 2),
-    ],
-    ids=["gone", "free", "in the same moment", "still detaching", "the look is newer", "one is not known"],
-)
-def test_a_member_that_has_just_lost_the_enis_has_room_for_them(shapes, described_at, reason, index):
-    """A look at the instances from before the move counts them still; a describe since shows them gone."""
-    seen = view(
-        *shapes, mine=instance("beta", **LISTED), local=replace(LOCAL, limits=TypeLimits(interfaces=3))
-    )
-    seen = replace(seen, obs=replace(seen.obs, enis=survey(*shapes, at=described_at)))
-
-    assert why_not_able(seen) is reason
-    assert planned_indexes(seen, None).get("eni-1", planned_indexes(seen, None).get("eni-2")) == index
-
-
-def test_looks_at_the_instances_that_fail_for_three_intervals_make_a_member_unable():
-    """What EC2 said more than 30 s ago is not known any more."""
-    bench = Bench(attached("alpha"))
-    bench.look()
+def test_a_member_that_ec2_has_never_told_about_itself_is_not_able():
+    """Slots and indexes are not known; row 6's last resort asks for none of that."""
+    bench = Bench(attached("alpha"), settle=False)
     bench.instances_answer = False
-    bench.idle(29)
-    soon = why_not_able(bench.view)
-    bench.idle(5)
+    bench.idle(100)
 
-    assert soon is None
     assert why_not_able(bench.view) is Reason.EC2_SILENT
 
 
-def test_an_answer_without_this_member_is_believed():
-    """EC2 answered, and does not know this instance: that is no failed call."""
+def test_a_describe_of_the_enis_that_fails_for_three_intervals_makes_a_member_unable():
+    """Where the ENIs are must be known of late; and it is able again with the next answer."""
+    bench = Bench(attached("alpha"))
+    bench.look()
+    bench.ec2_answers = False
+    bench.idle(29)
+    soon = why_not_able(bench.view)
+    bench.idle(8)
+    late = why_not_able(bench.view)
+    bench.ec2_answers = True
+    bench.idle(6)
+
+    assert (soon, late) == (None, Reason.EC2_SILENT)
+    assert why_not_able(bench.view) is None
+
+
+def test_a_quick_interval_and_a_slow_api_leave_a_member_able():
+    """observe_interval 100 ms, and each call takes 350 ms."""
+    bench = Bench(attached("alpha"), observe_interval=0.1, settle=False)
+    found = []
+    for _ in range(10):
+        bench.look(after=0.35)
+        found.append(why_not_able(bench.view))
+
+    assert set(found) == {None}
+
+
+def test_an_answer_without_this_member_takes_nothing_back():
+    """It runs here: an empty or stale answer of EC2 is no word against that."""
     bench = Bench(attached("alpha"))
     bench.forget("beta")
     bench.look()
 
-    assert me(bench.view) is None
-    assert why_not_able(bench.view) is Reason.INSTANCE_NOT_RUNNING
+    assert why_not_able(bench.view) is None
+
+
+@pytest.mark.parametrize("ended", ["stopping", "terminated"])
+def test_ec2s_word_stays_until_it_says_otherwise(ended):
+    """A look that fails does not take back that the instance is being stopped."""
+    bench = Bench(attached("alpha"))
+    bench.machine("beta", ended)
+    bench.look()
+    bench.instances_answer = False
+    bench.look()
+    silent = why_not_able(bench.view)
+    bench.machine("beta")
+    bench.instances_answer = True
+    bench.look()
+
+    assert silent is Reason.INSTANCE_NOT_RUNNING
+    assert why_not_able(bench.view) is None
+
+
+# Room ----------------------------------------------------------------------------------------------
+
+
+LISTED = instance("beta", eni_indexes=(("eni-0", 0), ("eni-1", 1), ("eni-2", 2)))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "reason", "planned"),
+    [
+        ((attached("alpha"), attached("alpha")), None, [1, 2]),
+        ((free(), free()), None, [1, 2]),
+        ((detaching("beta"), attached("alpha")), Reason.NO_SLOT, [2, 3]),
+        ((attached("beta"), attached("alpha")), None, [2]),
+        ((attached("beta"), attached("beta")), None, []),
+        ((unknown(), attached("alpha")), None, [2]),
+    ],
+    ids=["gone", "free", "still detaching", "one has come", "both have come", "one is not known"],
+)
+def test_the_groups_own_enis_take_room_as_the_describe_shows_them(shapes, reason, planned):
+    """A look at the instances is older than the move: what has just left has its slot and index to give."""
+    seen = view(*shapes, mine=LISTED, local=replace(LOCAL, limits=TypeLimits(interfaces=3)))
+
+    assert why_not_able(seen) is reason
+    assert list(planned_indexes(seen, None).values()) == planned
+
+
+def test_other_enis_take_room_as_last_known():
+    """Also one whose index EC2 did not say: it takes a slot, and no index."""
+    mine = instance("beta", eni_indexes=(("eni-0", 0), ("eni-other", 1), ("eni-odd", None)))
+    room_for = {slots: replace(LOCAL, limits=TypeLimits(interfaces=slots)) for slots in (3, 4)}
+
+    assert why_not_able(view(mine=mine, local=room_for[4])) is None
+    assert why_not_able(view(mine=mine, local=room_for[3])) is Reason.NO_SLOT
+    assert indexes(view(mine=mine, local=room_for[4])) == [2]
+
+
+def test_a_missing_eni_takes_no_room_from_the_others():
+    """It is no part of the group; a foreign one neither."""
+    room_for_one = replace(LOCAL, limits=TypeLimits(interfaces=2))
+    gone = State(
+        started_at=0.0,
+        last_answer_at=NOW,
+        me=ME,
+        sights=(Sight(eni_id="eni-2", status="missing", attachment_id=None, since=0.0, seen_at=0.0),),
+    )
+
+    assert why_not_able(view(attached("alpha"), missing(), state=gone, local=room_for_one)) is None
+    assert why_not_able(view(attached("alpha"), foreign(), local=room_for_one)) is None
+    assert indexes(view(foreign(), attached("alpha"), device_index=3)) == [4]
 
 
 def full_alpha(*shapes, **changes) -> Bench:
     """Alpha, whose type has room for the floating ENI and no more."""
     bench = Bench(*shapes, local="alpha", settle=False, **changes)
     bench.local = replace(LOCAL, limits=TypeLimits(interfaces=2))
-    bench.machine("alpha", used_indexes=(0, 1), interface_count=2)
+    bench.machine("alpha", eni_indexes=(("eni-0", 0), ("eni-1", 1)))
     bench.idle(5)
     return bench
 
@@ -376,11 +483,11 @@ def test_the_slot_of_an_eni_just_lost_is_no_impairment():
     assert bench.state.durable.excused is False
 
 
-def test_the_instances_are_looked_at_soon_after_a_move():
-    """A member that lost the ENI knows within seconds that it has a slot again."""
+def test_a_member_that_has_just_lost_the_eni_is_able_at_once():
+    """It waits for no look at the instances: the describe that shows the loss shows the room."""
     bench = full_alpha(attached("alpha"))
     bench.see(attached("beta", "att-9"))
-    bench.machine("alpha")
-    bench.idle(13)
+    bench.instances_answer = False
+    bench.look()
 
     assert why_not_able(bench.view) is None

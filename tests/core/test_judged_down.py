@@ -2,9 +2,19 @@
 
 import pytest
 
+from eni_failover.core.state import Durable
 from eni_failover.core.words import Reason
 from tests.core.bench import Bench
-from tests.core.builders import SELF, WEB, WITNESS, attached, attempt, detach, probe
+from tests.core.builders import (
+    SELF,
+    WEB,
+    WITNESS,
+    attached,
+    attempt,
+    detach,
+    probe,
+    takeover_request,
+)
 
 
 def downs(bench: Bench, count: int = 3, name: str = "web", about: str = "alpha") -> None:
@@ -129,10 +139,72 @@ def test_a_proven_holder_is_judged_at_once():
     assert bench.act(within=5).calls == (detach(1, "att-9"),)
 
 
-def test_a_holder_found_at_the_start_is_judged_at_once():
-    """On fresh counters: down since before this daemon was started."""
-    bench = Bench(attached("alpha"), settle=False)
-    bench.says(web="silent")
-    bench.act(within=6)
+def found(answer: str, *, last_up: str | None = None, **changes) -> Bench:
+    """Gamma has just been started, and finds beta with the ENI."""
+    durable = Durable(last_had="i-beta", last_up=last_up)
+    bench = Bench(
+        attached("beta"), local="gamma", members=3, stagger=0.0, durable=durable, settle=False, **changes
+    )
+    bench.says(web=answer)
+    return bench
 
-    assert bench.decision.calls == (detach(),)
+
+def test_a_holder_found_at_the_start_that_was_seen_up_is_judged_at_once():
+    """By the attachment of the journal, on fresh counters: down since before this daemon was started."""
+    bench = found("silent", last_up="att-1")
+
+    assert bench.act(within=6).calls == (detach(),)
+
+
+@pytest.mark.parametrize("last_up", [None, "att-0"], ids=["nobody", "another attachment"])
+@pytest.mark.parametrize(("answer", "grace"), [("silent", 300), ("down", 60)])
+def test_any_other_holder_found_at_the_start_is_unproven(last_up, answer, grace):
+    """A newcomer behind a closed security group takes from nobody: each scale-out is a first start."""
+    bench = found(answer, last_up=last_up)
+    held_back = bench.idle(grace - 1)
+
+    assert held_back.reason is Reason.UNPROVEN_HOLDER
+    assert bench.act(within=4).calls == (detach(),)
+
+
+def test_a_newcomer_that_reaches_the_holder_has_no_grace():
+    """Once it has seen it up, it is a standby as any other."""
+    bench = found("up")
+    bench.idle(5)
+    bench.says(web="silent")
+
+    assert bench.act(within=5).calls == (detach(),)
+
+
+def test_a_restart_behind_a_closed_security_group_keeps_the_grace():
+    """It was never seen up: not before, and not since."""
+    bench = found("silent")
+    bench.idle(100)
+    after = Bench(
+        attached("beta"),
+        local="gamma",
+        members=3,
+        durable=bench.state.durable,
+        at=bench.now + 1,
+        settle=False,
+    )
+    after.says(web="silent")
+
+    assert after.idle(250).reason is Reason.UNPROVEN_HOLDER
+
+
+def test_a_newcomer_follows_ec2s_word_at_once():
+    """Row 9 asks no probe."""
+    bench = found("silent")
+    bench.machine("beta", "stopped")
+
+    assert bench.act(within=3).calls == (detach(),)
+
+
+def test_a_newcomer_obeys_an_operator_at_once():
+    """Row 5 asks none either."""
+    bench = found("silent")
+    bench.idle(3)
+    bench.peek(requests=(takeover_request(deadline=bench.now + 60),))
+
+    assert bench.act(within=1).calls == (detach(),)

@@ -236,7 +236,12 @@ def test_a_member_is_fit_since_the_pass_that_found_it_so():
     full = instances(instance("alpha"), instance("beta", interface_count=15), at=NOW)
 
     assert known.fit_since == THEN - 10
-    assert later(known, attached("alpha"), instances=full) == {**LOOKED, "instances": full, "fit_since": None}
+    assert later(known, attached("alpha"), instances=full) == {
+        **LOOKED,
+        "instances": full,
+        "me": full.instances[1],
+        "fit_since": None,
+    }
 
 
 def test_a_holder_that_an_answer_does_not_know_is_doubted_and_then_gone():
@@ -290,23 +295,50 @@ def test_takeovers_are_remembered_for_the_longer_of_window_and_cooldown():
     assert later(known, attached("alpha"), asked=asked)["durable"].past == (last,)
 
 
+def asked_before_a_stall() -> State:
+    """What is known of a probe after a stall that ended a second ago."""
+    asked = policy()
+    stall = Stall(from_at=NOW - 4, to_at=NOW - 1)
+    return absorb(steady(attached("alpha"), asked=asked), obs(attached("alpha"), stalls=(stall,)), asked)
+
+
 @pytest.mark.parametrize(("started_at", "consecutive"), [(NOW - 1, 0), (NOW - 0.9, 1)])
 def test_a_failure_begun_before_a_stall_was_over_does_not_count(started_at, consecutive):
     """Up to its very end; told in an earlier pass, it is remembered."""
-    asked = policy()
-    known = replace(steady(attached("alpha"), asked=asked), stalled_at=NOW - 1)
     failed = replace(attempt("web", "down", at=NOW), started_at=started_at)
-    after = absorb(known, obs(attached("alpha"), now=NOW, attempts=(failed,)), asked)
+    seen = obs(attached("alpha"), now=NOW, attempts=(failed,))
+    after = absorb(asked_before_a_stall(), seen, policy())
 
     assert after.health[0].consecutive == consecutive
 
 
 def test_an_answer_after_a_spoilt_one_counts_in_the_same_pass():
     """Only what was begun before the stall was over is left out."""
-    asked = policy()
-    known = replace(steady(attached("alpha"), asked=asked), stalled_at=NOW - 1)
     spoilt = replace(attempt("web", "down", at=NOW - 0.9), started_at=NOW - 2)
     good = attempt("web", "down", at=NOW)
-    after = absorb(known, obs(attached("alpha"), now=NOW, attempts=(spoilt, good)), asked)
+    seen = obs(attached("alpha"), now=NOW, attempts=(spoilt, good))
+    after = absorb(asked_before_a_stall(), seen, policy())
 
     assert after.health[0].consecutive == 1
+
+
+def test_the_facts_about_this_instance_stay_until_there_are_newer_ones():
+    """A look that failed, and one that does not have this instance, take nothing back."""
+    known = steady(attached("alpha"))
+    failed = instances(at=NOW, answered=False)
+    without = instances(instance("alpha"), at=NOW)
+    newer = instances(instance("beta", instance_type="c7g.large"), at=NOW)
+
+    assert known.me == instance("beta")
+    assert "me" not in later(known, attached("alpha"), instances=failed)
+    assert "me" not in later(known, attached("alpha"), instances=without)
+    assert later(known, attached("alpha"), instances=newer)["me"] == newer.instances[0]
+
+
+def test_new_facts_about_this_instance_end_what_an_attach_was_refused_for():
+    """Something else about it may make EC2 think otherwise; the same facts again do not."""
+    known = replace(steady(attached("alpha")), barred_at=NOW - 60)
+    newer = instances(instance("beta", used_indexes=(0, 2)), at=NOW)
+
+    assert "barred_at" not in later(known, attached("alpha"))
+    assert later(known, attached("alpha"), instances=newer)["barred_at"] is None

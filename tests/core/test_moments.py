@@ -8,7 +8,7 @@ import pytest
 from eni_failover.core import alarms
 from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import FailbackMode
-from eni_failover.core.state import Durable, Past, Sent
+from eni_failover.core.state import Durable, Past, Rest, Sent
 from eni_failover.core.words import Reason, Trigger
 from tests.core.bench import Bench, taking
 from tests.core.builders import (
@@ -229,14 +229,13 @@ def test_what_waits_has_moments_of_its_own():
     bench = Bench(attached("alpha"))
     waits = {
         "unowned_since": 100.0,
-        "rescue_after_at": 201.0,
-        "probes_after_at": 302.0,
+        "rests": tuple(zip(Rest, (201.0, 212.0, 302.0, 706.0), strict=True)),
         "moved_at": 403.0,
         "not_ready_since": 504.0,
         "stalled_at": 605.0,
-        "keep_retry_at": 706.0,
+        "barred_at": 807.0,
     }
     found = set(alarms._moments(bench.view.with_state(replace(bench.state, **waits))))
     without = set(alarms._moments(bench.view))
 
-    assert found - without == {160.0, 201.0, 302.0, 405.0, 564.0, 606.0, 706.0}
+    assert found - without == {160.0, 201.0, 212.0, 302.0, 405.0, 564.0, 606.0, 706.0, 1407.0}

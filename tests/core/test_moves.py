@@ -5,11 +5,13 @@ from itertools import pairwise
 
 import pytest
 
+from eni_failover.core.model import TypeLimits
 from eni_failover.core.moves import carry_on
 from eni_failover.core.state import Move, Sent
 from eni_failover.core.words import Reason, Result
 from tests.core.bench import Bench, outcome
 from tests.core.builders import (
+    LOCAL,
     attach,
     attached,
     attaching,
@@ -326,14 +328,29 @@ def test_a_taken_index_is_skipped_at_once():
 
 
 def test_an_index_refused_a_second_time_waits():
-    """A written index has no next one: it is tried again, slower and slower."""
-    bench = attaching_bench(device_index=4)
+    """The only free one is tried again, slower and slower."""
+    bench = Bench(attached("alpha"))
+    bench.machine("beta", used_indexes=(0, *range(2, 32)))
+    bench.local = replace(LOCAL, limits=TypeLimits(interfaces=40))
+    bench.look()
+    bench.see(free())
+    bench.look()
+    bench.act(within=5)
     first = bench.answered("index_taken")
     second = bench.answered("index_taken")
 
-    assert first.calls == (attach(index=4),)
+    assert first.calls == (attach(index=1),)
     assert second.calls == ()
-    assert bench.act(within=6).calls == (attach(index=4),)
+    assert bench.act(within=6).calls == (attach(index=1),)
+
+
+def test_a_written_index_that_is_taken_is_not_tried_again():
+    """There is no next one: EC2 would refuse it for ever, and another member may have it free."""
+    bench = attaching_bench(device_index=4)
+    ended = bench.answered("index_taken")
+
+    assert (ended.calls, ended.reason) == ((), Reason.ATTACH_REFUSED)
+    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.ATTACH_REFUSED)]
 
 
 def test_without_a_free_index_the_attach_waits():

@@ -10,7 +10,7 @@ from eni_failover.core.snapshot import Check
 from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import CheckResult, Reason, Trigger
 from tests.core.bench import Bench
-from tests.core.builders import LOCAL, SELF, WEB, WITNESS, attached, foreign, missing, probe, unknown
+from tests.core.builders import LOCAL, SELF, WEB, WITNESS, attached, foreign, free, missing, probe, unknown
 
 NAMES = [
     "ec2_api",
@@ -21,6 +21,7 @@ NAMES = [
     "device_index",
     "addresses_per_interface",
     "attach_permission",
+    "attach_refused",
     "enis",
     "holder_probes",
     "self_probes",
@@ -77,10 +78,22 @@ def unable(**changes) -> Bench:
     return bench
 
 
+ROOMY = {"limits": TypeLimits(interfaces=64)}
+
+
 def crowded() -> Bench:
     bench = Bench(attached("alpha", addresses=("10.0.1.1", "10.0.1.2")))
     bench.local = replace(LOCAL, limits=TypeLimits(interfaces=15, ipv4_per_interface=1))
     bench.look()
+    return bench
+
+
+def refused() -> Bench:
+    """EC2 has refused the attach of an unattached ENI, whose holder does not run."""
+    bench = Bench(attached("alpha"))
+    bench.see(free())
+    bench.act(within=15)
+    bench.answered("limit")
     return bench
 
 
@@ -90,9 +103,10 @@ def crowded() -> Bench:
         (lambda: unable(state="stopping"), "instance", "instance_not_running"),
         (lambda: unable(zone="elsewhere"), "zone", "other_zone"),
         (lambda: unable(interface_count=15), "slot", "no_slot"),
-        (lambda: unable(used_indexes=tuple(range(32))), "device_index", "no_index"),
+        (lambda: unable(used_indexes=tuple(range(32)), local=ROOMY), "device_index", "no_index"),
         (crowded, "addresses_per_interface", "too_many_addresses"),
         (lambda: unable(local={"attach_allowed": False}), "attach_permission", "attach_denied"),
+        (refused, "attach_refused", "attach_refused"),
         (lambda: Bench(attached("alpha", unmovable=Reason.ENI_PRIMARY)), "eni_movable", "eni_primary"),
         (lambda: Bench(attached("alpha"), unknown()), "enis", "eni_unknown eni-2"),
         (lambda: Bench(attached("alpha"), foreign()), "enis", "foreign_holder eni-2"),
@@ -110,6 +124,44 @@ def test_all_troubles_of_one_check_stand_on_its_line():
     bench = Bench(attached("alpha"), missing(), foreign(), unknown())
 
     assert troubles(bench) == {"enis": "eni_unknown eni-4 foreign_holder eni-3 eni_missing eni-2"}
+
+
+@pytest.mark.parametrize(
+    ("others", "seconds", "result"),
+    [
+        ([missing()], 5, CheckResult.WARN),
+        ([foreign()], 5, CheckResult.FAIL),
+        ([foreign()], 65, CheckResult.WARN),
+        ([missing(), foreign()], 5, CheckResult.FAIL),
+        ([missing(), unknown()], 65, CheckResult.FAIL),
+    ],
+    ids=["missing", "foreign", "foreign for a minute", "both", "and one is unknown"],
+)
+def test_a_part_of_the_group_that_is_missing_is_a_warning_once_the_rest_goes_on(others, seconds, result):
+    """A takeover of the rest would work: ready, with a word to the operator."""
+    bench = Bench(attached("alpha"), *others, settle=False)
+    bench.idle(seconds)
+
+    assert lines(bench)["enis"][0] is result
+    assert bench.snapshot().ready is (result is CheckResult.WARN)
+
+
+@pytest.mark.parametrize("shape", [missing(), foreign()], ids=["missing", "foreign"])
+def test_a_group_of_which_nothing_is_left_is_not_ready(shape):
+    """There is nothing to take over."""
+    bench = Bench(shape, settle=False)
+    bench.idle(70)
+
+    assert lines(bench)["enis"][0] is CheckResult.FAIL
+
+
+def test_a_look_at_the_instances_that_fails_for_an_hour_leaves_a_member_ready():
+    """The facts about its own instance stay known: it would take over now."""
+    bench = Bench(attached("alpha"))
+    bench.instances_answer = False
+    bench.idle(3600)
+
+    assert troubles(bench) == {}
 
 
 def test_an_api_outage_is_not_ready_after_three_intervals():
@@ -284,7 +336,7 @@ def test_what_each_line_advises():
     advice = {one.name: one.remedy for one in bench.snapshot().checks if one.remedy}
 
     assert advice == {
-        "enis": "every ENI of the group must exist and be on a member or on nobody",
+        "enis": "every ENI of the group must exist, and be unattached or on a member",
         "self_probes": "mend what this member's own probes say",
         "witnesses": "no witness answers: this host may be the one that is cut off",
         "loop_lag": "this host stalls: give it CPU",

@@ -22,7 +22,7 @@ from tests.core.builders import (
     peer,
 )
 
-LOST = Durable(last_had="i-beta", lost_at=900.0, excused=True)
+LOST = Durable(last_had="i-beta", last_up="att-1", lost_at=900.0, excused=True)
 AUTOMATIC = {"failback": FailbackMode.AUTOMATIC, "failback_delay": 30.0}
 
 
@@ -139,7 +139,7 @@ def test_a_full_primary_that_lost_to_an_operator_does_not_take_back():
         attached("alpha"), local="alpha", probes=(WEB, SELF), device_index=1, settle=False, **AUTOMATIC
     )
     bench.local = replace(LOCAL, limits=TypeLimits(interfaces=2))
-    bench.machine("alpha", used_indexes=(0, 1), interface_count=2)
+    bench.machine("alpha", eni_indexes=(("eni-0", 0), ("eni-1", 1)))
     bench.idle(5)
     bench.see(detaching("alpha"))
     bench.idle(3)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from eni_failover.core.decision import RequestAnswer, RequestFate
-from eni_failover.core.model import PauseKind, PauseRequest
+from eni_failover.core.model import PauseKind, PauseRequest, TypeLimits
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import Action, Reason, Trigger
@@ -157,13 +157,38 @@ def test_a_move_of_another_member_refuses_it(shape):
 
 @pytest.mark.parametrize(
     ("reason", "shapes"),
-    [("foreign_holder", (attached("alpha"), foreign())), ("eni_missing", (attached("alpha"), missing()))],
+    [
+        ("foreign_holder", (attached("alpha"), foreign())),
+        ("foreign_holder", (foreign(), attached("alpha"))),
+        ("foreign_holder", (foreign(), missing())),
+        ("eni_missing", (missing(),)),
+        ("eni_missing", (missing(), missing())),
+    ],
 )
-def test_a_foreign_or_missing_eni_refuses_it(reason, shapes):
-    """Row 2: the rest waits, and an operator is told why at once."""
+def test_a_foreign_eni_and_one_that_does_not_exist_at_all_refuse_it(reason, shapes):
+    """Row 2: the rest waits, or there is none, and an operator hears why at once."""
     bench = ask(Bench(*shapes))
 
     assert bench.replies == [answer("refused", reason)]
+
+
+@pytest.mark.parametrize("shapes", [(attached("alpha"), missing()), (missing(), attached("alpha"))])
+def test_a_missing_eni_is_no_part_of_the_group(shapes):
+    """An operator's takeover brings what is left of it."""
+    bench = ask(Bench(*shapes))
+    number = 1 + shapes.index(attached("alpha"))
+
+    assert bench.act(within=1).calls == (detach(number),)
+
+
+@pytest.mark.parametrize("shapes", [(attached("alpha"), foreign()), (foreign(), attached("alpha"))])
+def test_an_eni_that_has_been_foreign_for_a_minute_is_left_where_it_is(shapes):
+    """What is left of the group is brought here."""
+    bench = Bench(*shapes)
+    bench.idle(60)
+    number = 1 + shapes.index(attached("alpha"))
+
+    assert ask(bench).act(within=1).calls == (detach(number),)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +198,7 @@ def test_a_foreign_or_missing_eni_refuses_it(reason, shapes):
         ("instance_not_running", {"state": "stopping"}, {}),
         ("other_zone", {"zone": "elsewhere"}, {}),
         ("attach_denied", {}, {"attach_allowed": False}),
-        ("no_index", {"used_indexes": tuple(range(32))}, {}),
+        ("no_index", {"used_indexes": tuple(range(32))}, {"limits": TypeLimits(interfaces=64)}),
     ],
 )
 def test_an_unable_member_refuses_it(reason, machine, local):

@@ -138,9 +138,7 @@ def _instances(enis: Enis, machines: Machines) -> tuple[Instance, ...]:
     for member, machine in enumerate(machines):
         if machine == GONE:
             continue
-        used = [
-            (f"eni-{place}", eni.slot) for place, eni in enumerate(enis, start=1) if eni.member == member
-        ]
+        used = [(f"eni-{place}", eni.slot) for place, eni in enumerate(enis, start=1) if eni.member == member]
         found.append(
             Instance(
                 instance_id=instance_id(member),

@@ -1,12 +1,12 @@
 """What the invariants remember of a member from pass to pass, read from the observations themselves.
 
-Owns a second, plainer reading of the rules for probes, of the point of no return and of the takeover
-limit, so that the core is not measured by its own memory. Moves nothing and decides nothing.
+Owns a second, plainer reading of the rules for probes and evidence, of the point of no return and of the
+takeover limit, so that the core is not measured by its own memory. Moves nothing and decides nothing.
 """
 
 from __future__ import annotations
 
-from eni_failover.core.decision import Attach, Decision, Detach
+from eni_failover.core.decision import Attach, Decision, Detach, StopInstance
 from eni_failover.core.group import View
 from eni_failover.core.model import (
     AttachmentStatus,
@@ -19,13 +19,17 @@ from eni_failover.core.model import (
     TakeoverRequest,
     Verdict,
 )
-from eni_failover.core.policy import InstanceId, Policy
+from eni_failover.core.policy import Member, ProbePolicy
 from eni_failover.core.state import State
 from eni_failover.core.words import Answer, Result, Scope, Trigger
-from tests.sim.explored_node import Ghost, Heard, Intent
+from tests.sim.explored_node import FOREIGN, Ghost, Heard, Intent, Met, Seen
 
 LIMITED = {Trigger.PROBES, Trigger.FAILBACK}
-STALE_AFTER = 3  # unknown answers in a row leave no verdict
+EARNEST = {Verdict.LIMIT, Verdict.REFUSED, Verdict.DENIED}
+NEVER = float("-inf")
+VERDICT_LASTS = 3  # intervals without an up or a down leave no verdict
+STUCK_AFTER = 180.0
+REFUSED_FOR = 600.0
 
 _ENDED = {
     InstanceState.STOPPING,
@@ -38,21 +42,23 @@ _ENDED = {
 def take_in(ghost: Ghost, before: State, view: View) -> Ghost:
     """What this pass's observation says; the decision is not looked at."""
     obs, policy = view.obs, view.policy
+    spoilt_until = obs.now if before.was_paused and not view.is_paused else NEVER
+    if spoilt_until == obs.now:
+        ghost = ghost._replace(causes=(None, None, None))
     tenure = view.state.tenure
-    me = policy.me.instance_id
-    holder = tenure.instance_id if tenure and tenure.instance_id != me else None
-    if before.was_paused and not view.is_paused:
-        # Nothing heard during a pause may count after it.
-        ghost = ghost._replace(holder=Heard(), myself=Heard(), witness=Heard(), causes=(None, None, None))
+    holder = policy.member_of(tenure.instance_id) if tenure else None
+    holder = None if holder is None or holder.instance_id == policy.me.instance_id else holder
+    ghost = _refused(_look(ghost, view), view)
     ghost = ghost._replace(
-        holder=_hear(ghost.holder, Scope.HOLDER, holder, obs, policy),
-        myself=_hear(ghost.myself, Scope.SELF, me, obs, policy),
-        witness=_hear(ghost.witness, Scope.WITNESS, me, obs, policy),
+        holder=_hear(ghost.holder, Scope.HOLDER, holder, view, spoilt_until),
+        myself=_hear(ghost.myself, Scope.SELF, policy.me, view, spoilt_until),
+        witness=_hear(ghost.witness, Scope.WITNESS, policy.me, view, spoilt_until),
     )
+    ghost = _meet(ghost, holder, view)
     ghost = ghost._replace(causes=_causes(ghost, view))
     if ghost.intent is None:
         return ghost
-    intent = _aim(ghost.intent, view)
+    intent = _fenced(_aim(ghost.intent, view), obs)
     if intent.shot == "yes" and not intent.counted:
         intent = intent._replace(counted=True)
         if intent.trigger in LIMITED:
@@ -60,30 +66,105 @@ def take_in(ghost: Ghost, before: State, view: View) -> Ghost:
     return ghost._replace(intent=intent)
 
 
-def _hear(heard: Heard, scope: Scope, about: InstanceId | None, obs: Observation, policy: Policy) -> Heard:
+# What probes say -----------------------------------------------------------------------------------
+
+
+def _hear(heard: Heard, scope: Scope, whom: Member | None, view: View, spoilt_until: float) -> Heard:
+    """The question asked now, after this pass's answers; nothing begun before `spoilt_until` is a down."""
+    obs, policy = view.obs, view.policy
     probe = next((one for one in policy.probes if one.scope is scope), None)
     if probe is None:
         return heard
+    about = _question(probe, whom)
     if heard.about != about:
         heard = Heard(about=about)
+    spoils = [stall.to_at for stall in obs.stalls if probe.timeout < 2 * (stall.to_at - stall.from_at)]
+    spoilt_until = max([spoilt_until, *spoils])
+    if spoilt_until > NEVER and heard.word == Answer.DOWN:
+        heard = heard._replace(word="", run=0, is_down=False)
     for one in obs.attempts:
-        if one.probe == probe and one.member.instance_id == about:
+        counts = one.answer is Answer.UP or one.started_at > spoilt_until
+        if counts and whom is not None and _question(one.probe, one.member) == about:
             heard = _listen(heard, one, probe.rise, probe.fall)
-    if heard.verdict != Answer.DOWN:
-        return heard._replace(since=None)
-    return heard if heard.since is not None else heard._replace(since=obs.now)
+    longest = VERDICT_LASTS * max(probe.interval, probe.timeout)
+    lapsed = heard.newest_at is not None and obs.now - heard.newest_at > longest
+    return heard._replace(is_up=False, run=0, word="") if lapsed else heard
+
+
+def _question(probe: ProbePolicy, whom: Member | None) -> tuple[object, ...]:
+    """Who is asked what, whatever the names."""
+    return () if whom is None else (probe.scope, probe.settings, whom.instance_id, whom.address)
 
 
 def _listen(heard: Heard, one: Attempt, rise: int, fall: int) -> Heard:
     if one.answer is Answer.UNKNOWN:
-        unknowns = heard.unknowns + 1
-        if unknowns >= STALE_AFTER:
-            return Heard(about=heard.about, unknowns=unknowns)
-        return heard._replace(unknowns=unknowns)
+        return heard
     word = str(one.answer)
-    run = heard.run + 1 if word == heard.streak else 1
-    verdict = word if run >= (rise if one.answer is Answer.UP else fall) else heard.verdict
-    return heard._replace(verdict=verdict, streak=word, run=min(run, 9), unknowns=0)
+    run = heard.run + 1 if word == heard.word else 1
+    fell = word == Answer.DOWN and run >= fall
+    is_up = run >= rise or heard.is_up if word == Answer.UP else heard.is_up and not fell
+    return heard._replace(word=word, run=min(run, 9), newest_at=one.started_at, is_up=is_up, is_down=fell)
+
+
+def is_evidence(heard: Heard, view: View) -> bool:
+    """Whether the holder probe says down by its newest answers, and the newest is young."""
+    probe = next(one for one in view.policy.probes if one.scope is Scope.HOLDER)
+    longest = max(probe.timeout, min(probe.fast_interval, 5.0)) + 1.0
+    return heard.is_down and heard.newest_at is not None and view.now - heard.newest_at <= longest
+
+
+def _meet(ghost: Ghost, holder: Member | None, view: View) -> Ghost:
+    """The holder as this daemon has come to know it, and whether it was ever seen up."""
+    tenure = view.state.tenure
+    if tenure is None or holder is None:
+        return ghost._replace(met=None)
+    met = ghost.met
+    if met is None or met.attachment_id != tenure.attachment_id:
+        known = not ghost.has_looked and tenure.attachment_id == ghost.last_up
+        met = Met(attachment_id=str(tenure.attachment_id), since=None if known else view.now)
+    for one in view.obs.attempts:
+        if one.probe.scope is Scope.HOLDER and one.member.instance_id == holder.instance_id:
+            met = met._replace(answered=met.answered or one.answered)
+    if ghost.holder.is_up:
+        met = met._replace(since=None)
+    last_up = met.attachment_id if met.since is None else ghost.last_up
+    return ghost._replace(met=met, last_up=last_up)
+
+
+# What EC2 shows ------------------------------------------------------------------------------------
+
+
+def _look(ghost: Ghost, view: View) -> Ghost:
+    """Each ENI as the newest answer shows it, and since when."""
+    survey = view.obs.enis
+    if not survey.answered:
+        return ghost
+    old = ghost.seen or (Seen(),) * len(survey.enis)
+    shown = []
+    for before, eni in zip(old, survey.enis, strict=True):
+        attachment = eni.attachment
+        word = "missing" if eni.presence is Presence.MISSING else "free"
+        if attachment is not None:
+            is_member = view.policy.member_of(attachment.instance_id) is not None
+            word = str(attachment.status) if is_member else FOREIGN
+        now = Seen(word, attachment.attachment_id if attachment else None, view.now)
+        shown.append(before if before[:2] == now[:2] else now)
+    return ghost._replace(seen=tuple(shown))
+
+
+def _refused(ghost: Ghost, view: View) -> Ghost:
+    """Whether EC2 has refused this member an attach in earnest, and has said nothing else of it since."""
+    survey = view.obs.instances
+    instance = survey.find(view.policy.me.instance_id) if survey.answered else None
+    if instance is not None:
+        facts = (instance.state, instance.eni_indexes)
+        if facts != ghost.facts:
+            ghost = ghost._replace(facts=facts, refused_at=None)
+    if ghost.refused_at is not None and view.now - ghost.refused_at >= REFUSED_FOR:
+        ghost = ghost._replace(refused_at=None)
+    if any(one.mutation is Mutation.ATTACH and one.verdict in EARNEST for one in view.obs.outcomes):
+        ghost = ghost._replace(refused_at=view.now, spoiled=True)
+    return ghost
 
 
 def _causes(ghost: Ghost, view: View) -> tuple[float | None, float | None, float | None]:
@@ -92,8 +173,8 @@ def _causes(ghost: Ghost, view: View) -> tuple[float | None, float | None, float
         return None, None, None
     attachment = view.first.attachment
     elsewhere = attachment is not None and attachment.instance_id != view.policy.me.instance_id
-    down = elsewhere and ghost.holder.verdict == Answer.DOWN
-    loose = attachment is None or attachment.status is AttachmentStatus.DETACHING
+    down = elsewhere and ghost.holder.is_down
+    loose = attachment is None or attachment.status is AttachmentStatus.DETACHING or is_stuck(ghost, view)
     ended = elsewhere and is_ended(view)
     now = view.now
     since = [
@@ -101,6 +182,22 @@ def _causes(ghost: Ghost, view: View) -> tuple[float | None, float | None, float
         for there, old in zip((down, loose, ended), ghost.causes, strict=True)
     ]
     return since[0], since[1], since[2]
+
+
+def is_stuck(ghost: Ghost, view: View) -> bool:
+    """Whether the first ENI has been attaching to another member for long, and that member is not up."""
+    place = view.policy.eni_ids.index(view.first.eni_id) if view.first else 0
+    seen = ghost.seen[place] if ghost.seen else Seen()
+    mine = view.first is not None and view.is_mine(view.first)
+    is_old = seen.word == "attaching" and view.now - seen.since > STUCK_AFTER
+    return is_old and not mine and not ghost.holder.is_up
+
+
+def is_freed(view: View) -> bool:
+    """Whether nobody has the first ENI, and EC2 says that the instance which had it last has ended."""
+    instance = view.obs.instances.find(view.state.durable.last_had)
+    free = view.first is not None and view.first.attachment is None
+    return free and instance is not None and instance.state in _ENDED
 
 
 def is_ended(view: View) -> bool:
@@ -112,6 +209,14 @@ def is_ended(view: View) -> bool:
     if instance is None:
         return survey.find(view.policy.me.instance_id) is not None
     return instance.state in _ENDED
+
+
+def _fenced(intent: Intent, obs: Observation) -> Intent:
+    """How far the stop of the holder's instance is known to have got."""
+    for one in obs.outcomes:
+        if one.mutation is Mutation.STOP and one.verdict is not Verdict.UNANSWERED:
+            intent = intent._replace(fence="accepted" if one.verdict is Verdict.ACCEPTED else "no")
+    return intent
 
 
 def _aim(intent: Intent, view: View) -> Intent:
@@ -173,10 +278,14 @@ def settle_up(ghost: Ghost, intent: Intent | None, before: State, view: View, de
         place = view.policy.eni_ids.index(moving[0].eni_id)
         attaches = isinstance(moving[0], Attach)
         intent = intent._replace(shot="maybe", shot_at=view.now, place=place, attaches=attaches)
+    if intent is not None and any(isinstance(call, StopInstance) for call in decision.calls):
+        intent = intent._replace(fence="asked")
     ended = decision.ended
     cleared = ended is not None and ended.result is Result.SUCCESS and ended.trigger is Trigger.MANUAL
     old, new = before.durable, view.state.durable
     for record, known in ((new.pause, old.pause), (new.local_pause, old.local_pause)):
         cleared = cleared or (record is not None and record is not known and record.kind is PauseKind.RESUME)
     told = view.state.role if view.state.role_known else ghost.told
-    return ghost._replace(intent=intent, ledger=() if cleared else ghost.ledger, told=told)
+    looked = ghost.has_looked or view.state.known_at is not None
+    ledger = () if cleared else ghost.ledger
+    return ghost._replace(intent=intent, ledger=ledger, told=told, has_looked=looked)

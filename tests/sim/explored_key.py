@@ -30,7 +30,17 @@ Kind = Callable[["Frame", Any], Any]
 class Frame:
     """The moments of one member that its other times are measured against."""
 
-    __slots__ = ("call_timeout", "enis_at", "failback", "foreign", "grace", "instances_at", "now", "tick", "window")
+    __slots__ = (
+        "call_timeout",
+        "enis_at",
+        "failback",
+        "foreign",
+        "grace",
+        "instances_at",
+        "now",
+        "tick",
+        "window",
+    )
 
     def __init__(self, node: Node) -> None:
         self.now = node.now
@@ -322,6 +332,9 @@ def _ghost(frame: Frame, one: Ghost) -> Key:
         tuple((seen.word, seen.attachment_id, frame.age(seen.since, _span(seen))) for seen in one.seen),
         one.facts,
         frame.age(one.refused_at, BARRED),
+        () if one.met is None else (one.met[0], frame.age(one.met.since, LOOK), one.met.answered),
+        one.last_up,
+        one.has_looked,
     )
 
 

@@ -55,6 +55,7 @@ def crashed(node: Node) -> Node:
         intent=intent._replace(born_here=False) if intent else None,
         ledger=node.ghost.ledger,
         spoiled=True,
+        last_up=node.ghost.last_up,
     )
     return replace(
         node,

@@ -66,6 +66,17 @@ class Seen(NamedTuple):
     since: float = 0.0
 
 
+class Met(NamedTuple):
+    """A holder as one daemon has come to know it: `since` when without having seen it up, None once it has.
+
+    `answered` is whether it has given any sign of life.
+    """
+
+    attachment_id: str
+    since: float | None
+    answered: bool = False
+
+
 class Intent(NamedTuple):
     """The takeover under way as it was when it began, and what the explorer knows of its calls.
 
@@ -93,7 +104,8 @@ class Ghost(NamedTuple):
     by probes or failback passed the point of no return. `causes`: since when it has seen each cause
     (probes, unowned, ec2) without a break. `told`: the last role that its hooks heard in this life. `seen`: each
     ENI as shown. `facts`: what EC2 last said of this instance; `refused_at`: when EC2 refused it an attach in
-    earnest, if nothing else was said of it since.
+    earnest, if nothing else was said of it since. `met`: the holder; `last_up`: the newest attachment whose
+    holder was seen up, in any life; `has_looked`: whether this life has known where the ENIs are.
     """
 
     holder: Heard = Heard()
@@ -107,6 +119,9 @@ class Ghost(NamedTuple):
     seen: tuple[Seen, ...] = ()
     facts: tuple[object, ...] = ()
     refused_at: float | None = None
+    met: Met | None = None
+    last_up: str | None = None
+    has_looked: bool = False
 
 
 class Shows(NamedTuple):

@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from eni_failover.core.decision import Attach, Detach
+from eni_failover.core.decision import Attach, Detach, StopInstance
 from eni_failover.core.group import View
 from eni_failover.core.links import READY_BOUND, not_ready
 from eni_failover.core.model import AttachmentStatus, Eni, InstanceState, PauseKind
 from eni_failover.core.moves import ATTACH_BOUND
 from eni_failover.core.policy import FailbackMode, FenceMode, MemberName, TakeoverMode
-from eni_failover.core.words import Answer, Reason, Result, Role, Scope, Trigger
+from eni_failover.core.words import Reason, Result, Role, Scope, Trigger
 from tests.core import invariants as of_a_pass
 from tests.core.invariants import Pass
-from tests.sim.explored_ghosts import LIMITED, is_ended
-from tests.sim.explored_node import Ghost, Intent, Node
+from tests.sim.explored_ghosts import LIMITED, is_ended, is_evidence, is_freed, is_stuck
+from tests.sim.explored_node import FOREIGN, Ghost, Intent, Node
+
+FOREIGN_FOR = 60.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Scene:
 
 
 def no_up_holder_is_taken_from(scene: Scene) -> None:
-    """Only an operator, failback, split, EC2's word, probes that say down, or one past return detach."""
+    """Only an operator, failback, split, EC2's word, young downs, an endless attach, or one past return detach."""
     for call, owner in scene.taken:
         if scene.past_return:
             continue
@@ -73,7 +75,12 @@ def no_up_holder_is_taken_from(scene: Scene) -> None:
                 assert is_ended(scene.view)
             case Trigger.PROBES:
                 heard = scene.ghost.holder
-                assert (heard.about, heard.verdict) == (f"i-{owner}", Answer.DOWN)
+                assert f"i-{owner}" in heard.about
+                assert heard.is_down
+                assert scene.intent.fence != "no" or is_evidence(heard, scene.view)
+            case Trigger.UNOWNED:
+                assert scene.is_first(call)
+                assert is_stuck(scene.ghost, scene.view)
             case _:
                 raise AssertionError(f"{scene.intent.trigger} detaches what {owner} has")
 
@@ -92,12 +99,50 @@ def the_first_is_detached_by_the_recorded_id(scene: Scene) -> None:
 
 
 def unknown_answers_alone_move_nothing(scene: Scene) -> None:
-    """A pass calls EC2 only on a describe that was answered, and for probes only after downs."""
+    """A pass calls EC2 only on a describe that was answered, and for probes only after downs.
+
+    Or EC2 has let go of what an instance had that has ended: then the probes have nobody to ask any more.
+    """
     if not scene.one.decision.calls:
         return
     assert scene.one.obs.enis.answered
     if scene.intent and scene.intent.trigger is Trigger.PROBES and not scene.past_return:
-        assert scene.ghost.holder.verdict == Answer.DOWN
+        assert scene.ghost.holder.is_down or is_freed(scene.view)
+
+
+def nobody_is_stopped_on_old_downs(scene: Scene) -> None:
+    """StopInstances is asked for on young downs, or again after it was asked for."""
+    if any(isinstance(call, StopInstance) for call in scene.one.decision.calls):
+        asked = scene.ghost.intent is not None and scene.ghost.intent.fence != "no"
+        assert asked or is_evidence(scene.ghost.holder, scene.view)
+
+
+def an_unproven_holder_has_its_time(scene: Scene) -> None:
+    """A holder that was never seen up is taken from by probes only after cooldown, a silent one after its grace."""
+    met, policy = scene.ghost.met, scene.view.policy
+    if scene.one.started is Trigger.PROBES and met is not None and met.since is not None:
+        grace = policy.cooldown if met.answered else max(policy.cooldown, policy.unproven_grace)
+        assert scene.view.now - met.since >= grace
+
+
+def a_foreign_eni_makes_the_rest_wait(scene: Scene) -> None:
+    """For a minute after a foreign instance has one, only what is on nobody is taken."""
+    if scene.one.started not in {None, Trigger.UNOWNED}:
+        since = [seen.since for seen in scene.ghost.seen if seen.word == FOREIGN]
+        assert all(scene.view.now - at >= FOREIGN_FOR for at in since)
+
+
+def what_somebody_takes_is_left_to_him(scene: Scene) -> None:
+    """What nobody has is not taken while a reachable member says that it is taking, but for the last resort."""
+    if scene.one.started is Trigger.UNOWNED and not scene.one.rescues:
+        assert not any(peer.reachable and peer.role == Role.TAKING for peer in scene.one.obs.peers)
+
+
+def a_pause_ends_no_fence(scene: Scene) -> None:
+    """Once its stop was accepted a takeover goes on in a pause: else the holder is stopped, and nobody acts."""
+    intent, ended = scene.ghost.intent, scene.one.decision.ended
+    if intent is not None and intent.fence == "accepted" and ended is not None:
+        assert ended.reason is not Reason.PAUSED
 
 
 def is_paused(scene: Scene) -> bool:
@@ -108,16 +153,20 @@ def is_paused(scene: Scene) -> bool:
 
 
 def paused_or_observing_takes_nothing_unasked(scene: Scene) -> None:
-    """In a pause or in observe mode only an operator's takeover, or one past return, takes from a holder."""
+    """In a pause or in observe mode only an operator's takeover, or one past return, takes from a holder.
+
+    In a pause also one whose holder was asked to stop.
+    """
     if not (is_paused(scene) or scene.view.policy.takeover is TakeoverMode.OBSERVE):
         return
     for _ in scene.taken:
         assert scene.intent is not None
-        assert scene.past_return or scene.intent.trigger is Trigger.MANUAL
+        fenced = scene.intent.trigger is Trigger.PROBES and scene.intent.fence != "no"
+        assert scene.past_return or scene.intent.trigger is Trigger.MANUAL or (is_paused(scene) and fenced)
 
 
 def past_return_ends_held_lost_or_stuck(scene: Scene) -> None:
-    """A takeover past its point of no return ends with everything here, lost, or hung in attach."""
+    """A takeover past its point of no return ends with everything here, lost, hung in attach, or refused it."""
     if not scene.past_return or scene.view.takeover is not None:
         return
     ended, first = scene.one.decision.ended, scene.view.first
@@ -129,7 +178,9 @@ def past_return_ends_held_lost_or_stuck(scene: Scene) -> None:
             assert first is None or not scene.view.is_attached_here(first)
         case Result.FAILED:
             hung = ended.reason is Reason.ATTACH_STUCK
-            assert hung or scene.view.all_here or not scene.view.usable
+            refused = ended.reason is Reason.ATTACH_REFUSED and scene.ghost.refused_at is not None
+            unattached = first is not None and first.attachment is None
+            assert hung or (refused and unattached) or scene.view.all_here or not scene.view.usable
 
 
 def the_limit_holds_over_restarts(scene: Scene) -> None:
@@ -143,10 +194,11 @@ def an_unfit_member_starts_nothing_of_its_own(scene: Scene) -> None:
     if trigger is None or trigger is Trigger.SPLIT or scene.one.rescues:
         return
     if any(one.scope is Scope.SELF for one in scene.view.policy.probes):
-        assert scene.ghost.myself.verdict == Answer.UP
+        assert scene.ghost.myself.is_up
     assert scene.node.allowed
+    assert scene.ghost.refused_at is None
     if trigger in LIMITED and any(one.scope is Scope.WITNESS for one in scene.view.policy.probes):
-        assert scene.ghost.witness.verdict in {Answer.UP, Answer.UNKNOWN}
+        assert scene.ghost.witness.is_up
 
 
 def nobody_acts_out_of_turn(scene: Scene) -> None:
@@ -191,8 +243,10 @@ def no_stale_intent_moves_anything(scene: Scene) -> None:
     if intent.trigger is Trigger.SPLIT:
         assert view.is_attached_here(view.first)
     if intent.trigger is Trigger.UNOWNED:
-        assert view.owner(view.first) is None
+        assert view.owner(view.first) is None or is_stuck(scene.ghost, view)
     attachment = view.first.attachment
+    if intent.trigger in {Trigger.PROBES, Trigger.EC2} and attachment is None:
+        assert is_freed(view)
     if attachment is not None and not view.is_mine(view.first):
         assert intent.recorded[view.policy.eni_ids.index(view.first.eni_id)] == attachment.attachment_id
 
@@ -258,6 +312,11 @@ OF_A_WALK: tuple[Callable[[Scene], None], ...] = (
     no_up_holder_is_taken_from,
     the_first_is_detached_by_the_recorded_id,
     unknown_answers_alone_move_nothing,
+    nobody_is_stopped_on_old_downs,
+    an_unproven_holder_has_its_time,
+    a_foreign_eni_makes_the_rest_wait,
+    what_somebody_takes_is_left_to_him,
+    a_pause_ends_no_fence,
     paused_or_observing_takes_nothing_unasked,
     past_return_ends_held_lost_or_stuck,
     the_limit_holds_over_restarts,

@@ -19,9 +19,15 @@ from eni_failover.core.words import Result, Trigger
 from tests.sim import sim_invariants as invariants
 from tests.sim.sim_ec2 import Answer, Flight
 from tests.sim.sim_facts import SAME_RECORD, Attachments, Counted, Life, Taking, is_paused, records_of
-from tests.sim.sim_starts import DECISION_AGE, STARTS
+from tests.sim.sim_starts import (
+    DECISION_AGE,
+    PASS_AGE,
+    STARTS,
+    what_somebody_takes_is_left_to_him,
+)
 
 if TYPE_CHECKING:
+    from tests.sim.sim_daemon import Daemon
     from tests.sim.sim_world import World
 
 COUNTED = frozenset({Trigger.PROBES, Trigger.FAILBACK})
@@ -48,6 +54,7 @@ class Audit:
         self._accepted: set[str] = set()
         self._begun_under: dict[str, Policy] = {}
         self._rests_since: dict[str, float] = {}
+        self._fenced: set[str] = set()
         self._resumes: dict[tuple[str, bool], float] = {}
         self._recorded: dict[str, dict[str, str | None]] = {}
         self._winners: defaultdict[str, set[str]] = defaultdict(set)
@@ -69,7 +76,7 @@ class Audit:
 
     def life_began(self, name: str) -> None:
         """A process starts: it has been told nothing yet."""
-        self.lives[name] = Life()
+        self.lives[name] = Life(last_up=self.lives[name].last_up)
 
     def life_ended(self, name: str) -> None:
         """A process is gone, and its hooks with it."""
@@ -119,6 +126,8 @@ class Audit:
         """A request leaves a daemon."""
         if flight.is_mutation:
             self._world.say(flight.host, "->", flight.operation, *_words(flight))
+            if flight.operation is Operation.STOP and flight.intent is not None:
+                self._fenced.add(flight.intent.takeover_id)
             if flight.operation in {Operation.ATTACH, Operation.DETACH}:
                 # Judged by what the daemon knew when it sent it; it counts when EC2 accepts it.
                 taking = self._taking(flight)
@@ -152,6 +161,8 @@ class Audit:
             status=str(attachment.status) if attachment else "",
             up_for=world.truth.up_for(name, holder) if holder in world.hosts else 0.0,
             free_for=self.attachments.free_for(eni_id, world.now),
+            attaching_for=self.attachments.attaching_for(eni_id, world.now),
+            fenced=flight.intent is not None and flight.intent.takeover_id in self._fenced,
             force=bool(flight.parameters.get("Force")),
             intent=flight.intent,
             policy=policy,
@@ -241,9 +252,10 @@ class Audit:
         self._hear_resumes(name, state)
         daemon = self._world.members[name].daemon
         if daemon is not None:
-            life.pass_ended(daemon.reconciler.policy, paused=view.paused)
+            late = PASS_AGE if self._world.hosts[name].disk.delays(within=PASS_AGE) else CALL_GRAIN
+            life.pass_ended(daemon.reconciler.policy, self._world.now - late, paused=view.paused)
             if state.durable.takeover is not None:
-                self._begun_under.setdefault(state.durable.takeover.takeover_id, daemon.reconciler.policy)
+                self._takeover_shown(name, daemon, state.durable.takeover)
         if not state.role_known or role == life.role:
             return
         before, life.role = life.role, role
@@ -258,6 +270,17 @@ class Audit:
         if problem:
             self.wrong("who_has_everything_stays_active", f"{name}: {problem}")
         self._role_shown(name, role, [eni.eni_id for eni in view.enis if eni.member != FOREIGN])
+
+    def _takeover_shown(self, name: str, daemon: Daemon, takeover: Takeover) -> None:
+        if takeover.takeover_id in self._begun_under:
+            return
+        self._begun_under[takeover.takeover_id] = daemon.reconciler.policy
+        taking = [one.member for one in daemon.peers_seen if one.reachable and one.role == "taking"]
+        free_since = self.lives[name].lock_free_since
+        free_for = self._world.now - free_since if free_since is not None else float("inf")
+        problem = what_somebody_takes_is_left_to_him(takeover.trigger, taking, free_for)
+        if problem:
+            self.wrong("what_somebody_takes_is_left_to_him", f"{name}: {problem}")
 
     def _role_shown(self, name: str, role: str, enis: list[str]) -> None:
         host, now = self._world.hosts[name], self._world.now

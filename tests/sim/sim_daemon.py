@@ -20,7 +20,7 @@ from eni_failover.adapters.ec2 import Ec2
 from eni_failover.assembly import Bell, Parts
 from eni_failover.broadcast import Broadcast
 from eni_failover.config import Config
-from eni_failover.core.model import Attempt
+from eni_failover.core.model import Attempt, Peer
 from eni_failover.core.snapshot import History, Snapshot
 from eni_failover.core.state import State
 from eni_failover.desk import LoopDesk
@@ -112,6 +112,8 @@ class Daemon:
     reloader: Reloader = field(init=False)
     lag: LoopLag = field(init=False)
     peers: SimPeers = field(init=False)
+    peers_seen: tuple[Peer, ...] = ()
+    """What the newest pass was told of the others."""
 
     def __post_init__(self) -> None:
         self.reloader = Reloader(self.config, self.identified, env={}, notifier=Notifier({}))
@@ -160,7 +162,7 @@ class Daemon:
             make=lambda spec: SimProbe(spec, around.probe, round_trip=around.round_trip),
         )
         lag_type = LoopLag if around.true_lag else QuietLag
-        self.lag = lag_type(clock=clock, threshold=policy.max_loop_lag, on_lag=_nothing, on_stall=_nothing)
+        self.lag = lag_type(clock=clock, threshold=policy.stall_length, on_lag=_nothing, on_stall=_nothing)
         self.peers = SimPeers(
             policy.members,
             me=me,
@@ -244,7 +246,7 @@ class Daemon:
             actor=Actor(ec2=ec2, instance_id=me.instance_id, clock=clock),
             surveys=surveys,
             links=around.links,
-            peers=self._peers_seen,
+            peers=self._see_peers,
             lag=self.lag,
             journal=self.journal,
             listener=broadcast,
@@ -254,8 +256,9 @@ class Daemon:
             draw=around.draw,
         )
 
-    def _peers_seen(self) -> tuple[Any, ...]:
-        return self.peers.peers()
+    def _see_peers(self) -> tuple[Peer, ...]:
+        self.peers_seen = self.peers.peers()
+        return self.peers_seen
 
 
 class _Broadcast(Broadcast):

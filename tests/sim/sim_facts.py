@@ -15,57 +15,80 @@ from tests.sim.sim_ec2 import Flight
 
 ENDED = frozenset({"stopping", "stopped", "shutting-down", "terminated"})
 ABSENCE_CONFIRMED_AFTER = 2.0
+NEVER = float("-inf")
 SAME_RECORD = 0.0005  # the times of two pauses or resumes differ by more
 
 
 @dataclass(slots=True)
 class Verdict:
-    """Rise and fall of one probe about one member, counted here a second time."""
+    """One question, a probe that asks a member, counted here a second time.
 
-    about: str
+    `answer` is what `rise` and `fall` made of the answers. It is evidence as long as the newest `fall` answers
+    are all down, and the newest of them was not begun longer ago than `lasts`.
+    """
+
+    about: tuple[object, ...]
+    lasts: float = 0.0
+    timeout: float = 0.0
     answer: Answer = Answer.UNKNOWN
     streak: Answer = Answer.UNKNOWN
     count: int = 0
-    down_since: float = float("-inf")
-    down_until: float = float("-inf")
-    up_until: float = float("-inf")
+    is_down: bool = False
+    newest_at: float = NEVER
+    down_since: float = NEVER
+    evidence_until: float = NEVER
+    down_until: float = NEVER
+    up_until: float = NEVER
     up_since: float = float("inf")
 
-    def take(self, answer: Answer, now: float, *, rise: int, fall: int) -> None:
+    def take(self, answer: Answer, now: float, *, rise: int, fall: int, began_at: float) -> None:
         """One more answer; an unknown one counts for nothing."""
         if answer is Answer.UNKNOWN:
             return
-        if self.answer is Answer.DOWN:
-            self.down_until = now
-        elif self.answer is Answer.UP:
-            self.up_until = now
+        self._until(now)
         if answer is not self.streak:
             self.up_since = now if answer is Answer.UP else float("inf")
         self.count = self.count + 1 if answer is self.streak else 1
-        self.streak = answer
+        self.streak, self.newest_at = answer, began_at
         if self.count >= (rise if answer is Answer.UP else fall):
-            if answer is Answer.DOWN is not self.answer:
-                self.down_since = now
             self.answer = answer
+        was_down, self.is_down = self.is_down, answer is Answer.DOWN and self.count >= fall
+        if self.is_down and not was_down:
+            self.down_since = now
+
+    def _until(self, now: float) -> None:
+        """What has been so until now."""
+        if self.is_down:
+            self.down_until = now
+            self.evidence_until = min(now, self.newest_at + self.lasts)
+        if self.answer is Answer.UP:
+            self.up_until = now
 
     def was_down(self, now: float, *, within: float) -> bool:
-        """Whether it is down, or was so not longer ago than this."""
-        return self.answer is Answer.DOWN or now - self.down_until <= within
+        """Whether the newest answers are all down, or were so not longer ago than this."""
+        return self.is_down or now - self.down_until <= within
+
+    def was_evidence(self, now: float, *, within: float) -> bool:
+        """Whether it was down by young answers not longer ago than this."""
+        is_young = self.is_down and now - within <= self.newest_at + self.lasts
+        return is_young or now - self.evidence_until <= within
 
     def was_up(self, now: float, *, within: float) -> bool:
         """Whether it is up, or was so not longer ago than this."""
         return self.answer is Answer.UP or now - self.up_until <= within
 
-    def forget_failures(self) -> bool:
-        """The process stood still: what was up stays up. Gives whether anything is left to know."""
-        if self.answer is Answer.UP and self.streak is Answer.DOWN:
-            self.streak, self.count = Answer.UNKNOWN, 0
-        return Answer.DOWN not in {self.answer, self.streak}
+    def forget_downs(self, now: float) -> None:
+        """A pause, a stall or a sleep has ended: what was up stays up."""
+        self._until(now)
+        if self.streak is Answer.DOWN:
+            self.streak, self.count, self.is_down = Answer.UNKNOWN, 0, False
+        if self.answer is Answer.DOWN:
+            self.answer = Answer.UNKNOWN
 
 
 @dataclass(slots=True)
 class Tenure:
-    """A holder as one process has come to know it; `since` None: it was there at the start."""
+    """A holder as one process has come to know it; `since` None: up before it, and there at its start."""
 
     attachment_id: str
     since: float | None
@@ -97,41 +120,45 @@ class Life:
     tenure: Tenure | None = None
     has_looked: bool = False
     was_paused: bool = False
-    stood_still_at: float = float("-inf")
-    unread: list[tuple[Attempt, float]] = field(default_factory=list)
-    """The probes' answers since the last pass, and when they came."""
+    last_up: str = ""
+    """The newest attachment whose holder was seen up, by this process or one before it."""
+    spoilt_until: dict[float, float] = field(default_factory=dict)
+    """By a probe's timeout: what it asked before then, and did not find up, says nothing."""
 
     def take_attempt(self, attempt: Attempt, policy: Policy, now: float, began_at: float) -> None:
-        """A probe has answered. What it did not find up while the process stood still says nothing."""
-        if attempt.answer is Answer.UP or began_at > self.stood_still_at:
-            self.unread.append((attempt, now))
-            self._count(attempt, policy, now)
-
-    def _count(self, attempt: Attempt, policy: Policy, now: float) -> None:
+        """A probe has answered."""
         probe = next((one for one in policy.probes if one == attempt.probe), None)
         if probe is None:
             return
+        about = probe.settings, attempt.member.instance_id, attempt.member.address
         verdict = self.verdicts.get(probe.name)
-        if verdict is None or verdict.about != attempt.member.name:
-            verdict = self.verdicts[probe.name] = Verdict(attempt.member.name)
-        verdict.take(attempt.answer, now, rise=probe.rise, fall=probe.fall)
+        if verdict is None or verdict.about != about:
+            lasts = max(probe.timeout, min(probe.fast_interval, 5.0)) + 1.0
+            verdict = self.verdicts[probe.name] = Verdict(about, lasts=lasts, timeout=probe.timeout)
+        if attempt.answer is Answer.UP or began_at > self.spoilt_until.get(probe.timeout, NEVER):
+            verdict.take(attempt.answer, now, rise=probe.rise, fall=probe.fall, began_at=began_at)
         if probe.scope is Scope.HOLDER and self.tenure is not None:
             self.tenure.answered |= attempt.answered
             self.tenure.proven |= attempt.answer is verdict.answer is Answer.UP
+            if self.tenure.proven:
+                self.last_up = self.tenure.attachment_id
 
-    def pass_ended(self, policy: Policy, *, paused: bool) -> None:
-        """A pass has been shown. When a pause ends, what was seen before that pass counts no more."""
+    def pass_ended(self, policy: Policy, at: float, *, paused: bool) -> None:
+        """A pass has been shown, that looked at the world then; no down from before a pause's end counts."""
         if self.was_paused and not paused:
-            self.verdicts.clear()
-            for attempt, at in self.unread:
-                self._count(attempt, policy, at)
+            self._spoil(policy, at, at)
         self.was_paused = paused
-        self.unread.clear()
 
-    def stood_still(self, now: float) -> None:
-        """The process did not run for so long that no failure seen before counts any more."""
-        self.stood_still_at = now
-        self.verdicts = {name: one for name, one in self.verdicts.items() if one.forget_failures()}
+    def stood_still(self, policy: Policy, now: float, seconds: float) -> None:
+        """The process did not run for so long: what a probe asked until then, and had half its time for."""
+        self._spoil(policy, now, now, shorter_than=2 * seconds)
+
+    def _spoil(self, policy: Policy, now: float, until: float, *, shorter_than: float = float("inf")) -> None:
+        for timeout in {probe.timeout for probe in policy.probes if probe.timeout < shorter_than}:
+            self.spoilt_until[timeout] = until
+        for verdict in self.verdicts.values():
+            if verdict.timeout < shorter_than:
+                verdict.forget_downs(now)
 
     def take_enis(self, answer: Mapping[str, Any], enis: Sequence[str], now: float, asked_at: float) -> None:
         """A describe of the ENIs was answered; `enis` are the group's, its lock first."""
@@ -156,7 +183,8 @@ class Life:
             self.tenure = None
             self.lock_free_since = now if self.lock_free_since is None else self.lock_free_since
         elif self.tenure is None or self.tenure.attachment_id != attachment["AttachmentId"]:
-            since = now if self.has_looked else None
+            known = not self.has_looked and attachment["AttachmentId"] == self.last_up
+            since = None if known else now
             self.tenure = Tenure(attachment_id=attachment["AttachmentId"], since=since)
             self.lock_free_since = None
         self.has_looked = True
@@ -190,7 +218,8 @@ class Taking:
     ENI that the takeover had on its mind when it began; `stalled_for` is the longest stall of that process of
     late. `on_disk` is whether the journal has the takeover, or cannot be written; `rested_for` is the time
     since this member's last takeover of its own accord; `begun_under` is the file that the takeover began
-    under, and `old` by how much what was decided on may be older than the call.
+    under, and `old` by how much what was decided on may be older than the call. `fenced` is whether the holder
+    was asked to stop.
     """
 
     flight: Flight
@@ -204,6 +233,8 @@ class Taking:
     status: str
     up_for: float
     free_for: float
+    attaching_for: float
+    fenced: bool
     force: bool
     intent: Takeover | None
     policy: Policy
@@ -247,6 +278,7 @@ class Attachments:
 
     def __init__(self) -> None:
         self._free_since: dict[str, float] = {}
+        self._attaching: dict[str, tuple[str, float]] = {}
         self._attached: dict[str, tuple[str, float]] = {}
         self._ended_at: dict[str, float] = {}
 
@@ -259,6 +291,10 @@ class Attachments:
             del self._attached[eni_id]
         if is_attached and attachment is not None:
             self._attached.setdefault(eni_id, (attachment.id, now))
+        if attachment is not None and attachment.status is AttachmentStatus.ATTACHING:
+            self._attaching.setdefault(eni_id, (attachment.id, now))
+        else:
+            self._attaching.pop(eni_id, None)
         if attachment is None or attachment.status is AttachmentStatus.DETACHING:
             self._free_since.setdefault(eni_id, now)
         else:
@@ -267,6 +303,10 @@ class Attachments:
     def free_for(self, eni_id: str, now: float) -> float:
         """For how long it has been on nobody, or detaching."""
         return now - self._free_since.get(eni_id, now)
+
+    def attaching_for(self, eni_id: str, now: float) -> float:
+        """For how long it has been attaching; 0 when it is not."""
+        return now - self._attaching.get(eni_id, ("", now))[1]
 
     def attached_for(self, eni_id: str, now: float) -> float:
         """For how long it has been attached where it is; for ever when that is older than the story."""

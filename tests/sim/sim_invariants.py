@@ -16,6 +16,7 @@ DECISION_AGE = 3.0  # how old a decision may be that is still acted on
 LAG_AND_CALLS = 3.0  # a stall too short to be one, and two exchanges with EC2
 KNOWLEDGE_AGE = 30.0  # since the last answered describe: hangs, retries and a refusal's delay
 RESCUE_AFTER = 60.0
+STUCK_ATTACHING_AFTER = 180.0
 CLOCK_GRAIN = 0.01
 PASS_AGE = 2.5  # two writes to a disk that hangs, and a little
 READ_LAG = 10.0  # no describe of the simulation is older, its own way included
@@ -25,23 +26,26 @@ def a_serving_holder_is_left_alone(one: Taking) -> str | None:
     """Nobody takes by probes from a holder whose service its probes could see up for long enough."""
     if one.trigger is not Trigger.PROBES or one.committed or not one.from_another:
         return None
-    # Failures seen in a stall no longer than max_loop_lag count, as the file says.
-    excused = 0 < one.stalled_for <= one.policy.max_loop_lag
-    if one.up_for > recovery_seen(one.policy) and not excused:
-        return "took from a holder that serves"
-    return None
+    return "took from a holder that serves" if one.up_for > recovery_seen(one.policy) else None
 
 
 def probes_decide_by_falls(one: Taking) -> str | None:
-    """A takeover by probes rests on `fall` downs of enough probes in this life; unknown is not down."""
+    """A takeover by probes rests on `fall` downs of enough probes in this life; unknown is not down.
+
+    They are the newest answers to the question asked now, and young, unless the holder was asked to stop.
+    """
     if one.trigger is not Trigger.PROBES or one.committed or not one.from_another:
         return None
-    names = {probe.name for probe in one.policy.probes if probe.scope is Scope.HOLDER}
-    down = [
-        name
+    names = {probe.name: probe.settings for probe in one.policy.probes if probe.scope is Scope.HOLDER}
+    asked = [
+        verdict
         for name, verdict in one.life.verdicts.items()
-        if name in names and verdict.about == one.holder and verdict.was_down(one.at, within=DECISION_AGE)
+        if name in names and verdict.about[:2] == (names[name], one.holder_instance)
     ]
+    if one.fenced:
+        down = [verdict for verdict in asked if verdict.was_down(one.at, within=DECISION_AGE)]
+    else:
+        down = [verdict for verdict in asked if verdict.was_evidence(one.at, within=DECISION_AGE)]
     return None if len(down) >= one.policy.down_needed else "probes did not say so"
 
 
@@ -77,10 +81,11 @@ def ec2s_word_was_heard(one: Taking) -> str | None:
 
 
 def unowned_means_unowned(one: Taking) -> str | None:
-    """A rescue takes from nobody who has the ENI: only a detach that is stuck is forced."""
+    """A rescue takes from nobody who has the ENI: only a detach that is stuck, or an attach without an end."""
     if one.trigger is not Trigger.UNOWNED or one.committed or not one.from_another:
         return None
-    return None if one.status == "detaching" else "rescued what somebody has"
+    endless = one.status == "attaching" and one.attaching_for > STUCK_ATTACHING_AFTER
+    return None if endless or one.status == "detaching" else "rescued what somebody has"
 
 
 def a_split_takes_no_lock(one: Taking) -> str | None:
@@ -110,15 +115,20 @@ def nothing_without_an_intent(one: Taking) -> str | None:
 
 
 def a_pause_takes_from_nobody(one: Taking) -> str | None:
-    """Paused, a member takes from a holder only for an operator or past the point of no return."""
-    wrong = one.paused and one.from_another and not one.committed and one.trigger is not Trigger.MANUAL
-    return "took while paused" if wrong and one.status != "detaching" else None
+    """Paused, a member takes from a holder only for an operator or past the point of no return.
+
+    A stop that was accepted is such a point.
+    """
+    told = one.committed or one.fenced or one.trigger is Trigger.MANUAL
+    wrong = one.paused and one.from_another and not told
+    return "took while paused" if wrong and one.status not in {"detaching", "attaching"} else None
 
 
 def a_pause_lets_the_unowned_wait(one: Taking) -> str | None:
     """Paused, a member attaches what nobody has only after a minute, or for an operator."""
     wrong = one.paused and not one.committed and one.trigger is Trigger.UNOWNED
-    return "rescued at once while paused" if wrong and one.free_for < RESCUE_AFTER - 1.0 else None
+    waited = max(one.free_for, one.attaching_for - STUCK_ATTACHING_AFTER)
+    return "rescued at once while paused" if wrong and waited < RESCUE_AFTER - 1.0 else None
 
 
 def observe_takes_from_nobody(one: Taking) -> str | None:
@@ -228,10 +238,9 @@ def fault_has_a_cause(role: str, *, unready_for: float, gone_for: float | None) 
 
 
 def recovery_seen(policy: Policy) -> float:
-    """Within how many seconds a member has noticed that the holder serves, and acts on nothing older."""
-    seen = [
-        probe.interval + probe.timeout + probe.rise * max(probe.fast_interval, probe.timeout)
-        for probe in policy.probes
-        if probe.scope is Scope.HOLDER
-    ]
+    """Within how many seconds a member has noticed that the holder serves, and acts on nothing older.
+
+    What is down is asked at the fast interval, and one answer that is up ends the evidence.
+    """
+    seen = [2 * probe.timeout + probe.fast_interval for probe in policy.probes if probe.scope is Scope.HOLDER]
     return max(seen, default=0.0) + DECISION_AGE + LAG_AND_CALLS

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tests.sim.sim_world import World
 
 LINKS_KNOWN_AFTER = 0.2
-STALL_SURELY_NOTICED = 2.5  # more than the bound: what was decided before such a stall is too old to be done
 SERVED = ProbeResult(answer=Answer.UP, answered=True, detail="")
 ANSWERS = {
     Service.UP: SERVED,
@@ -179,10 +178,11 @@ class Member:
             self.loop.freeze(seconds)
 
     def _ran_again(self, life: int, seconds: float) -> None:
-        """A stall is over; the audit need not know of one that the daemon may not have noticed."""
+        """A stall is over, of a process that may have noticed it."""
         daemon = self.daemon if life == self.life else None
-        if daemon and seconds > daemon.reconciler.policy.max_loop_lag + STALL_SURELY_NOTICED:
-            self._world.audit.lives[self.name].stood_still(self._world.now)
+        if daemon:
+            policy = daemon.reconciler.policy
+            self._world.audit.lives[self.name].stood_still(policy, self._world.now, seconds)
 
     def thaw(self) -> None:
         """It runs again."""

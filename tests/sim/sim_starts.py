@@ -6,7 +6,7 @@ counted here a second time, from what the daemon was told; the journal is read a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from eni_failover.core.words import Scope, Trigger
 from tests.sim.sim_facts import Taking
@@ -16,6 +16,7 @@ CLOCK_GRAIN = 0.01
 PASS_AGE = 2.5  # two writes to a disk that hangs, and a little
 LAST_HOLDER_AFTER = 10.0
 FIRST_TURN_AFTER = 2.0
+RESCUE_AFTER = 60.0
 
 
 def _starts(one: Taking, *triggers: Trigger) -> bool:
@@ -79,6 +80,17 @@ def each_waits_for_its_turn(one: Taking) -> str | None:
     waited = one.at - max(since, default=one.at)
     wait = one.begun_under.stagger * one.turn - CLOCK_GRAIN
     return None if waited >= wait else f"waited {waited:.1f} s of {wait:.1f} s"
+
+
+def what_somebody_takes_is_left_to_him(
+    trigger: Trigger, taking: Collection[str], free_for: float
+) -> str | None:
+    """What nobody has is left to a reachable member that says it is taking, but for the last resort.
+
+    `taking` are the members that said so to the pass that began; `free_for` is for how long nobody has had it.
+    """
+    wrong = trigger is Trigger.UNOWNED and taking and free_for < RESCUE_AFTER - CLOCK_GRAIN
+    return f"{sorted(taking)} said that they are taking" if wrong else None
 
 
 def who_had_it_last_comes_last(one: Taking) -> str | None:

@@ -32,9 +32,9 @@ def test_unknown_that_counts_as_down_is_found(monkeypatch):
     """Probes that could not be sent take from a holder that is up."""
     advance = health.advance
 
-    def mistaken(known, attempt, policy):
+    def mistaken(known, attempt):
         answer = Answer.DOWN if attempt.answer is Answer.UNKNOWN else attempt.answer
-        return advance(known, replace(attempt, answer=answer), policy)
+        return advance(known, replace(attempt, answer=answer))
 
     monkeypatch.setattr(health, "advance", mistaken)
 

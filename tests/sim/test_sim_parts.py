@@ -73,15 +73,28 @@ def test_a_write_may_take_its_time_until_a_while_after_the_disk_is_mended(tmp_pa
     assert [before, ill, soon, disk.delays(within=3.0)] == [False, True, True, False]
 
 
-def test_failures_from_before_a_stall_are_forgotten_and_what_was_up_stays_up():
-    """A verdict of down is nothing to know; one failure of something up is none."""
-    up, down = Verdict("alpha"), Verdict("alpha")
-    for answer in (Answer.UP, Answer.DOWN):
-        up.take(answer, 1.0, rise=1, fall=2)
-    for _ in range(2):
-        down.take(Answer.DOWN, 1.0, rise=1, fall=2)
-    kept = [up.forget_failures(), down.forget_failures()]
-    up.take(Answer.DOWN, 2.0, rise=1, fall=2)
+def verdict(*answers: Answer) -> Verdict:
+    """One answer a second, from 1 on; it is evidence for two seconds."""
+    found = Verdict(("web", "i-alpha", "10.0.1.1"), lasts=2.0)
+    for now, answer in enumerate(answers, start=1):
+        found.take(answer, float(now), rise=1, fall=2, began_at=float(now))
+    return found
 
-    assert kept == [True, False]
-    assert (up.answer, up.count) == (Answer.UP, 1)
+
+def test_downs_from_before_a_stall_are_forgotten_and_what_was_up_stays_up():
+    """A verdict of down is none any more; one failure of something up is none."""
+    up, down = verdict(Answer.UP, Answer.DOWN), verdict(Answer.DOWN, Answer.DOWN)
+    up.forget_downs(2.0)
+    down.forget_downs(2.0)
+    up.take(Answer.DOWN, 3.0, rise=1, fall=2, began_at=3.0)
+
+    assert (up.answer, up.count, up.is_down) == (Answer.UP, 1, False)
+    assert (down.answer, down.is_down) == (Answer.UNKNOWN, False)
+
+
+def test_downs_are_evidence_as_long_as_the_newest_is_young_and_nothing_was_up():
+    """Of what was so a moment ago one asks within so many seconds."""
+    old, broken = verdict(Answer.DOWN, Answer.DOWN), verdict(Answer.DOWN, Answer.DOWN, Answer.UP)
+
+    assert [old.was_evidence(at, within=0.5) for at in (2.0, 4.5, 4.6)] == [True, True, False]
+    assert [broken.was_evidence(at, within=0.5) for at in (3.5, 3.6)] == [True, False]
