@@ -111,7 +111,8 @@ def test_downs_from_before_the_end_of_a_pause_count_no_more(ends):
     bench.peek(attempts=(late,))
 
     assert not bench.view.is_paused
-    assert (bench.state.health[0].verdict, bench.state.health[0].consecutive) == (Answer.UNKNOWN, 0)
+    assert bench.state.health[0].verdict is not Answer.DOWN
+    assert bench.state.health[0].down_since is None
 
 
 def test_a_pause_that_expires_starts_probes_afresh_too():

@@ -113,6 +113,7 @@ class Member:
         self.log = self.directory / "log"
         self.process = None
         self.environment = {}
+        self.prefix = []  # a program that starts the daemon's, as setpriv(1)
 
     def write(self, text):
         self.config.write_text(text)
@@ -131,7 +132,8 @@ class Member:
         return {**base, **self.group.lab.env(self.name), "HOME": str(self.directory), **self.environment}
 
     def start(self, *arguments):
-        command = [sys.executable, "-m", "eni_failover", "run", "--config", str(self.config), *arguments]
+        command = [*self.prefix, sys.executable, "-m", "eni_failover", "run"]
+        command += ["--config", str(self.config), *arguments]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=self.env()
