@@ -2,7 +2,7 @@
 
 It keeps: one attachment for each ENI, timed attaching and detaching, atomic refusal, detach by attachment
 id only, an instance that stops with its ENI and one that terminates without it. It can be told to hang
-a detach, to hang an attach, and to answer describes from the past.
+a detach, to hang an attach, to refuse an instance its attaches, and to answer describes from the past.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class AbstractEc2:
     stuck: set[EniId] = field(default_factory=set)
     hung: set[InstanceId] = field(default_factory=set)
     busy: set[AttachmentId] = field(default_factory=set)
+    refusing: dict[InstanceId, Verdict] = field(default_factory=dict)
     on_change: Callable[[], None] = lambda: None
     attached_at: dict[AttachmentId, float] = field(default_factory=dict)
     running_since: dict[InstanceId, float] = field(default_factory=dict)
@@ -78,6 +79,8 @@ class AbstractEc2:
         self, eni_id: EniId, instance_id: InstanceId, index: int
     ) -> tuple[Verdict, AttachmentId | None]:
         """Attaches what is available; everything else is refused without an effect."""
+        if instance_id in self.refusing:
+            return self.refusing[instance_id], None
         if self.enis[eni_id] is not None:
             return Verdict.IN_USE, None
         if self.instances[instance_id] is not InstanceState.RUNNING:

@@ -191,15 +191,14 @@ class Bench:
         return self.peek(attempts=attempts)
 
     def _attempts(self) -> tuple[Attempt, ...]:
-        tenure = self.state.tenure
-        me = self.policy.me.instance_id
-        holder = tenure.instance_id if tenure else me
+        tenure, me = self.state.tenure, self.policy.me
+        holder = self.policy.member_of(tenure.instance_id) if tenure else me
         found = []
         for probe in self.policy.probes:
             about = holder if probe.scope is Scope.HOLDER else me
             if probe.scope is not Scope.HOLDER or about != me:
-                name = about.removeprefix("i-")
-                found.append(builders.attempt(probe, self.answers[probe.name], about=name, at=self.now))
+                made = builders.attempt(probe, self.answers[probe.name], at=self.now)
+                found.append(replace(made, member=about))
         return tuple(found)
 
     # Calls -----------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ def moves(eni_id: str):
         attaching_since=moments,
         refused_indexes=st.sampled_from(((), (1,), (1, 2))),
         reattached=booleans,
+        barred=seldom,
         attempts=st.integers(0, 12),
         retry_at=moments | st.just(NOW + 3.0),
     )
@@ -143,6 +144,7 @@ def durables(policy: Policy, members):
     return st.builds(
         state.Durable,
         last_had=st.none() | members,
+        last_up=st.none() | ids,
         lost_at=moments,
         excused=booleans,
         lost_unseen=booleans,
@@ -342,6 +344,7 @@ def peers(member: Member):
         member=st.just(member.name),
         instance_id=st.just(member.instance_id),
         reachable=booleans,
+        role=st.sampled_from(("", "standby", "taking")),
         config_hash=st.sampled_from(("same", "other", "")),
         pause=pauses,
         takeover_trigger=st.sampled_from(("", *Trigger)),

@@ -34,13 +34,17 @@ GONE = "gone"  # an instance that EC2's answers do not have any more
 
 
 class Truth(NamedTuple):
-    """One ENI. `ident` names this attachment, or this stretch of time on nobody; `status` as EC2 says it."""
+    """One ENI. `ident` names this attachment, or this stretch of time on nobody; `status` as EC2 says it.
+
+    `endless`: EC2 never ends this attach.
+    """
 
     status: str
     ident: int
     member: int = NOBODY
     slot: int = 0
     ripe: bool = False
+    endless: bool = False
 
 
 Enis = tuple[Truth, ...]
@@ -76,7 +80,7 @@ def detach(enis: Enis, call: Detach) -> Effect:
         if one.status not in {FREE, MISSING} and f"att-{one.ident}" == call.attachment_id:
             if one.status == "detaching":
                 return Effect(Verdict.ACCEPTED, position)
-            return Effect(Verdict.ACCEPTED, position, one._replace(status="detaching", ripe=False))
+            return Effect(Verdict.ACCEPTED, position, one._replace(status="detaching", ripe=False, endless=False))
     return Effect(Verdict.GONE)
 
 
@@ -95,7 +99,7 @@ def attach(enis: Enis, machines: Machines, call: Attach, member: int, ident: int
 @cache
 def bare(enis: Enis) -> Enis:
     """The same ENIs without what no describe shows."""
-    return tuple(one._replace(ripe=False) for one in enis)
+    return tuple(one._replace(ripe=False, endless=False) for one in enis)
 
 
 @cache
@@ -162,7 +166,7 @@ def is_lent(truth: Truth) -> bool:
 
 def is_underway(truth: Truth) -> bool:
     """Whether this ENI may be another way from the next tick on without any call of a member's."""
-    return truth.status in {"attaching", "detaching"} or is_lent(truth)
+    return (truth.status in {"attaching", "detaching"} and not truth.endless) or is_lent(truth)
 
 
 def unused(idents: Iterable[int]) -> int:

@@ -33,11 +33,13 @@ class Frame:
     __slots__ = (
         "call_timeout",
         "enis_at",
+        "every",
         "failback",
         "foreign",
         "grace",
         "instances_at",
         "now",
+        "skew",
         "tick",
         "window",
     )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
-from eni_failover.core.model import Attempt, Request, TakeoverRequest, Verdict
-from eni_failover.core.policy import MemberName
+from eni_failover.core.model import Attempt, Request, Stall, TakeoverRequest, Verdict
+from eni_failover.core.policy import Member, ProbePolicy
 from eni_failover.core.words import Answer, Scope
 from tests.core import builders
 from tests.core.bench import outcome
+from tests.core.builders import NAMES
 from tests.sim.explored_node import ASK, EPS, KEPT_ATTEMPTS, TICK, Ghost, Node
 from tests.sim.explored_pass import Around, Glance, look, think
+
+LASTS = 0.01  # seconds that an attempt takes
+STALL = 0.6  # seconds: shorter than max_loop_lag, longer than half of a probe's timeout
+KEPT_NEW = 3
+WRONG = "wrong"  # settings of a probe that asks for what is not there
 
 
 def looked(node: Node, glance: Glance) -> Node:
@@ -66,6 +73,8 @@ def crashed(node: Node) -> Node:
         flights=(),
         strays=node.strays + node.flights,
         lost=(None,) * len(node.lost),
+        stalls=(),
+        asleep_since=None,
         due=False,
         ghost=ghost,
     )
@@ -77,40 +86,103 @@ def ticked(node: Node, ticks: int, running: tuple[bool, ...]) -> Node:
     fresh = tuple(one for one in node.strays if now - one.sent_at <= node.policy.call_timeout)
     ledger = tuple(at for at in node.ghost.ledger if now - at <= node.policy.max_takeovers_window)
     node = replace(node, now=now, strays=fresh, ghost=node.ghost._replace(ledger=ledger))
-    if node.state is None:
+    if not node.is_awake:
         return node
+    every = _every(node)
+    times = [node.base - TICK * ago for ago in reversed(range(ticks))]
+    due = [at for at in times if round((at - node.asked_at) / TICK) % every == 0 and at > node.asked_at]
+    if not due:
+        return replace(node, due=True)
+    return replace(_answered(node, due[-KEPT_NEW:], running), asked_at=due[-1])
+
+
+def probed(node: Node, running: tuple[bool, ...]) -> Node:
+    """A takeover waits for a young answer: the probes are asked at once."""
+    now = node.now + EPS
+    return replace(_answered(replace(node, now=now), [now + LASTS], running), asked_at=now)
+
+
+def _every(node: Node) -> int:
+    """From how many ticks to how many the probes go out."""
+    return max([1, *(math.ceil(probe.interval / TICK) for probe in node.policy.probes)])
+
+
+def _answered(node: Node, times: list[float], running: tuple[bool, ...], word: str = "") -> Node:
+    """The node with what its probes were answered at these times."""
     inbox: list[Attempt] = []
     for probe in node.policy.probes:
         old = [one for one in node.inbox if one.probe == probe]
-        word = _word(node, probe.scope, running)
-        about = _about(node, probe.scope)
+        whom = _whom(node, probe.scope)
+        heard = word or _word(node, probe, running)
         new = [
-            builders.attempt(probe, word, about=about, at=node.base - TICK * ago)
-            for ago in reversed(range(min(ticks, 3)))
-            if about
+            replace(builders.attempt(probe, heard, at=at), member=whom, started_at=at - LASTS)
+            for at in times
+            if whom
         ]
         inbox += (old + new)[-KEPT_ATTEMPTS:]
-    return replace(node, inbox=tuple(inbox), due=True)
+    strays = [one for one in node.inbox if one.probe not in node.policy.probes]
+    return replace(node, inbox=(*strays, *inbox), due=True)
 
 
-def _about(node: Node, scope: Scope) -> MemberName | None:
+def _whom(node: Node, scope: Scope) -> Member | None:
     tenure = node.state.tenure if node.state else None
     if scope is not Scope.HOLDER:
-        return node.name
+        return node.policy.me
     holder = None if tenure is None else node.policy.member_of(tenure.instance_id)
-    return None if holder is None or holder.name == node.name else holder.name
+    return None if holder is None or holder.instance_id == node.policy.me.instance_id else holder
 
 
-def _word(node: Node, scope: Scope, running: tuple[bool, ...]) -> str:
-    if scope is Scope.SELF:
+def _word(node: Node, probe: ProbePolicy, running: tuple[bool, ...]) -> str:
+    if probe.scope is Scope.SELF:
         return "up" if node.fit else "down"
-    if scope is Scope.WITNESS:
+    if probe.scope is Scope.WITNESS:
         return "up" if node.witness else "silent"
-    about = _about(node, scope)
-    names = [member.name for member in node.policy.members]
-    if about and not running[names.index(about)] and node.hears != Answer.UNKNOWN:
-        return "silent"
-    return node.hears
+    if probe.settings == WRONG:
+        return "down"
+    whom = _whom(node, probe.scope)
+    place = NAMES.index(whom.instance_id.removeprefix("i-")) if whom else 0
+    serves = place < len(running) and running[place]
+    return node.hears if not whom or serves or node.hears == Answer.UNKNOWN else "silent"
+
+
+# What stands still, and what is set ----------------------------------------------------------------
+
+
+def stalled(node: Node) -> Node:
+    """The process does not run for a moment, shorter than max_loop_lag: what it has just asked is lost."""
+    to_at = node.now + STALL + EPS
+    spoilt = _answered(node, [to_at - LASTS - EPS], (), "silent")
+    return replace(spoilt, now=to_at, stalls=(*node.stalls, Stall(from_at=node.now, to_at=to_at)))
+
+
+def fell_asleep(node: Node) -> Node:
+    """The host sleeps; its clock goes on."""
+    return replace(node, asleep_since=node.now)
+
+
+def woke(node: Node) -> Node:
+    """It runs again: one stall of that length, and what was asked before it was not heard."""
+    assert node.asleep_since is not None
+    now = node.now + EPS
+    lost = _answered(node, [node.asleep_since + LASTS], (), "silent")
+    stall = Stall(from_at=node.asleep_since, to_at=now)
+    return replace(lost, now=now, asleep_since=None, asked_at=now, stalls=(*node.stalls, stall), due=True)
+
+
+def given_file(node: Node, name: str) -> Node:
+    """Another file is on the host, and read: a running daemon takes it when the next pass may."""
+    return replace(node, file=name, due=node.state is not None)
+
+
+def with_clock_set(node: Node, by: float) -> Node:
+    """The wall clock is set."""
+    return replace(node, skew=node.skew + by, due=node.state is not None)
+
+
+def with_operation(node: Node, operation: str, fails: bool) -> Node:
+    """One operation of EC2's fails for this member from now on, or works again."""
+    failing = node.failing | {operation} if fails else node.failing - {operation}
+    return replace(node, failing=failing)
 
 
 def answered(node: Node, verdict: Verdict) -> Node:

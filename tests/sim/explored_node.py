@@ -16,6 +16,7 @@ from eni_failover.core.model import (
     InstanceSurvey,
     Outcome,
     Request,
+    Stall,
 )
 from eni_failover.core.policy import MemberName, Policy
 from eni_failover.core.state import Durable, State
@@ -27,6 +28,8 @@ TICK = 2.25  # seconds: the bounds of the core (1, 2, 10, 60 s) fall between who
 EPS = 2.0**-10  # between two things that one member does in one tick
 START = 1000 * TICK
 ASK = 9.0  # seconds that an operator's request lives
+RIGHT = "right"  # the file that everybody should have
+FOREIGN = "foreign"
 KEPT_ATTEMPTS = 4  # of each probe, while the member does not come to a pass
 
 
@@ -55,7 +58,6 @@ class Heard(NamedTuple):
     is_down: bool = False
 
 
-FOREIGN = "foreign"
 
 
 class Seen(NamedTuple):
@@ -136,7 +138,12 @@ class Shows(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Node:
-    """A member. `tokens` are the ids of what its newest survey showed; `due`: there is news for a pass."""
+    """A member. `tokens` are the ids of what its newest survey showed; `due`: there is news for a pass.
+
+    `file` is which of `files` its host has; `policy` is the one in force. `failing` are EC2's operations that
+    fail for it while all others work. `asleep_since`: its host sleeps since then. `asked_at` is when its probes
+    last went out; `skew` is what its wall clock is wrong by.
+    """
 
     index: int
     policy: Policy
@@ -159,6 +166,13 @@ class Node:
     api: bool = True
     allowed: bool = True
     broken: bool = False
+    files: tuple[tuple[str, Policy], ...] = ()
+    file: str = RIGHT
+    failing: frozenset[str] = frozenset()
+    asleep_since: float | None = None
+    stalls: tuple[Stall, ...] = ()
+    asked_at: float = START
+    skew: float = 0.0
     due: bool = True
     ghost: Ghost = field(default_factory=Ghost)
 
@@ -166,6 +180,16 @@ class Node:
     def name(self) -> MemberName:
         """The member's name."""
         return self.policy.me.name
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether a daemon runs here, and runs on."""
+        return self.state is not None and self.asleep_since is None
+
+    @property
+    def wanted(self) -> Policy:
+        """What the file on its host says."""
+        return dict(self.files).get(self.file, self.policy)
 
     @property
     def base(self) -> float:
@@ -185,19 +209,21 @@ class Node:
 
     def may_peek(self) -> bool:
         """Whether a pass on the survey at hand has news, and that survey is as new as the daemon keeps it."""
-        if self.state is None or self.flights or not self.due:
+        if not self.is_awake or self.flights or not self.due:
             return False
         policy, moves = self.policy, self.durable.takeover is not None
         interval = policy.move_interval if moves else policy.observe_interval
         return self.now - self.survey.began_at <= interval + policy.call_timeout
 
 
-def first_node(index: int, policy: Policy) -> Node:
-    """A member whose daemon has just started for the first time."""
+def first_node(index: int, files: tuple[tuple[str, Policy], ...]) -> Node:
+    """A member whose daemon has just started for the first time, with the right one of these files."""
+    policy = dict(files)[RIGHT]
     return started(
         Node(
             index=index,
             policy=policy,
+            files=files,
             now=START,
             state=None,
             survey=builders.silence(len(policy.eni_ids), at=START),
@@ -214,6 +240,7 @@ def started(node: Node) -> Node:
     return replace(
         node,
         now=now,
+        policy=node.wanted,
         state=State(started_at=now, durable=durable),
         durable=durable,
         survey=builders.silence(len(node.lost), at=now),
@@ -236,7 +263,7 @@ def shows(node: Node) -> Shows:
         ends_at = None if record.ends_at is None else _exact(record.ends_at - node.base)
         told = (str(record.kind), _exact(record.at - node.base), ends_at)
     return Shows(
-        alive=node.state is not None,
+        alive=node.is_awake,
         role=str(node.state.role) if node.state else "",
         pause=told,
         trigger=str(takeover.trigger) if takeover else "",

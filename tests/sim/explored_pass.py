@@ -14,13 +14,20 @@ from typing import NamedTuple
 from eni_failover.core import decide
 from eni_failover.core.decision import Attach, Call, Detach
 from eni_failover.core.group import View
-from eni_failover.core.model import Link, Observation, PauseKind, PauseRecord, Peer, TakeoverRequest
-from eni_failover.core.policy import MemberName
+from eni_failover.core.model import (
+    AttachmentStatus,
+    Link,
+    Observation,
+    PauseKind,
+    PauseRecord,
+    Peer,
+    TakeoverRequest,
+)
 from eni_failover.core.publish import with_role
 from tests.core import builders
 from tests.core.invariants import Pass
 from tests.sim import explored_ghosts as ghosts
-from tests.sim.explored_ec2 import FREE, Enis, Machines, instances, place_of, survey
+from tests.sim.explored_ec2 import FREE, Enis, Machines, instance_id, instances, place_of, survey
 from tests.sim.explored_node import ASK, EPS, Flight, Node, Shows
 from tests.sim.explorer_invariants import COSTLY, OF_A_PASS, OF_A_WALK, Scene
 
@@ -40,7 +47,7 @@ class Around(NamedTuple):
     """What a pass sees beside EC2: which links the kernel has, and what the other members tell."""
 
     links: tuple[bool, ...]
-    others: tuple[tuple[MemberName, Shows], ...]
+    others: tuple[tuple[int, Shows], ...]
 
 
 class Violation(Exception):  # noqa: N818 - it is a finding, not an error of the explorer
@@ -59,23 +66,15 @@ tolerated: dict[str, int] = {}  # known findings by name, and how often they wer
 def look(node: Node, glance: Glance) -> Node:
     """The member describes the ENIs and the instances now, or finds that EC2 does not answer."""
     now = node.now + EPS
-    if not node.api:
-        return replace(
-            node,
-            now=now,
-            survey=builders.silence(len(node.lost), at=now),
-            tokens=(0,) * len(node.lost),
-            instances=builders.instances(at=now, answered=False),
-            due=True,
-        )
-    return replace(
-        node,
-        now=now,
-        survey=survey(glance.shown, now),
-        tokens=tuple(one.ident for one in glance.shown),
-        instances=instances(glance.truth, glance.machines, now),
-        due=True,
-    )
+    if not node.api or "enis" in node.failing:
+        shown, tokens = builders.silence(len(node.lost), at=now), (0,) * len(node.lost)
+    else:
+        shown, tokens = survey(glance.shown, now), tuple(one.ident for one in glance.shown)
+    if not node.api or "instances" in node.failing:
+        machines = builders.instances(at=now, answered=False)
+    else:
+        machines = instances(glance.truth, glance.machines, now)
+    return replace(node, now=now, survey=shown, tokens=tokens, instances=machines, due=True)
 
 
 def think(node: Node, around: Around) -> Node:
@@ -84,18 +83,20 @@ def think(node: Node, around: Around) -> Node:
     if state is None:
         raise LookupError("a member that does not run makes no pass")
     now = node.now + EPS
+    node = _with_policy(node)
     waiting = tuple(one for one in node.requests if not _is_ripe(node, one, now))
     obs = Observation(
         now=now,
-        wall=now,
+        wall=now + node.skew,
         jitter=0.0,
         enis=node.survey,
         instances=node.instances,
         attempts=node.inbox,
         requests=tuple(one for one in node.requests if one not in waiting),
         outcomes=node.outcomes,
+        stalls=node.stalls,
         links=_links(node, around.links),
-        peers=tuple(_peer(node, name, shown) for name, shown in around.others),
+        peers=tuple(_peer(node, which, shown) for which, shown in around.others),
         local=replace(builders.LOCAL, attach_allowed=node.allowed),
     )
     decided, decision = decide.step(state, obs, node.policy)
@@ -112,12 +113,26 @@ def think(node: Node, around: Around) -> Node:
         durable=after.durable,
         inbox=(),
         outcomes=(),
+        stalls=(),
         requests=waiting,
         flights=tuple(_flight(node, call, now) for call in decision.calls),
         last_trigger=str(decision.ended.trigger) if decision.ended else node.last_trigger,
         due=False,
         ghost=ghosts.settle_up(ghost, intent, state, view, decision),
     )
+
+
+def _with_policy(node: Node) -> Node:
+    """A file that was read is taken over, of another shape not in a move, nor past a point of no return."""
+    old, new = node.policy, node.wanted
+    if old == new:
+        return node
+    takeover = node.durable.takeover
+    committed = takeover is not None and takeover.is_committed
+    statuses = {one.attachment.status for one in node.survey.enis if one.attachment is not None}
+    moving = bool(statuses & {AttachmentStatus.ATTACHING, AttachmentStatus.DETACHING})
+    same = (old.eni_ids, old.members) == (new.eni_ids, new.members)
+    return replace(node, policy=new) if same or not (committed or moving) else node
 
 
 def _is_ripe(node: Node, request: object, now: float) -> bool:
@@ -135,9 +150,12 @@ def _links(node: Node, present: tuple[bool, ...]) -> tuple[Link, ...]:
     )
 
 
-def _peer(node: Node, name: MemberName, shown: Shows) -> Peer:
+def _peer(node: Node, which: int, shown: Shows) -> Peer:
+    ident = instance_id(which)
+    member = node.policy.member_of(ident)
+    name = member.name if member else ident
     if not shown.alive or node.hears == "silent":
-        return Peer(member=name, instance_id=f"i-{name}", reachable=False)
+        return Peer(member=name, instance_id=ident, reachable=False)
     record = None
     if shown.pause is not None:
         kind, at, until = shown.pause
@@ -145,7 +163,7 @@ def _peer(node: Node, name: MemberName, shown: Shows) -> Peer:
         record = PauseRecord(kind=PauseKind(kind), at=node.base + at, ends_at=ends_at)
     return Peer(
         member=name,
-        instance_id=f"i-{name}",
+        instance_id=ident,
         reachable=True,
         role=shown.role,
         config_hash=node.policy.config_hash,

@@ -41,12 +41,12 @@ class World(NamedTuple):
     won: Won = ()
 
 
-def beginning(policies: tuple[Policy, ...], holder: int = 0) -> World:
-    """Everything attached to one member, all daemons just started."""
-    count = len(policies[0].eni_ids)
+def beginning(files: tuple[tuple[tuple[str, Policy], ...], ...], holder: int = 0) -> World:
+    """Everything attached to one member, all daemons just started, each with its files."""
+    count = len(files[0][0][1].eni_ids)
     enis = tuple(Truth("attached", place + 1, holder, place + 1) for place in range(count))
-    members = tuple(nodes.first_node(index, policy) for index, policy in enumerate(policies))
-    return World(enis, None, ("running",) * len(policies), members)
+    members = tuple(nodes.first_node(index, each) for index, each in enumerate(files))
+    return World(enis, None, ("running",) * len(files), members)
 
 
 class Walker:
@@ -64,7 +64,7 @@ class Walker:
     # Time and EC2 ----------------------------------------------------------------------------------
 
     def _tick(self, world: World, which: int, detail: object) -> World:
-        running = tuple(one == "running" for one in world.machines)
+        running = _serving(world)
         aged = tuple(self.book.do(one, local.ticked, which, running) for one in world.nodes)
         enis = tuple(one._replace(ripe=ec2.is_underway(one)) for one in world.enis)
         return World(enis, None, world.machines, aged, (), self._still_seen(world.won, aged))
@@ -134,8 +134,36 @@ class Walker:
         return world._replace(nodes=(*world.nodes[:place], node, *world.nodes[place + 1 :]))
 
     def _around(self, world: World, which: int) -> Around:
-        others = tuple((one.name, self.book.shows(one)) for one in world.nodes if one.index != which)
+        others = tuple((one.index, self.book.shows(one)) for one in world.nodes if one.index != which)
         return Around(ec2.linked(world.enis, which), others)
+
+    def _endless(self, world: World, which: int, detail: object) -> World:
+        """EC2 never ends this attach."""
+        return self._put(world, which, world.enis[which]._replace(endless=True, ripe=False))
+
+    def _probe(self, world: World, which: int, detail: object) -> World:
+        return self._with(world, self.book.do(world.nodes[which], local.probed, _serving(world)))
+
+    def _stall(self, world: World, which: int, detail: object) -> World:
+        return self._with(world, self.book.do(world.nodes[which], local.stalled))
+
+    def _sleep(self, world: World, which: int, detail: object) -> World:
+        return self._with(world, self.book.do(world.nodes[which], local.fell_asleep))
+
+    def _wake(self, world: World, which: int, detail: object) -> World:
+        return self._with(world, self.book.do(world.nodes[which], local.woke))
+
+    def _reload(self, world: World, which: int, detail: object) -> World:
+        return self._with(world, self.book.do(world.nodes[which], local.given_file, detail))
+
+    def _clock(self, world: World, which: int, detail: object) -> World:
+        return self._with(world, self.book.do(world.nodes[which], local.with_clock_set, detail))
+
+    def _fail(self, world: World, which: int, detail: object) -> World:
+        return self._with(world, self.book.do(world.nodes[which], local.with_operation, detail, True))
+
+    def _work(self, world: World, which: int, detail: object) -> World:
+        return self._with(world, self.book.do(world.nodes[which], local.with_operation, detail, False))
 
     def _crash(self, world: World, which: int, detail: object) -> World:
         return self._with(world, self.book.do(world.nodes[which], local.crashed))
@@ -181,7 +209,11 @@ class Walker:
 
     def _answer(self, world: World, which: int, detail: object) -> World:
         """The first call on its way reaches EC2, and its answer comes back."""
-        world, verdict = self._effect(world, which, world.nodes[which].flights[0])
+        node = world.nodes[which]
+        failed = _refusal(node, node.flights[0])
+        if failed is not None:
+            return self._told(world, which, failed)
+        world, verdict = self._effect(world, which, node.flights[0])
         return self._told(world, which, verdict)
 
     def _refuse(self, world: World, which: int, detail: object) -> World:
@@ -232,6 +264,23 @@ class Walker:
             for ident, winner in won
             if any(one.index != winner and ident in self.book.seen(one) for one in members)
         )
+
+
+def _serving(world: World) -> tuple[bool, ...]:
+    """Whether each member's service could answer."""
+    awake = (node.asleep_since is None for node in world.nodes)
+    return tuple(one == "running" and up for one, up in zip(world.machines, awake, strict=True))
+
+
+REFUSALS = {"busy": Verdict.BUSY, "denied": Verdict.DENIED, "limit": Verdict.LIMIT}
+
+
+def _refusal(node: Node, flight: Flight) -> Verdict | None:
+    """What EC2 says to this call where it answers all others well."""
+    kinds = {Detach: "detach", Attach: "attach", StopInstance: "stop"}
+    kind = kinds.get(type(flight.call), "")
+    words = (one.partition(" ") for one in sorted(node.failing))
+    return next((REFUSALS[how] for operation, _, how in words if operation == kind), None)
 
 
 def _owner(truth: Truth) -> int:
