@@ -48,6 +48,7 @@ OWN = {
         "InvalidAttachmentID.NotFound",
         "InvalidNetworkInterfaceID.NotFound",
     },
+    Operation.DESCRIBE_INSTANCE_ATTRIBUTE: {"InvalidInstanceID.NotFound"},
     Operation.STOP: {
         "DryRunOperation",
         "InvalidInstanceID.NotFound",

@@ -49,7 +49,10 @@ class InterfaceDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceDetail:
-    """One instance. `imds_*` are of its metadata options, empty and 0 when EC2 does not tell them."""
+    """One instance. `imds_*` are of its metadata options, empty and 0 when EC2 does not tell them.
+
+    `lifecycle` is empty for an instance on demand, as EC2 has it.
+    """
 
     instance: Instance
     vpc_id: str = ""
@@ -58,6 +61,18 @@ class InstanceDetail:
     tags: Mapping[str, str] = field(default_factory=dict)
     imds_tokens: str = ""
     imds_hop_limit: int = 0
+    lifecycle: str = ""
+    root_device: str = ""
+
+    @property
+    def is_spot(self) -> bool:
+        """Whether it is a Spot Instance: one of a one-time request cannot be stopped."""
+        return self.lifecycle == "spot"
+
+    @property
+    def has_store_root(self) -> bool:
+        """Whether its root is an instance store: it cannot be stopped."""
+        return self.root_device == "instance-store"
 
     @property
     def primary(self) -> InterfaceDetail | None:
@@ -101,6 +116,8 @@ def _instance(raw: Raw, instance: Instance) -> InstanceDetail:
         tags=_tags(raw.get("Tags")),
         imds_tokens=options.get("HttpTokens") or "",
         imds_hop_limit=options.get("HttpPutResponseHopLimit") or 0,
+        lifecycle=raw.get("InstanceLifecycle") or "",
+        root_device=raw.get("RootDeviceType") or "",
     )
 
 

@@ -23,13 +23,13 @@ from eni_failover.adapters.ec2_details import (
     read_eni_details,
     read_instance_details,
 )
-from eni_failover.adapters.ec2_errors import DRY_RUN, verdict_of
+from eni_failover.adapters.ec2_errors import CONNECTION, DRY_RUN, verdict_of
 from eni_failover.adapters.ec2_model import Operation
 from eni_failover.adapters.ec2_pages import PAGE, all_pages
 from eni_failover.adapters.ec2_views import read_subnets, read_type_limits
 from eni_failover.core.model import TypeLimits, Verdict
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
-from eni_failover.errors import AdapterError, DeniedError
+from eni_failover.errors import AdapterError, DeniedError, UnansweredError
 
 if TYPE_CHECKING:
     from types_boto3_ec2.client import EC2Client
@@ -121,6 +121,34 @@ class Ec2Inspection:
             lambda client: client.describe_instance_types(InstanceTypes=kinds),
         )
         return read_type_limits(answer.get("InstanceTypes") or [])
+
+    async def is_stop_protected(self, instance_id: InstanceId) -> bool:
+        """Whether EC2 refuses to stop this instance until its attribute DisableApiStop is changed."""
+        answer = await self._ask(
+            Operation.DESCRIBE_INSTANCE_ATTRIBUTE,
+            lambda client: client.describe_instance_attribute(
+                InstanceId=instance_id, Attribute="disableApiStop"
+            ),
+        )
+        value = (answer.get("DisableApiStop") or {}).get("Value")
+        if not isinstance(value, bool):
+            raise UnansweredError("the answer does not say DisableApiStop", code=CONNECTION)
+        return value
+
+    async def is_one_time_spot(self, instance_id: InstanceId) -> bool:
+        """Whether this Spot Instance is of a one-time request: EC2 cannot stop it."""
+        raws = await all_pages(
+            self._ask,
+            Operation.DESCRIBE_SPOT_REQUESTS,
+            "SpotInstanceRequests",
+            lambda client, more: client.describe_spot_instance_requests(
+                Filters=[{"Name": "instance-id", "Values": [instance_id]}], MaxResults=PAGE, **more
+            ),
+        )
+        kinds = {raw.get("Type") for raw in raws if raw.get("InstanceId") == instance_id}
+        if len(kinds) != 1:
+            raise UnansweredError(f"EC2 does not show the Spot request of {instance_id}", code=CONNECTION)
+        return kinds == {"one-time"}
 
     async def may_attach(self, *, eni_id: EniId, instance_id: InstanceId) -> Permission:
         """Whether IAM allows to attach this ENI to this instance."""

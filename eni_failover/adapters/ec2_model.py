@@ -23,6 +23,8 @@ class Operation(StrEnum):
     DESCRIBE_INSTANCES = "DescribeInstances"
     DESCRIBE_INSTANCE_TYPES = "DescribeInstanceTypes"
     DESCRIBE_SUBNETS = "DescribeSubnets"
+    DESCRIBE_INSTANCE_ATTRIBUTE = "DescribeInstanceAttribute"
+    DESCRIBE_SPOT_REQUESTS = "DescribeSpotInstanceRequests"
     ATTACH = "AttachNetworkInterface"
     DETACH = "DetachNetworkInterface"
     STOP = "StopInstances"

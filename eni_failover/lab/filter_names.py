@@ -150,3 +150,10 @@ TAG_FILTERS: Final = {
     "resource-type": "ResourceType",
     "value": "Value",
 }
+
+SPOT_REQUEST_FILTERS: Final = {
+    "instance-id": "InstanceId",
+    "spot-instance-request-id": "SpotInstanceRequestId",
+    "state": "State",
+    "type": "Type",
+}

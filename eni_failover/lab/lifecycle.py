@@ -128,12 +128,14 @@ def start(state: State, instance: Instance, moment: Moment) -> State:
 def stop(state: State, instance: Instance, moment: Moment, *, force: bool) -> State:
     """Begin to stop a running instance; with `force`, hurry one that is stopping already.
 
-    Raises Ec2Error IncorrectInstanceState for one that is pending, shutting down or terminated.
+    Raises Ec2Error IncorrectInstanceState for one that is pending, shutting down or terminated, and another
+    code for one that is protected from it or cannot be stopped at all.
     """
     if instance.state is InstanceState.STOPPED:
         return state
     if instance.state not in {InstanceState.RUNNING, InstanceState.STOPPING}:
         raise _wrong_state(instance, "stopped")
+    _check_stoppable(instance)
     durations = durations_of(instance, moment.settings)
     until = moment.now + (durations.force_stop if force else durations.stop)
     if instance.state is InstanceState.STOPPING:
@@ -149,6 +151,28 @@ def stop(state: State, instance: Instance, moment: Moment, *, force: bool) -> St
             ),
         )
     )
+
+
+def _check_stoppable(instance: Instance) -> None:
+    """What EC2 never stops (the codes are from public reports; AWS documents none for StopInstances)."""
+    if instance.disable_api_stop:
+        raise Ec2Error(
+            "OperationNotPermitted",
+            f"The instance '{instance.id}' may not be stopped. Modify its 'disableApiStop' instance "
+            "attribute and try again.",
+        )
+    if instance.spot == "one-time":
+        raise Ec2Error(
+            "UnsupportedOperation",
+            f"You can't stop the Spot Instance '{instance.id}' because it is associated with a one-time Spot "
+            "Instance request. You can only stop Spot Instances associated with persistent Spot Instance "
+            "requests.",
+        )
+    if instance.root_device != "ebs":
+        raise Ec2Error(
+            "UnsupportedOperation",
+            f"The instance '{instance.id}' does not have an 'ebs' root device type and cannot be stopped",
+        )
 
 
 def terminate(state: State, instance: Instance, moment: Moment) -> State:

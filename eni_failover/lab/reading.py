@@ -13,7 +13,7 @@ from eni_failover.lab import filter_names
 from eni_failover.lab.errors import Ec2Error, eni_not_found, instance_not_found, malformed
 from eni_failover.lab.filters import Description, page, select
 from eni_failover.lab.instance_types import INSTANCE_TYPES
-from eni_failover.lab.replies import Reply, eni_reply, reservation_reply
+from eni_failover.lab.replies import Reply, eni_reply, reservation_reply, spot_request_reply
 from eni_failover.lab.settings import Settings
 from eni_failover.lab.side_replies import (
     instance_status_reply,
@@ -107,6 +107,20 @@ def _describe_instances(view: View, parameters: Parameters) -> Reply:
     )
 
 
+def _describe_instance_attribute(view: View, parameters: Parameters) -> Reply:
+    instance_id, attribute = parameters["InstanceId"], parameters["Attribute"]
+    require_instances(view.state, [instance_id])
+    if attribute != "disableApiStop":
+        raise Ec2Error("UnsupportedOperation", f"The lab cannot describe {attribute}.")
+    value = view.state.instances[instance_id].disable_api_stop
+    return {"InstanceId": instance_id, "DisableApiStop": {"Value": value}}
+
+
+def _describe_spot_requests(view: View, parameters: Parameters) -> Reply:
+    found = [spot_request_reply(one) for one in view.state.instances.values() if one.spot]
+    return _answer("SpotInstanceRequests", found, parameters, filter_names.SPOT_REQUEST_FILTERS)
+
+
 def _describe_instance_status(view: View, parameters: Parameters) -> Reply:
     ids = parameters.get("InstanceIds") or []
     require_instances(view.state, ids)
@@ -174,10 +188,12 @@ def _tag_filter(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 DESCRIBES: Final[Mapping[str, Callable[[View, Parameters], Reply]]] = {
     "DescribeAvailabilityZones": _describe_zones,
+    "DescribeInstanceAttribute": _describe_instance_attribute,
     "DescribeInstanceStatus": _describe_instance_status,
     "DescribeInstanceTypes": _describe_instance_types,
     "DescribeInstances": _describe_instances,
     "DescribeNetworkInterfaces": _describe_enis,
+    "DescribeSpotInstanceRequests": _describe_spot_requests,
     "DescribeSubnets": _describe_subnets,
     "DescribeTags": _describe_tags,
 }

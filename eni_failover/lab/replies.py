@@ -199,6 +199,9 @@ def instance_reply(instance: Instance, state: State, settings: Settings) -> Repl
         "Hypervisor": "xen",
         "VirtualizationType": "hvm",
         "PlatformDetails": "Linux/UNIX",
+        "RootDeviceType": instance.root_device,
+        "InstanceLifecycle": "spot" if instance.spot else None,
+        "SpotInstanceRequestId": spot_request_id(instance) if instance.spot else None,
         "Monitoring": {"State": "disabled"},
         "Placement": {
             "AvailabilityZone": subnet.zone,
@@ -219,6 +222,21 @@ def instance_reply(instance: Instance, state: State, settings: Settings) -> Repl
     }
     reply.update(_primary_network(primary_eni(instance, state), settings))
     return _omit_none(reply)
+
+
+def spot_request_id(instance: Instance) -> str:
+    """Each Spot Instance of the lab has a request of its own."""
+    return "sir-" + instance.id.removeprefix("i-")[-8:]
+
+
+def spot_request_reply(instance: Instance) -> Reply:
+    """A SpotInstanceRequest of DescribeSpotInstanceRequests."""
+    return {
+        "SpotInstanceRequestId": spot_request_id(instance),
+        "InstanceId": instance.id,
+        "State": "active",
+        "Type": instance.spot,
+    }
 
 
 def _metadata_options(instance: Instance) -> Reply:

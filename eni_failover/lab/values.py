@@ -169,6 +169,12 @@ class Instance:
     """Unix seconds."""
     owner_id: str | None = None
     durations: Durations | None = None
+    spot: str = ""
+    """Empty: on demand; else the type of its Spot request, `one-time` or `persistent`."""
+    disable_api_stop: bool = False
+    """Stop protection."""
+    root_device: str = "ebs"
+    """RootDeviceType; one with `instance-store` cannot be stopped."""
 
     @property
     def name(self) -> str:

@@ -83,6 +83,8 @@ _OWN_CODES = {
     "DescribeInstances": (),
     "DescribeInstanceTypes": (),
     "DescribeSubnets": (),
+    "DescribeInstanceAttribute": ("InvalidInstanceID.NotFound",),
+    "DescribeSpotInstanceRequests": (),
     "AttachNetworkInterface": (
         "DryRunOperation",
         "InvalidNetworkInterface.InUse",

@@ -41,6 +41,7 @@ ALL: tuple[Judge, ...] = (
     permissions.detach_permission,
     permissions.modify_permission,
     permissions.stop_permission,
+    permissions.fence,
     permissions.subnets,
     links.network_manager,
     links.source_routing,

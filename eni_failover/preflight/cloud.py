@@ -105,6 +105,7 @@ async def _closer(
         detach = group.create_task(_may_detach(asked, tried))
         keep = group.create_task(_may_keep(asked, tried))
         stop = group.create_task(_may_stop(asked))
+        unstoppable = group.create_task(_unstoppable(asked, instances))
     return Cloud(
         credentials_until=asked.credentials_until,
         clock_skew=asked.ec2.clock_skew,
@@ -118,6 +119,7 @@ async def _closer(
         detach=detach.result(),
         keep=keep.result(),
         stop=stop.result(),
+        unstoppable=unstoppable.result(),
     )
 
 
@@ -236,6 +238,36 @@ async def _may_stop(asked: Asked) -> Mapping[MemberName, Permission]:
     return await _each(
         asked, {member.name: partial(asked.ec2.may_stop, member.instance_id) for member in asked.stopped}
     )
+
+
+async def _unstoppable(
+    asked: Asked, instances: Maybe[tuple[InstanceDetail, ...]]
+) -> Mapping[MemberName, Maybe[str]]:
+    """Why EC2 would refuse to stop each of the members that a fence may have to stop."""
+    if isinstance(instances, Missed):
+        return {member.name: instances for member in asked.stopped}
+    return {
+        member.name: await _why_unstoppable(asked, find_instance(instances, member.instance_id))
+        for member in asked.stopped
+    }
+
+
+async def _why_unstoppable(asked: Asked, instance: InstanceDetail | None) -> Maybe[str]:
+    if instance is None:
+        return Missed(why="EC2 does not show its instance")
+    if instance.has_store_root:
+        return "has an instance store as its root device"
+    instance_id = instance.instance.instance_id
+    if instance.is_spot:
+        one_time = await _answer(asked, lambda: asked.ec2.is_one_time_spot(instance_id))
+        if isinstance(one_time, Missed):
+            return one_time
+        if one_time:
+            return "is a Spot Instance of a one-time request"
+    protected = await _answer(asked, lambda: asked.ec2.is_stop_protected(instance_id))
+    if isinstance(protected, Missed):
+        return protected
+    return "is protected from being stopped (DisableApiStop)" if protected else ""
 
 
 async def _each(

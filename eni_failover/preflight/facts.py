@@ -82,6 +82,8 @@ class Api:
 class Cloud:
     """What EC2 and IMDS say. Permissions by ENI, `stop` by member; one not asked for is absent.
 
+    `unstoppable` is by member why EC2 refuses to stop its instance whatever IAM allows, empty for nothing.
+
     `credentials_until` None: the credentials last. `clock_skew` is how far this host's clock is ahead of
     EC2's, None when EC2 did not tell. `subnets` are those of the ENIs that EC2 showed.
     """
@@ -98,6 +100,7 @@ class Cloud:
     detach: Mapping[EniId, Permission] = field(default_factory=dict)
     keep: Mapping[EniId, Permission] = field(default_factory=dict)
     stop: Mapping[MemberName, Permission] = field(default_factory=dict)
+    unstoppable: Mapping[MemberName, Maybe[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

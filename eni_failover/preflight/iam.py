@@ -57,6 +57,8 @@ def _statements(config: Config, arns: _Arns, region: str) -> Iterator[Statement]
     reads = ["ec2:DescribeInstanceTypes", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"]
     if config.network.mode in {NetworkMode.AUTO, NetworkMode.MANAGE}:
         reads.append("ec2:DescribeSubnets")
+    if config.fence is FenceMode.STOP:
+        reads.append("ec2:DescribeSpotInstanceRequests")
     # Describes have no resource to name: the region is all that can narrow them.
     yield _allow("Read", reads, ["*"]) | {"Condition": {"StringEquals": {"ec2:Region": region}}}
     # Attach and detach are allowed only when the ENI and the instance both are.
@@ -74,7 +76,8 @@ def _statements(config: Config, arns: _Arns, region: str) -> Iterator[Statement]
     else:
         yield _allow("KeepEnisOnTermination", modify, [*arns.enis, *arns.members])
     if config.fence is FenceMode.STOP:
-        yield _allow("FenceMembers", ["ec2:StopInstances"], arns.members) | arns.condition
+        fence = ["ec2:DescribeInstanceAttribute", "ec2:StopInstances"]
+        yield _allow("FenceMembers", fence, arns.members) | arns.condition
 
 
 def _allow(sid: str, actions: list[str], resources: list[str]) -> Statement:

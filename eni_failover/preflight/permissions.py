@@ -1,4 +1,4 @@
-"""Checks of what IAM allows, by DryRun: attach, detach, modify, stop; and the look at subnets."""
+"""Checks of what IAM allows, by DryRun: attach, detach, modify, stop; of the fence, and of subnets."""
 
 from __future__ import annotations
 
@@ -39,6 +39,28 @@ def stop_permission(facts: Facts) -> Check:
     if facts.config.fence is FenceMode.NONE:
         return passed("stop_permission", 'not needed: [policy] fence = "none"')
     return _judge("stop_permission", facts.cloud.stop, "ec2:StopInstances")
+
+
+def fence(facts: Facts) -> Check:
+    """With fencing, EC2 can stop each other member at all. A fence that EC2 refuses moves nothing."""
+    if facts.config.fence is FenceMode.NONE:
+        return passed("fence", 'not needed: [policy] fence = "none"')
+    said = facts.cloud.unstoppable
+    unclear = {name: one for name, one in said.items() if isinstance(one, Missed)}
+    words = [f"{name} {one}" for name, one in said.items() if one and not isinstance(one, Missed)]
+    if words:
+        return failed(
+            "fence",
+            f"EC2 cannot stop: {', '.join(words)}",
+            'no takeover by probes moves anything then: change the instance, or write fence = "none"',
+        )
+    if unclear:
+        denied = any(one.denied for one in unclear.values())
+        why = "; ".join(f"{name}: {one.why}" for name, one in unclear.items())
+        return unknown("fence", Missed(why=why, denied=denied))
+    if not said:
+        return unknown("fence", Missed(why="there was no other member to ask about"))
+    return passed("fence", f"EC2 can stop {', '.join(said)}")
 
 
 def subnets(facts: Facts) -> Check:

@@ -168,7 +168,8 @@ class RepeatedChecks:
         for eni_id in tried:
             self._note(eni_id, found.detach.get(eni_id), found.keep.get(eni_id))
         for member in stopped:
-            self._note(member.instance_id, found.stop.get(member.name))
+            can_stop = Permission(allowed=found.unstoppable.get(member.name) == "")
+            self._note(member.instance_id, found.stop.get(member.name), can_stop)
         seen = self._last = _with_earlier(found, self._last, config.eni_ids)
         return Facts(
             config=config,
@@ -216,4 +217,5 @@ def _with_earlier(new: Cloud, last: Cloud | None, eni_ids: Sequence[EniId]) -> C
         detach=both(last.detach, new.detach),
         keep=both(last.keep, new.keep),
         stop={**last.stop, **new.stop},
+        unstoppable={**last.unstoppable, **new.unstoppable},
     )

@@ -178,6 +178,30 @@ def test_wrong_states(world, code_of, number, before, action):
     assert state(world) == before
 
 
+UNSTOPPABLE = [
+    (1, {"disable_api_stop": True}, "OperationNotPermitted"),
+    (2, {"spot": "one-time"}, "UnsupportedOperation"),
+    (3, {"root_device": "instance-store"}, "UnsupportedOperation"),
+]
+
+
+@pytest.mark.parametrize(("number", "fields", "code"), UNSTOPPABLE)
+def test_what_cannot_be_stopped_is_refused(world, code_of, number, fields, code):
+    """Stop protection, a one-time Spot request, an instance store: refused, and nothing changes."""
+    world.change_instance("alpha", **fields)
+
+    assert code_of(world, "StopInstances", InstanceIds=[ALPHA], Force=True) == code
+    assert state(world) == "running"
+
+
+def test_a_spot_instance_of_a_persistent_request_stops(world):
+    """EC2 keeps its request."""
+    world.change_instance("alpha", spot="persistent")
+    act(world, "StopInstances")
+
+    assert state(world) == "stopping"
+
+
 NO_CHANGE = [
     (1, "stopped", "StopInstances"),
     (2, "running", "StartInstances"),

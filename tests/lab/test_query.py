@@ -21,6 +21,8 @@ REQUESTS = [
     ("DescribeInstances", {"MaxResults": 1000}),
     ("DescribeInstanceStatus", {"IncludeAllInstances": True, "InstanceIds": ["i-1"]}),
     ("DescribeInstanceTypes", {"InstanceTypes": ["m5.large"]}),
+    ("DescribeInstanceAttribute", {"InstanceId": "i-1", "Attribute": "disableApiStop"}),
+    ("DescribeSpotInstanceRequests", {"Filters": [{"Name": "instance-id", "Values": ["i-1"]}]}),
     ("DescribeSubnets", {"SubnetIds": ["subnet-1"]}),
     ("DescribeAvailabilityZones", {"ZoneNames": ["a"], "ZoneIds": ["b"]}),
     ("DescribeTags", {"Filters": [{"Name": "key", "Values": ["v"]}]}),
@@ -109,12 +111,15 @@ def test_every_action_is_botocores(action):
     assert action in service_model().operation_names
 
 
+REQUIRED = {"DescribeInstanceAttribute": {"InstanceId": "i-0aaaaaaaaaaaaaaa1", "Attribute": "disableApiStop"}}
+
+
 @pytest.mark.parametrize("action", sorted(DESCRIBES))
 def test_answers_parse_back(make_world, action):
     """Each describe's XML, read by botocore's parser, is the answer that the world gave."""
     world = make_world(members=3, enis=3)
     world.impair("beta", system="impaired")
-    answer = world.call(action)
+    answer = world.call(action, REQUIRED.get(action))
     shape = service_model().operation_model(action).output_shape
     xml = serialise(action, answer, "the-request")
     parsed = EC2QueryParser().parse({"status_code": 200, "headers": {}, "body": xml}, shape)

@@ -81,7 +81,36 @@ def test_fencing_asks_about_the_others(gather):
     """Each other member may have to be stopped; this one never."""
     found = gather(fence=FenceMode.STOP)
 
-    assert found.stop == {"alpha": YES}
+    assert (found.stop, found.unstoppable) == ({"alpha": YES}, {"alpha": ""})
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"disable_api_stop": True}, "is protected from being stopped (DisableApiStop)"),
+        ({"spot": "one-time"}, "is a Spot Instance of a one-time request"),
+        ({"spot": "persistent"}, ""),
+        ({"root_device": "instance-store"}, "has an instance store as its root device"),
+    ],
+)
+def test_what_ec2_never_stops_is_found_before_the_takeover(gather, world, fields, expected):
+    """A DryRun looks at permissions only."""
+    world.change_instance("alpha", **fields)
+    found = gather(fence=FenceMode.STOP)
+
+    assert (found.stop, found.unstoppable) == ({"alpha": YES}, {"alpha": expected})
+
+
+@pytest.mark.parametrize(
+    ("action", "fields"),
+    [("DescribeInstanceAttribute", {}), ("DescribeSpotInstanceRequests", {"spot": "one-time"})],
+)
+def test_what_may_not_be_asked_about_a_fence_is_missed(gather, world, action, fields):
+    """Without the permission it is not known."""
+    world.change_instance("alpha", **fields)
+    world.deny(action, "beta")
+
+    assert gather(fence=FenceMode.STOP).unstoppable["alpha"].denied
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,29 @@ def test_a_denied_stop_fails_where_fencing_is_configured():
     assert permissions.stop_permission(facts(of_cloud=denied)).result == "pass"
 
 
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({}, ("warn", "unknown: there was no other member to ask about")),
+        ({"alpha": ""}, ("pass", "EC2 can stop alpha")),
+        (
+            {"alpha": "is a Spot Instance of a one-time request", "gamma": Missed(why="denied")},
+            ("fail", "EC2 cannot stop: alpha is a Spot Instance of a one-time request"),
+        ),
+        (
+            {"alpha": "", "gamma": Missed(why="not allowed", denied=True)},
+            ("warn", "unknown: gamma: not allowed"),
+        ),
+    ],
+)
+def test_a_fence_that_ec2_would_refuse_fails(found, expected):
+    """It would be found out at the takeover else, and nothing would move."""
+    check = permissions.fence(facts(FENCING, of_cloud={"unstoppable": found}))
+
+    assert said(check) == expected
+    assert permissions.fence(facts(of_cloud={"unstoppable": found})).result == "pass"
+
+
 def test_attach_modify_and_stop_are_named_by_their_checks():
     """A denial of one action fails the check of that action alone."""
     found = facts(FENCING, of_cloud={"attach": {ENI: NO}, "stop": {"alpha": YES}})
