@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import CheckResult
-from eni_failover.preflight import access, answers, enis, footing, links, members, permissions, room
+from eni_failover.preflight import access, answers, commands, enis, footing, links, members, permissions, room
 from eni_failover.preflight.facts import Facts
 
 Judge = Callable[[Facts], Check]
@@ -51,6 +51,7 @@ ALL: tuple[Judge, ...] = (
     answers.self_probes,
     answers.witnesses,
     answers.peers,
+    commands.programs,
     footing.disk,
     footing.ports,
     footing.control_socket,
@@ -75,6 +76,7 @@ _BY_PASSES = frozenset(
         answers.holder_probes,
         answers.self_probes,
         answers.witnesses,
+        commands.programs,
         footing.ports,
         footing.control_socket,
     }

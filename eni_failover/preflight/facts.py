@@ -119,6 +119,19 @@ class ProbeFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramFact:
+    """One program that the file names; `problem` is empty for one that can be run.
+
+    A problem that is not certain may be one of this process's user or PATH, and not of the daemon's.
+    """
+
+    what: str
+    program: str
+    problem: str = ""
+    is_certain: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
     """The state directory. `write_seconds` None: nothing could be written, `problem` says why.
 
@@ -162,6 +175,7 @@ class Host:
     probes: tuple[ProbeFact, ...] | None = None
     listen: Place | None = None
     control: Place | None = None
+    programs: Maybe[tuple[ProgramFact, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,10 +28,10 @@ from eni_failover.config import Config, NetworkMode
 from eni_failover.core.model import Peer
 from eni_failover.core.policy import EniId, Member
 from eni_failover.errors import AdapterError
-from eni_failover.preflight import disk, places, probing
+from eni_failover.preflight import commands, disk, places, probing
 from eni_failover.preflight.aside import Aside
 from eni_failover.preflight.cloud import missed
-from eni_failover.preflight.facts import Cloud, Disk, Host, LockState, Maybe, Missed, PortState
+from eni_failover.preflight.facts import Cloud, Disk, Host, LockState, Maybe, Missed, PortState, ProgramFact
 from eni_failover.preflight.neighbours import ask_peers
 
 DISK_WITHIN = 5.0
@@ -52,6 +52,7 @@ async def for_command(config: Config, me: Member | None, cloud: Cloud, *, root: 
         peers = group.create_task(ask_peers(config, me))
         probes = group.create_task(probing.ask_all(config.probes, me=me, holder=holder))
         control = group.create_task(places.control(config))
+        programs = group.create_task(named_programs(config))
         listen = None if me is None else group.create_task(places.http(config, me))
     return Host(
         link_mode=mode.result(),
@@ -64,6 +65,7 @@ async def for_command(config: Config, me: Member | None, cloud: Cloud, *, root: 
         probes=probes.result(),
         listen=None if listen is None else listen.result(),
         control=control.result(),
+        programs=programs.result(),
     )
 
 
@@ -115,6 +117,15 @@ async def state_directory(config: Config, looking: Aside[Disk], *, daemon_answer
             lock=LockState.FREE,
             problem=f"the disk did not answer within {DISK_WITHIN:g} s",
         )
+
+
+async def named_programs(config: Config) -> Maybe[tuple[ProgramFact, ...]]:
+    """The programs of hooks and exec probes, or that a file system hangs."""
+    looking: Aside[tuple[ProgramFact, ...]] = Aside()
+    try:
+        return await looking.run(lambda: commands.look(config), within=DISK_WITHIN)
+    except TimeoutError:
+        return Missed(why=f"a file system did not answer within {DISK_WITHIN:g} s")
 
 
 async def link_mode(

@@ -13,7 +13,7 @@ from eni_failover.core.policy import FenceMode
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import Answer, CheckResult, Reason, Scope
 from eni_failover.preflight.checks import ALL, REPEATED, judge, repeated, worst
-from eni_failover.preflight.facts import Api, Missed, Place, PortState
+from eni_failover.preflight.facts import Api, Missed, Place, PortState, ProgramFact
 from tests.preflight.builders import (
     DENIED,
     ENI,
@@ -181,6 +181,7 @@ WRONG = {
     "self_probes": facts(of_host={"probes": (probe(scope=Scope.SELF, answer=Answer.DOWN),)}),
     "witnesses": facts(of_host={"probes": (probe(scope=Scope.WITNESS, answer=Answer.DOWN),)}),
     "peers": facts(of_host={"peers": (peer(config_hash="x"),)}),
+    "programs": facts(of_host={"programs": (ProgramFact(what="on_active", program="/x", problem="is odd"),)}),
     "disk": facts(of_host={"disk": disk(free_bytes=0)}),
     "ports": facts(of_host={"listen": Place(what="", state=PortState.TAKEN)}),
     "control_socket": facts(of_host={"control": Place(what="", state=PortState.TAKEN)}),
