@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,10 +23,20 @@ def group(image):
         yield group.start()
 
 
+def child_of(pid):
+    """The one child of this process."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
+
+
+def daemon_of(member):
+    """The daemon's pid here: the child of the container's process 1, which is the child of crun."""
+    return child_of(child_of(member.process.pid))
+
+
 def identities(member):
-    """Uids, gids and capabilities of the daemon, which is the child of crun."""
-    (child,) = Path(f"/proc/{member.process.pid}/task/{member.process.pid}/children").read_text().split()
-    lines = Path(f"/proc/{child}/status").read_text().splitlines()
+    """Uids, gids and capabilities of the daemon."""
+    lines = Path(f"/proc/{daemon_of(member)}/status").read_text().splitlines()
     return {line.split(":")[0]: line.split()[1:] for line in lines if line.startswith(("Uid", "Gid", "Cap"))}
 
 
@@ -53,9 +65,10 @@ def test_a_container_takes_the_eni_and_sets_its_link_up(group):
 def test_the_health_check_tells_a_stopped_daemon_from_a_running_one(group):
     """The image's own command, run in the container: healthy, not while the daemon stands still, healthy."""
     before = group.alpha.is_healthy()
-    group.alpha.container.signal("STOP")
+    daemon = daemon_of(group.alpha)
+    os.kill(daemon, signal.SIGSTOP)
     during = group.alpha.is_healthy()
-    group.alpha.container.signal("CONT")
+    os.kill(daemon, signal.SIGCONT)
 
     assert (before, during) == (True, False)
     wait(group.alpha.is_healthy, "healthy again")
