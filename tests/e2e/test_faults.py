@@ -237,6 +237,23 @@ def test_an_unwritable_state_directory_is_loud_and_does_not_stop_a_takeover(idle
     assert idle_pair.beta.events("journal.failed")
 
 
+def test_a_pause_given_while_the_disk_refused_survives_a_restart(idle_pair):
+    """The write is tried again until it succeeds."""
+    beta = idle_pair.beta
+    beta.state.write_text("a file where the directory should be")
+    idle_pair.start()
+    beta.until(lambda one: True, "up")
+    beta.command("pause", "--local", "--reason", "disk")
+    assert beta.events("journal.failed")
+
+    beta.state.unlink()
+    beta.until(lambda _: beta.events("journal.works_again"), "written")
+    beta.stop()
+    beta.start()
+
+    assert beta.until(lambda one: one["paused"], "paused")["paused"]["reason"] == "disk"
+
+
 def test_sigterm_in_the_middle_stops_at_once_and_the_next_start_carries_on(idle_pair):
     """Past the point of no return: a stopped member rolls forward at its next start."""
     pair = idle_pair
