@@ -4,6 +4,7 @@ import asyncio
 import os
 import shlex
 import signal
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from eni_failover import programs
 from eni_failover.core.words import Reason, Role, Trigger
 from eni_failover.hooks import Hook, HookResult, HookRunner, priority_of
 from eni_failover.metrics import vocabulary
@@ -393,6 +395,52 @@ def test_stop_gives_a_running_program_two_seconds(tmp_path, script) -> None:
         ("hook.ended", None),
         ("hook.never_ran", 1),
     ]
+
+
+def test_stop_gives_a_program_that_is_just_starting_two_seconds(tmp_path, script, monkeypatch) -> None:
+    """The kernel may be slow to start it: it then ends by itself, too."""
+    begun, go_on, real = threading.Event(), threading.Event(), programs.Popen
+
+    def slow(*words, **how):
+        begun.set()
+        assert go_on.wait(10)
+        return real(*words, **how)
+
+    monkeypatch.setattr(programs, "Popen", slow)
+
+    async def scenario(runner: HookRunner, runs: Runs) -> None:
+        tell(runner, Role.ACTIVE)
+        await until(begun.is_set)
+        asyncio.get_running_loop().call_later(0.05, go_on.set)  # the runner is cancelled by then
+
+    with_runner(Table(on_active=(script("soon", 'sleep 0.1; echo > "$here/ended"'),)), scenario)
+
+    assert (tmp_path / "ended").exists()
+
+
+def test_a_program_whose_start_hangs_costs_its_timeout_only(script, monkeypatch) -> None:
+    """Its file system hangs: the next program runs."""
+    hangs, real = threading.Event(), programs.Popen
+
+    def hang(argv, **how):
+        if argv[0] == "/mnt/hook":
+            hangs.wait(20)
+        return real(argv, **how)
+
+    monkeypatch.setattr(programs, "Popen", hang)
+
+    async def scenario(runner: HookRunner, runs: Runs) -> None:
+        tell(runner, Role.ACTIVE)
+
+        assert await runs.reach(2) == [("on_active", "timeout"), ("notify", "success")]
+
+    try:
+        table = Table(on_active=("/mnt/hook",), notify=(script("ok", "true"),), timeout=1.0)
+        logs = with_runner(table, scenario)
+    finally:
+        hangs.set()
+
+    assert logs[0]["detail"] == "was not started within 1 s"
 
 
 def test_stop_kills_a_program_that_does_not_end(tmp_path, script) -> None:

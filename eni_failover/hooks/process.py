@@ -28,18 +28,39 @@ class Run:
     async def execute(self, argv: Sequence[str], environment: Mapping[str, str], timeout: float) -> None:  # noqa: ASYNC109 - ends the process too
         """Start the program and see it end; cancelled, it has two seconds more."""
         try:
-            async with asyncio.timeout(timeout):
-                program = await Launcher().start(argv, environment)
-        except TimeoutError:
-            self.detail = f"was not started within {timeout:g} s"
-            return
+            program = await self._start(argv, environment, timeout)
         except (OSError, ValueError) as error:  # ValueError: an argument that no program can be given
             self.result, self.detail = HookResult.MISSING, str(error)
+            return
+        if program is None:
+            self.detail = f"was not started within {timeout:g} s"
             return
         try:
             self.result, self.detail = await _finish(program, timeout)
         finally:
             self.output = program.close()
+
+    async def _start(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        timeout: float,  # noqa: ASYNC109 - ends the process too
+    ) -> Program | None:
+        """The program, None when its start hangs. Cancelled meanwhile, it has its two seconds as well."""
+        starting = asyncio.ensure_future(Launcher().start(argv, environment))
+        try:
+            done, _ = await asyncio.wait((starting,), timeout=timeout)
+            return starting.result() if done else None
+        except asyncio.CancelledError:
+            await asyncio.wait((starting,), timeout=GRACE)
+            if starting.done() and starting.exception() is None:
+                try:
+                    await _kill(starting.result())
+                finally:
+                    self.output = starting.result().close()
+            raise
+        finally:
+            starting.cancel()
 
 
 async def _finish(program: Program, timeout: float) -> tuple[HookResult, str]:  # noqa: ASYNC109 - ends the process too
