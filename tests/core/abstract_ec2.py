@@ -52,6 +52,7 @@ class AbstractEc2:
     busy: set[AttachmentId] = field(default_factory=set)
     refusing: dict[InstanceId, Verdict] = field(default_factory=dict)
     on_change: Callable[[], None] = lambda: None
+    changed_at: dict[EniId, float] = field(default_factory=dict)
     attached_at: dict[AttachmentId, float] = field(default_factory=dict)
     running_since: dict[InstanceId, float] = field(default_factory=dict)
     ids: int = 0
@@ -185,6 +186,7 @@ class AbstractEc2:
 
     def _set(self, eni_id: EniId, attachment: Attachment | None) -> None:
         self.enis[eni_id] = attachment
+        self.changed_at[eni_id] = self.clock()
         self.past.append((self.clock(), tuple(self.enis.items())))
         self.on_change()
 

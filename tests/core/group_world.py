@@ -54,6 +54,7 @@ class World:
         self.blind: set[str] = set()
         self.fit: dict[str, bool] = {}
         self.forgotten: set[str] = set()
+        self.walls = dict.fromkeys(NAMES[:members], 0.0)
         self.on_pass: Callable[[Pass], None] | None = None
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from eni_failover.core.model import InstanceState
+from eni_failover.core.group import STUCK_ATTACHING_AFTER
+from eni_failover.core.model import InstanceState, Verdict
 from eni_failover.core.policy import FailbackMode, FenceMode
 from tests.core.abstract_ec2 import Durations
 from tests.core.builders import SELF, WEB, WITNESS
@@ -16,6 +18,7 @@ from tests.core.group_world import World
 
 SETTLED_WITHIN = 420.0  # a hung attach twice, a cooldown, a rescue
 RECOVERY_SEEN = 6.0  # rise of the probes, their timeouts, one describe
+REFUSALS = (Verdict.BUSY, Verdict.LIMIT, Verdict.DENIED)
 POLICIES: tuple[dict[str, object], ...] = (
     {},
     {"probes": (WEB, SELF, WITNESS)},
@@ -54,6 +57,8 @@ class Walk:
         world.ec2.stuck.clear()
         world.ec2.hung.clear()
         world.ec2.busy.clear()
+        world.ec2.refusing.clear()
+        world.blind.clear()
         world.lossy.clear()
         world.broken.clear()
         for pair in list(world.cut):
@@ -80,6 +85,17 @@ class Walk:
         world.run(60.0)
         world.run(60.0, until=self._is_settled)
 
+    def _dies_attaching(self, name: str) -> None:
+        """EC2 does not end this member's attaches any more, and its host is dead; EC2 says that it runs."""
+        self.world.ec2.hung.add(f"i-{name}")
+        self.world.crash(name)
+        self.world.service(name, up=False)
+
+    def _asks_otherwise(self, name: str) -> None:
+        """A reload changes what this member's probes ask: none of their answers counts any more."""
+        node = self.world.nodes[name]
+        node.reload(probes=tuple(replace(one, settings=self.world.now) for one in node.policy.probes))
+
     def _is_settled(self) -> bool:
         running = all(one is InstanceState.RUNNING for one in self.world.ec2.instances.values())
         return running and all(node.state for node in self.world.nodes.values()) and self.world.whole
@@ -92,7 +108,8 @@ class Walk:
                 yield f"took from a holder that is up: {one}"
             if one.trigger == "ec2" and first_call and one.running:
                 yield f"took from a holder that runs: {one}"
-            if one.trigger == "unowned" and first_call and one.status != "detaching":
+            late = one.status == "attaching" and one.status_for >= STUCK_ATTACHING_AFTER
+            if one.trigger == "unowned" and first_call and one.status != "detaching" and not late:
                 yield f"took as unowned what was owned: {one}"
 
     # Faults ----------------------------------------------------------------------------------------
@@ -122,6 +139,16 @@ class Walk:
             world.broken.clear,
             lambda: ec2.busy.update(one.attachment_id for one in ec2.enis.values() if one),
             ec2.busy.clear,
+            lambda: ec2.refusing.__setitem__(f"i-{name}", self.random.choice(REFUSALS)),
+            ec2.refusing.clear,
+            lambda: world.blind.add(name),
+            world.blind.clear,
+            lambda: self._dies_attaching(name),
+            lambda: self._asks_otherwise(name),
+            lambda: world.walls.__setitem__(name, self.random.uniform(-600.0, 600.0)),
+            lambda: (
+                world.nodes[name].sleep(self.random.uniform(0.5, 60.0)) if world.nodes[name].state else None
+            ),
             lambda: (
                 world.nodes[name].freeze(self.random.uniform(0.5, 8.0)) if world.nodes[name].state else None
             ),

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from eni_failover.core.policy import FenceMode
+from eni_failover.core.words import Role
 from tests.core.bench import Bench, taking
 from tests.core.builders import (
     attached,
@@ -12,6 +13,7 @@ from tests.core.builders import (
     foreign,
     free,
     missing,
+    peer,
 )
 
 
@@ -61,6 +63,51 @@ def test_the_instances_are_looked_at_every_second_time():
     bench.idle(90)
 
     assert gaps(bench.instance_describes)[1:] == pytest.approx([20.0] * 4, abs=0.1)
+
+
+def takes(name: str = "alpha", *, role: str = "taking", **changes) -> list[float]:
+    """The times between beta's looks, which holds, while another member says so of itself."""
+    bench = Bench(attached("beta"))
+    bench.peers = (peer(name, role=role, **changes),)
+    bench.look()
+    bench.describes.clear()
+    bench.idle(20)
+    return gaps(bench.describes)
+
+
+def test_a_holder_that_sees_a_member_taking_looks_each_second():
+    """A planned takeover: it shall not say active for long after the ENI has gone."""
+    assert takes() == pytest.approx([1.0] * len(takes()), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("role", "reachable"), [("taking", False), ("standby", True), ("active", True), ("", True)]
+)
+def test_of_other_members_it_takes_no_notice(role, reachable):
+    """What was said before a member went out of reach is no news of now."""
+    assert takes(role=role, reachable=reachable) == pytest.approx([10.0], abs=0.05)
+
+
+def test_a_standby_that_sees_a_member_taking_looks_no_more_often_for_that():
+    """Moves that it can see bring their own looks."""
+    bench = Bench(attached("alpha"), members=3, local="gamma")
+    bench.peers = (peer("beta", role="taking"),)
+    bench.look()
+    bench.describes.clear()
+    bench.idle(25)
+
+    assert gaps(bench.describes) == pytest.approx([10.0], abs=0.05)
+
+
+def test_a_holder_without_links_says_standby_within_a_second_of_a_planned_move():
+    """`[network] mode = "off"`: EC2 alone says that the ENI has gone."""
+    bench = Bench(attached("beta"))
+    bench.peers = (peer("alpha", role="taking"),)
+    bench.look()
+    bench.see(detaching("beta"))
+    bench.idle(1.1)
+
+    assert bench.role is Role.STANDBY
 
 
 def test_a_pass_is_always_due_in_the_future():

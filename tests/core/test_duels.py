@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from eni_failover.core.model import Verdict
 from eni_failover.core.policy import FailbackMode, FenceMode
+from eni_failover.core.state import Durable
 from eni_failover.core.words import Answer, Reason, Role, Trigger
 from tests.core.abstract_ec2 import Durations
 from tests.core.bench import Bench
@@ -357,6 +359,252 @@ def test_a_taker_that_died_with_the_eni_detaching_does_not_leave_it_there(member
     world.run(60, until=lambda: world.whole)
 
     assert world.whole, world.story()
+
+
+# Yield to who is at it -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("members", [2, 3])
+@pytest.mark.parametrize("seconds", [10.0, 40.0])
+def test_a_throttled_attach_does_not_give_the_eni_back_to_the_dead_service(members, seconds):
+    """Alpha's daemon lives, and its ten seconds are over long before beta's attach is let through."""
+    world = failing(members=members)
+    world.ec2.refusing["i-beta"] = Verdict.BUSY
+    world.run(20, until=lambda: world.where == ("free",))
+    world.run(seconds)
+    throttled = world.where
+    world.ec2.refusing.clear()
+    world.run(20, until=lambda: world.held_by("beta"))
+
+    assert throttled == ("free",), world.story()
+    assert world.held_by("beta"), world.story()
+    assert wanted(world, "alpha") == []
+
+
+def test_a_throttled_attach_is_not_waited_for_for_ever():
+    """Sixty seconds without a holder: whoever can attach does, dead service or not."""
+    world = failing()
+    world.ec2.refusing["i-beta"] = Verdict.BUSY
+    world.run(20, until=lambda: world.where == ("free",))
+    took = world.run(90, until=lambda: world.whole)
+
+    assert world.held_by("alpha"), world.story()
+    assert 60 < took < 66
+
+
+@pytest.mark.parametrize("verdict", [Verdict.LIMIT, Verdict.REFUSED, Verdict.DENIED])
+def test_a_refused_taker_steps_down_for_the_next(verdict):
+    """EC2 will not attach it to beta: gamma does, and beta touches nothing more."""
+    world = failing(members=3)
+    world.ec2.refusing["i-beta"] = verdict
+    took = world.run(60, until=lambda: world.held_by("gamma"))
+    tries = len(wanted(world, "beta"))
+    world.run(300)
+
+    assert took < 18, world.story()
+    assert world.held_by("gamma")
+    assert len(wanted(world, "beta")) == tries
+    assert world.nodes["beta"].history[-1].reason is Reason.ATTACH_REFUSED
+
+
+def test_a_refused_taker_without_another_gives_it_back_and_does_not_take_it_again():
+    """Of two members one cannot have it: it goes back to the other once, not each cooldown."""
+    world = failing()
+    world.ec2.refusing["i-beta"] = Verdict.LIMIT
+    world.run(30, until=lambda: world.whole)
+    world.run(540)
+
+    assert world.held_by("alpha"), world.story()
+    assert world.moves() == [("beta", "alpha")]
+
+
+def test_a_refusal_that_is_cured_does_not_keep_a_lonely_member_from_its_eni():
+    """Alpha is gone for good, and beta's slot comes free later: sixty seconds at most."""
+    world = World(cooldown=3600.0)
+    world.ec2.refusing["i-beta"] = Verdict.LIMIT
+    world.terminate("alpha")
+    world.run(60)
+    world.ec2.refusing.clear()
+    took = world.run(90, until=lambda: world.held_by("beta"))
+
+    assert took < 70, world.story()
+
+
+@pytest.mark.parametrize("members", [2, 3, 4])
+def test_two_takers_do_not_wait_for_each_other(members):
+    """All start in the same pass, and see each other taking: each carries on, and EC2 decides."""
+    slowest = 0.0
+    for seed in SEEDS:
+        world = World(holder=None, members=members, stagger=0.0, settle=0.0, seed=seed)
+        slowest = max(slowest, world.run(60, until=lambda world=world: world.whole))
+
+    assert slowest < 6
+
+
+# Attaching for ever --------------------------------------------------------------------------------
+
+
+def hangs(**changes) -> World:
+    """EC2 does not end beta's attach, and beta's host has died meanwhile; EC2 says that it runs."""
+    world = failing(**changes)
+    world.ec2.hung.add("i-beta")
+    world.run(20, until=lambda: "beta:attaching" in world.where)
+    world.crash("beta")
+    world.service("beta", up=False)
+    return world
+
+
+@pytest.mark.parametrize(("members", "enis"), [(2, 1), (3, 1), (3, 2)])
+def test_an_attach_that_hangs_on_a_dead_member_is_undone_by_another(members, enis):
+    """The taker died while EC2 attached: an ENI that nobody alive has."""
+    world = hangs(members=members, enis=enis)
+    world.service("alpha", up=True)
+    world.run(170)
+    waiting = world.where
+    took = world.run(60, until=lambda: world.whole)
+
+    assert waiting[0] == "beta:attaching", world.story()
+    assert world.whole, world.story()
+    assert took < 30
+
+
+def test_a_detach_of_it_that_hangs_is_forced():
+    """EC2 does not end that either."""
+    world = hangs(members=3)
+    world.ec2.stuck.add("eni-1")
+    world.run(230, until=lambda: world.whole)
+
+    assert world.whole, world.story()
+
+
+def test_a_member_that_answers_is_waited_for():
+    """Its daemon is dead and its service is not: nobody knows that the attach will not end."""
+    world = hangs(members=3)
+    world.service("beta", up=True)
+    world.run(400)
+    waiting = world.where
+    world.service("beta", up=False)
+    world.run(30, until=lambda: world.whole)
+
+    assert waiting == ("beta:attaching",)
+    assert world.whole, world.story()
+
+
+def test_a_living_taker_ends_its_own_hanging_attach():
+    """A minute, once more a minute, and it gives up: no other need wait for three."""
+    world = failing(members=3, probes=(WEB, SELF))
+    world.ec2.hung.add("i-beta")
+    world.run(200, until=lambda: world.held_by("gamma"))
+    triggers = [(one.trigger, one.reason) for one in world.nodes["gamma"].history]
+
+    assert world.held_by("gamma"), world.story()
+    assert triggers == [(Trigger.UNOWNED, Reason.ENI_UNOWNED)]
+
+
+# The last facts about myself stay ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blind_for", [60, 7200])
+def test_a_member_that_ec2_tells_nothing_more_of_itself_takes_over(blind_for):
+    """DescribeInstances fails for a whole zone, just when another member dies."""
+    world = World(settle=30.0)
+    world.blind |= {"alpha", "beta"}
+    world.run(blind_for)
+    world.service("alpha", up=False)
+    took = world.run(60, until=lambda: world.held_by("beta"))
+
+    assert took < 12, world.story()
+
+
+def test_without_describe_instances_an_unattached_eni_finds_a_holder():
+    """Denied since the start, on all of them: sixty seconds, and somebody tries."""
+    world = World(holder=None, members=3, settle=0.0)
+    world.blind |= set(world.nodes)
+    took = world.run(90, until=lambda: world.whole)
+
+    assert world.whole, world.story()
+    assert 60 < took < 70
+
+
+# A newcomer's holder is unproven -------------------------------------------------------------------
+
+
+def newcomer() -> World:
+    """Gamma starts for the first time, and a security group lets none of its probes through."""
+    world = World(members=3)
+    world.crash("gamma")
+    world.nodes["gamma"].durable = Durable()
+    world.partition("gamma", "alpha")
+    world.restart("gamma")
+    return world
+
+
+def test_a_newcomer_behind_a_closed_security_group_takes_from_nobody():
+    """Each scale-out is a first start; the grace is long enough to open it."""
+    world = newcomer()
+    world.run(250)
+    world.partition("gamma", "alpha", heal=True)
+    world.run(300)
+
+    assert world.held_by("alpha"), world.story()
+    assert world.moves() == []
+
+
+def test_a_newcomer_takes_over_when_it_has_seen_the_holder_up():
+    """The group is open again, and beta is gone: gamma is a standby as any other."""
+    world = newcomer()
+    world.run(20)
+    world.partition("gamma", "alpha", heal=True)
+    world.terminate("beta")
+    world.run(10)
+    world.service("alpha", up=False)
+    took = world.run(30, until=lambda: world.held_by("gamma"))
+
+    assert took < 14, world.story()
+
+
+# EC2's silence is no unfitness ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["api", "instances"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_outage_of_the_primarys_api_does_not_undo_an_operators_takeover(fault, when):
+    """Forty seconds without an answer are no being unfit, before the loss or since."""
+    world = World(**FAILBACK)
+
+    def outage() -> None:
+        world.api("alpha", works=False) if fault == "api" else world.blind.add("alpha")
+        world.run(45)
+        world.api("alpha", works=True)
+        world.blind.clear()
+
+    if when == "before":
+        world.after(40.0, lambda: world.take_over("beta"))
+        outage()
+    else:
+        world.take_over("beta")
+        world.run(15)
+        outage()
+    world.run(300)
+
+    assert world.held_by("beta"), world.story()
+    assert world.moves() == [("beta", "alpha")]
+
+
+# No rest keeps an ENI without a holder -------------------------------------------------------------
+
+
+def test_an_hour_of_cooldown_keeps_no_eni_without_a_holder():
+    """Both of beta's attaches have hung, alpha is gone for good: it tries again within a minute."""
+    world = World(cooldown=3600.0)
+    world.ec2.hung.add("i-beta")
+    world.terminate("alpha")
+    world.run(300, until=lambda: bool(world.nodes["beta"].history))
+    world.ec2.hung.clear()
+    took = world.run(120, until=lambda: world.held_by("beta"))
+
+    assert world.nodes["beta"].history[0].reason is Reason.ATTACH_STUCK
+    assert took < 70, world.story()
 
 
 # Filters, not ids; two answers ---------------------------------------------------------------------

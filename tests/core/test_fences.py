@@ -9,6 +9,7 @@ import pytest
 
 from eni_failover.core.fences import Fenced, fence
 from eni_failover.core.group import View
+from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest
 from eni_failover.core.policy import FailbackMode, FenceMode
 from eni_failover.core.state import Durable, Sent, State
 from eni_failover.core.words import Action, Reason, Trigger
@@ -255,6 +256,93 @@ def test_each_look_at_the_fence(before, alpha, looked_at, after, does):
         waits=does != "goes on",
         calls=(stop("alpha"),) if does == "asks" else (),
     )
+
+
+# A pause meanwhile ---------------------------------------------------------------------------------
+
+
+def pause(bench: Bench) -> None:
+    bench.peek(requests=(PauseRequest(kind=PauseKind.PAUSE),))
+
+
+def stop_asked(verdict: str = "accepted") -> Bench:
+    """The stop was asked for, and answered so."""
+    bench = fencing()
+    bench.answered(verdict)
+    return bench
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "unanswered"])
+@pytest.mark.parametrize("state", ["running", "stopping"])
+def test_a_pause_does_not_end_a_takeover_whose_stop_was_asked_for(verdict, state):
+    """The holder is being stopped: with nobody to act the group would have none until the resume."""
+    bench = stop_asked(verdict)
+    bench.machine("alpha", state)
+    pause(bench)
+    bench.run(3)
+    bench.machine("alpha", "stopped")
+    waiting = bench.ended
+
+    assert waiting == []
+    assert bench.act(within=8).calls == (detach(),)
+
+
+def test_it_is_carried_to_its_end_in_the_pause():
+    """The group has a holder, paused as it is."""
+    bench = stop_asked()
+    pause(bench)
+    bench.machine("alpha", "stopped")
+    bench.act(within=8)
+    bench.see(free())
+    bench.accepted()
+    bench.act(within=2)
+    bench.see(attached("beta", "att-9"))
+    bench.accepted()
+    bench.idle(2)
+
+    assert [(one.trigger, one.result) for one in bench.ended] == [("probes", "success")]
+    assert bench.view.is_paused
+
+
+def test_a_pause_before_the_stop_is_asked_for_ends_it():
+    """Nothing has happened yet."""
+    bench = FencedBench(attached("alpha"))
+    bench.says(web="down")
+    bench.idle(2.4)
+    bench.peek(attempts=(attempt("web", "down", at=bench.now),))
+    pause(bench)
+
+    assert bench.idle(60).reason is Reason.PAUSED
+
+
+@pytest.mark.parametrize("verdict", ["busy", "bad_state"])
+def test_a_pause_ends_a_takeover_whose_stop_was_refused(verdict):
+    """The holder was not stopped: it may be left alone."""
+    bench = stop_asked(verdict)
+    pause(bench)
+
+    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.PAUSED)]
+    assert bench.idle(60).reason is Reason.PAUSED
+
+
+def test_a_holder_that_is_up_ends_it_in_a_pause_as_well():
+    """The point of no return is one for pauses alone."""
+    bench = stop_asked()
+    pause(bench)
+    bench.peek(attempts=(attempt(at=bench.now), attempt(at=bench.now)))
+
+    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
+
+
+def test_a_pause_on_another_member_does_not_end_it_either():
+    """It is adopted like one of this member's own."""
+    bench = stop_asked()
+    record = PauseRecord(kind=PauseKind.PAUSE, at=bench.view.obs.wall, ends_at=bench.now + 999.0)
+    bench.peers = (peer("alpha", pause=record),)
+    bench.machine("alpha", "stopped")
+
+    assert bench.act(within=8).calls == (detach(),)
+    assert bench.view.is_paused
 
 
 # Who does not fence --------------------------------------------------------------------------------

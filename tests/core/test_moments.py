@@ -15,7 +15,10 @@ from tests.core.builders import (
     SELF,
     WEB,
     attached,
+    attaching,
     attempt,
+    detaching,
+    foreign,
     free,
     missing,
     probe,
@@ -239,3 +242,38 @@ def test_what_waits_has_moments_of_its_own():
     without = set(alarms._moments(bench.view))
 
     assert found - without == {160.0, 201.0, 212.0, 302.0, 405.0, 564.0, 606.0, 706.0, 1407.0}
+
+
+def moments(bench: Bench, seconds: float) -> list[float]:
+    """When passes were due in the next seconds."""
+    passes, end = [], bench.now + seconds
+    while bench.now < end:
+        passes.append(bench.decision.pass_at)
+        bench.run(0.1)
+    return passes
+
+
+@pytest.mark.parametrize(
+    ("shapes", "after"),
+    [([attached("alpha"), foreign()], 60.0), ([attaching("alpha")], 180.0), ([detaching("alpha")], 15.0)],
+    ids=["a foreign ENI", "an attach that hangs", "a detach that hangs"],
+)
+def test_a_pass_is_due_when_waiting_for_it_ends(shapes, after):
+    """Not at the next steady one."""
+    bench = Bench(*shapes, probes=(), settle=False)
+    bench.look()
+    moment = bench.state.sights[-1].seen_at + after
+    bench.idle(after - 5.0)
+
+    assert min(abs(at - moment) for at in moments(bench, 5.5)) < 0.001
+
+
+def test_a_pass_is_due_when_a_refused_attach_counts_no_more():
+    """Ten minutes later this member is able again, and says so then."""
+    bench = Bench(attached("alpha"), probes=())
+    bench.state = replace(bench.state, barred_at=bench.now)
+    bench.peek()
+    moment = bench.now + 600.0
+    bench.idle(595.0)
+
+    assert min(abs(at - moment) for at in moments(bench, 5.5)) < 0.001

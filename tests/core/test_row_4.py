@@ -7,7 +7,7 @@ import pytest
 from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.words import Reason, Role
-from tests.core.bench import Bench
+from tests.core.bench import Bench, outcome
 from tests.core.builders import (
     LOCAL,
     SELF,
@@ -107,6 +107,128 @@ def test_an_attach_that_may_yet_succeed_is_tried_without_limit(verdict):
     assert ending(bench) == []
 
 
+EARNEST = ("limit", "refused", "denied")
+
+
+def refused(verdict: str = "limit", **changes) -> Bench:
+    """The detach is done, and EC2 refuses the attach here."""
+    bench = committed(**changes)
+    bench.see(free())
+    bench.act(within=1)
+    bench.answered(verdict)
+    return bench
+
+
+@pytest.mark.parametrize("verdict", EARNEST)
+def test_an_attach_refused_in_earnest_ends_it(verdict):
+    """The next one would be refused as well: who can have the ENI must be free to take it."""
+    bench = refused(verdict)
+
+    assert ending(bench) == [("failed", "attach_refused")]
+    assert bench.role is Role.STANDBY
+    assert bench.decision.calls == ()
+
+
+def test_a_written_index_that_is_taken_ends_it_too():
+    """With `auto` the next index is tried; a written one has no next."""
+    bench = refused("index_taken", device_index=3)
+
+    assert ending(bench) == [("failed", "attach_refused")]
+
+
+@pytest.mark.parametrize("verdict", EARNEST)
+@pytest.mark.parametrize("cooldown", [0.0, 60.0, 3600.0])
+def test_a_refused_member_leaves_the_eni_to_the_others_for_a_minute(verdict, cooldown):
+    """Then it tries again whatever EC2 said, each time anew, rather than leave it without a holder."""
+    bench = refused(verdict, cooldown=cooldown)
+    failed_at = bench.now
+    bench.idle(58)
+    bench.act(within=5)
+    again = bench.now - failed_at
+    bench.answered(verdict)
+    bench.act(within=6)
+
+    assert bench.decision.calls == (attach(),)
+    assert again < 62
+
+
+def test_a_refused_member_takes_nothing_for_ten_minutes():
+    """It is not able: a holder that is down is left to those that are."""
+    bench = refused()
+    refused_at = bench.now
+    bench.see(attached("alpha", "att-9"))
+    bench.look()
+    bench.says(web="up")
+    bench.idle(120)
+    bench.says(web="down")
+    held_back = bench.idle(470)
+    bench.act(within=20)
+
+    assert held_back.reason is Reason.ATTACH_REFUSED
+    assert 600 <= bench.now - refused_at < 602
+
+
+def test_new_facts_about_this_member_end_that_at_once():
+    """An operator has freed a slot: EC2 would think otherwise now."""
+    bench = refused()
+    bench.see(attached("alpha", "att-9"))
+    bench.look()
+    bench.says(web="up")
+    bench.idle(120)
+    bench.says(web="down")
+    bench.idle(5)
+    bench.machine("beta", used_indexes=(0, 5))
+
+    assert bench.act(within=25).calls == (detach(1, "att-9"),)
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "gone", "denied", "refused", "limit"])
+def test_only_the_refusal_of_an_attach_bars(verdict):
+    """What EC2 says of a detach is about the holder's side."""
+    bench = Bench(attached("alpha"))
+    bench.says(web="down")
+    bench.act(within=10)
+    bench.answered(verdict)
+
+    assert bench.state.barred_at is None
+
+
+@pytest.mark.parametrize("verdict", ["busy", "bad_state", "in_use", "gone", "unanswered"])
+def test_what_may_pass_by_itself_does_not_bar(verdict):
+    """A throttle, a race, a machine that still boots."""
+    bench = committed()
+    bench.see(free())
+    bench.act(within=1)
+    bench.answered(verdict)
+
+    assert bench.state.barred_at is None
+    assert ending(bench) == []
+
+
+def test_an_eni_that_another_member_has_by_then_is_lost_and_not_refused():
+    """The refusal and the other member's attach come together."""
+    bench = committed(members=3)
+    bench.see(free())
+    bench.act(within=1)
+    (call,) = bench.decision.calls
+    bench.see(attached("gamma", "att-9"))
+    bench.look(outcomes=(outcome(call, "limit", sent_at=bench.now, ended_at=bench.now),))
+    bench.now += 1.0
+    bench.look()
+
+    assert ending(bench) == [("lost", "lost_to_another")]
+    assert bench.idle(30).calls == ()
+
+
+def test_a_restart_does_not_forget_the_intent_whose_attach_was_refused():
+    """It has ended; a new process begins with what the group is then, and rescues in its turn."""
+    bench = refused()
+    after = Bench(free(), durable=bench.state.durable, at=bench.now + 1, settle=False)
+
+    assert after.takeover is None
+    assert after.act(within=5).calls == (attach(),)
+
+
 def test_a_restarted_member_rolls_forward():
     """The journal has the intent; a new process with fresh counters carries it on."""
     bench = committed()
@@ -190,8 +312,8 @@ def test_undoing_an_attach_of_our_own_is_no_loss():
     assert ending(bench) == []
 
 
-def hung_twice() -> Bench:
-    bench = hung_once()
+def hung_twice(**changes) -> Bench:
+    bench = hung_once(**changes)
     bench.see(attaching("beta", "att-3", index=2))
     bench.accepted()
     bench.act(within=65)
@@ -231,7 +353,7 @@ def test_giving_up_waits_for_an_answer():
 
 
 def test_and_it_stays_out_of_row_6_for_the_cooldown():
-    """Others come first; then it tries again rather than leave it on the floor."""
+    """Others come first; then it tries again rather than leave it without a holder."""
     bench = hung_twice()
     bench.see(detaching("beta", "att-3", index=2))
     bench.accepted()
@@ -244,6 +366,32 @@ def test_and_it_stays_out_of_row_6_for_the_cooldown():
     assert held_back.reason is Reason.COOLDOWN
     assert bench.decision.calls == (attach(),)
     assert bench.now - failed_at >= 59
+
+
+@pytest.mark.parametrize("cooldown", [300.0, 3600.0])
+def test_no_cooldown_keeps_the_eni_without_a_holder_for_longer_than_a_minute(cooldown):
+    """The rest after a failed takeover is sixty seconds at most."""
+    bench = hung_twice(cooldown=cooldown)
+    bench.see(detaching("beta", "att-3", index=2))
+    bench.accepted()
+    bench.idle(1)
+    bench.see(free())
+    failed_at = bench.now
+    bench.act(within=65)
+
+    assert bench.decision.calls == (attach(),)
+    assert bench.now - failed_at < 62
+
+
+def test_a_short_cooldown_is_the_rest():
+    """Sixty seconds are the most; then come the ten of a member that last had the ENI."""
+    bench = hung_twice(cooldown=5.0)
+    bench.see(detaching("beta", "att-3", index=2))
+    bench.accepted()
+    bench.idle(1)
+    bench.see(free())
+
+    assert bench.act(within=18).calls == (attach(),)
 
 
 def test_a_second_attach_that_arrives_is_a_success():

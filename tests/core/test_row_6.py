@@ -20,6 +20,9 @@ from tests.core.builders import (
     foreign,
     free,
     missing,
+    peer,
+    probe,
+    takeover_request,
 )
 
 
@@ -209,6 +212,281 @@ def test_never_leaves_a_stuck_detach_alone():
     bench = on_nobody(detaching("alpha"), force_detach_after=None)
 
     assert bench.idle(200).calls == ()
+
+
+# Stuck attaching -----------------------------------------------------------------------------------
+
+
+def hangs(shape=None, *, local="gamma", members=3, **changes) -> Bench:
+    """EC2 does not end beta's attach; by the probes beta is dead, and it was never up as the holder."""
+    bench = Bench(
+        attached("alpha"), local=local, members=members, durable=Durable(last_had="i-alpha"), **changes
+    )
+    bench.says(web="silent")
+    bench.see(shape or attaching("beta", "att-9"))
+    bench.look()
+    return bench
+
+
+def test_an_attach_that_hangs_on_a_dead_member_is_undone_after_three_minutes():
+    """By its own id; then the ENI is attached here."""
+    bench = hangs()
+    took = waits(bench, within=200)
+    undone, reason = bench.decision.calls, bench.takeover.reason
+    bench.see(free())
+    bench.accepted()
+
+    assert 180 <= took < 186
+    assert (undone, reason) == ((detach(1, "att-9"),), Reason.ATTACH_STUCK)
+    assert bench.takeover.trigger is Trigger.UNOWNED
+    assert bench.act(within=2).calls == (attach(),)
+
+
+def test_a_detach_of_it_that_hangs_is_forced():
+    """The ladder is the same."""
+    bench = hangs()
+    bench.act(within=200)
+    bench.see(detaching("beta", "att-9"))
+    bench.accepted()
+
+    assert bench.act(within=20).calls == (detach(1, "att-9", force=True),)
+
+
+def test_a_refused_detach_of_it_is_asked_again():
+    """The cause is still there."""
+    bench = hangs()
+    bench.act(within=200)
+    bench.answered("busy")
+
+    assert bench.act(within=5).calls == (detach(1, "att-9"),)
+
+
+def test_it_has_its_turns():
+    """The member whose attach hangs is left out; the others in file order, and never before two seconds."""
+    first, second = (waits(hangs(local=local, members=4), within=200) for local in ("alpha", "gamma"))
+
+    assert 182 <= first < 184
+    assert 184 <= second < 186
+
+
+@pytest.mark.parametrize("answer", ["unknown", "silent", "down"])
+def test_only_an_up_holds_it_off(answer):
+    """A member that nobody can ask may be dead; one that answers will end its attach by itself."""
+    bench = hangs()
+    bench.says(web=answer)
+
+    assert bench.act(within=200).calls == (detach(1, "att-9"),)
+
+
+def test_a_probe_that_is_up_holds_it_off():
+    """As long as it is: ten seconds after its death the three minutes have long been over."""
+    bench = hangs()
+    bench.says(web="up")
+    bench.idle(400)
+    bench.says(web="silent")
+    began = bench.now
+    bench.act(within=20)
+
+    assert bench.decision.calls == (detach(1, "att-9"),)
+    assert bench.now - began > 5
+
+
+def test_one_of_several_probes_that_is_up_holds_it_off():
+    """No holder probe may be up."""
+    bench = hangs(probes=(WEB, probe("ssh")))
+    bench.says(web="silent", ssh="up")
+
+    assert bench.idle(400).calls == ()
+
+
+def test_without_a_holder_probe_the_three_minutes_decide():
+    """Nothing could ever say up."""
+    bench = hangs(probes=())
+
+    assert bench.act(within=200).calls == (detach(1, "att-9"),)
+
+
+@pytest.mark.parametrize("after", [100, 179, 182])
+def test_an_attach_that_ends_is_left_alone(after):
+    """A slow one is no stuck one, up to the last moment before the call."""
+    bench = hangs()
+    bench.idle(after)
+    bench.see(attached("beta", "att-9"))
+    bench.look()
+
+    assert bench.idle(50).calls == ()
+    assert bench.takeover is None
+
+
+def test_another_attach_starts_the_three_minutes_over():
+    """Beta has undone it itself, and tries again."""
+    bench = hangs()
+    bench.idle(170)
+    bench.see(attaching("beta", "att-10"))
+    bench.look()
+
+    assert waits(bench, within=200) >= 180
+
+
+def test_an_attach_here_is_never_another_members_stuck_one():
+    """Row 4 has its own minute for it; without a takeover it is waited for."""
+    bench = Bench(attaching("beta"), settle=False)
+
+    assert bench.idle(400).calls == ()
+
+
+def test_observe_reports_an_attach_that_hangs():
+    """And leaves it."""
+    bench = hangs(takeover=TakeoverMode.OBSERVE)
+    last = bench.idle(300)
+
+    assert (last.action, last.reason) == (Action.WOULD_TAKE_OVER, Reason.ATTACH_STUCK)
+    assert bench.would == [Trigger.UNOWNED]
+
+
+def test_never_forced_is_undone_all_the_same():
+    """`force_detach_after = "never"` is about force: this detach has none."""
+    bench = hangs(force_detach_after=None)
+
+    assert bench.act(within=200).calls == (detach(1, "att-9"),)
+
+
+def test_a_pause_makes_it_wait_for_sixty_seconds_more():
+    """From when it counts as unattached."""
+    bench = hangs()
+    bench.peek(requests=(PauseRequest(kind=PauseKind.PAUSE),))
+    took = waits(bench, within=260)
+
+    assert 240 <= took < 246
+
+
+def test_an_operator_need_not_wait_for_it():
+    """Nothing is moving any more after the bound of a move."""
+    bench = hangs()
+    bench.idle(20)
+    bench.peek(requests=(takeover_request(deadline=bench.now + 60),))
+
+    assert bench.act(within=2).calls == (detach(1, "att-9"),)
+
+
+def test_the_others_of_the_group_come_along():
+    """Two ENIs hang; the lock goes first."""
+    bench = Bench(attached("alpha"), attached("alpha"), local="gamma", members=3)
+    bench.says(web="silent")
+    bench.see(attaching("beta", "att-8"), attaching("beta", "att-9"))
+    bench.look()
+    first = bench.act(within=200).calls
+    second = bench.accepted().calls
+
+    assert (first, second) == ((detach(1, "att-8"),), (detach(2, "att-9"),))
+
+
+# Yield to who is at it -----------------------------------------------------------------------------
+
+
+def test_it_yields_to_a_member_that_is_taking():
+    """Its attach is throttled for a while: its takeover is committed, and carries on."""
+    bench = on_nobody(local="gamma", members=3)
+    bench.peers = (peer("beta", role="taking"), peer("alpha", role="standby"))
+    held_back = bench.idle(59)
+
+    assert held_back.reason is Reason.OTHER_TAKEOVER
+    assert bench.act(within=3).calls == (attach(),)
+
+
+def test_it_yields_no_longer_than_sixty_seconds():
+    """Whoever says what: an ENI is not without a holder for longer."""
+    bench = on_nobody()
+    bench.peers = (peer("alpha", role="taking"),)
+
+    assert 59.5 <= waits(bench) < 61.5
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        peer("alpha", role="taking", reachable=False),
+        peer("alpha", role="standby"),
+        peer("alpha", role="fault"),
+        peer("alpha", role="active"),
+        peer("alpha"),
+    ],
+    ids=["out of reach", "standby", "fault", "active", "no role"],
+)
+def test_it_yields_to_nobody_else(other):
+    """What a member said before it went out of reach is no news of now."""
+    bench = on_nobody()
+    bench.peers = (other,)
+
+    assert waits(bench) < 3
+
+
+def test_its_turn_begins_when_the_taker_gives_up():
+    """It has stepped down: the ENI is anybody's again, two seconds later."""
+    bench = on_nobody()
+    bench.peers = (peer("alpha", role="taking"),)
+    bench.idle(20)
+    bench.peers = (peer("alpha", role="standby"),)
+    bench.peek()
+
+    assert 2.0 <= waits(bench) < 3.0
+
+
+def test_a_takeover_of_its_own_does_not_yield():
+    """Two that have begun both carry on: EC2 gives the ENI to one of them."""
+    bench = on_nobody()
+    bench.act(within=5)
+    bench.peers = (peer("alpha", role="taking"),)
+    bench.answered("busy")
+
+    assert bench.act(within=2).calls == (attach(),)
+    assert bench.ended == []
+
+
+def test_a_stuck_detach_yields_too():
+    """The taker forces it by itself."""
+    bench = on_nobody(detaching("alpha"), local="gamma", members=3)
+    bench.peers = (peer("beta", role="taking"),)
+    took = waits(bench, within=90)
+
+    assert 75 <= took < 78
+
+
+# EC2 knows nothing of this member ------------------------------------------------------------------
+
+
+def test_without_any_look_at_the_instances_sixty_seconds_still_rescue():
+    """DescribeInstances denied from the start: nothing is known about this member, but that it runs."""
+    bench = Bench(free(), settle=False)
+    bench.instances_answer = False
+    bench.look()
+    began = bench.now
+    held_back = bench.idle(58)
+    bench.act(within=5)
+
+    assert held_back.reason is Reason.EC2_SILENT
+    assert bench.decision.calls == (attach(),)
+    assert bench.now - began < 62
+
+
+def test_it_goes_on_while_looks_at_the_instances_fail():
+    """What was known before is known: no sixty seconds."""
+    bench = Bench(attached("alpha"))
+    bench.instances_answer = False
+    bench.idle(600)
+    bench.see(free())
+    bench.look()
+
+    assert waits(bench) < 3
+
+
+def test_a_member_that_ec2_shows_pending_acts():
+    """It runs: EC2 has not heard of that yet."""
+    bench = on_nobody()
+    bench.machine("beta", "pending")
+    bench.look()
+
+    assert waits(bench) < 3
 
 
 # Grace, pause, observe -----------------------------------------------------------------------------

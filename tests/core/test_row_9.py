@@ -1,12 +1,27 @@
 """Row 9: EC2's own word that the holder does not run."""
 
+from dataclasses import replace
+
 import pytest
 
 from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
-from tests.core.builders import SELF, WEB, WITNESS, attached, attaching, attempt, detach, detaching
+from tests.core.builders import (
+    LOCAL,
+    SELF,
+    WEB,
+    WITNESS,
+    attach,
+    attached,
+    attaching,
+    attempt,
+    detach,
+    detaching,
+    free,
+    peer,
+)
 
 
 def stopped(state: str = "stopped", **changes) -> Bench:
@@ -25,6 +40,15 @@ def test_a_holder_that_does_not_run_is_taken_from_without_waiting_for_fall(state
 
     assert bench.decision.calls == (detach(),)
     assert (bench.takeover.trigger, bench.takeover.reason) == (Trigger.EC2, Reason.HOLDER_STOPPED)
+
+
+def test_a_member_that_ec2_shows_pending_acts_too():
+    """It runs here: that is known better than by EC2."""
+    bench = Bench(attached("alpha"))
+    bench.machine("beta", "pending")
+    bench.machine("alpha", "stopped")
+
+    assert bench.act(within=25).calls == (detach(),)
 
 
 @pytest.mark.parametrize("state", ["pending", "running", "unknown"])
@@ -259,6 +283,90 @@ def test_the_row_is_asked_again_on_fresh_answers():
         bench.run(1.2)
 
     assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
+
+
+def terminated(bench: Bench) -> None:
+    """EC2 ends the holder's instance, and lets its ENI go."""
+    bench.machine("alpha", "terminated")
+    bench.see(free())
+    bench.look()
+
+
+@pytest.mark.parametrize("verdict", ["busy", "denied", "bad_state", "gone"])
+def test_a_holder_that_ends_while_its_detach_is_refused_is_replaced_at_once(verdict):
+    """Its ENI is unattached before this member could detach it: no other is at it, no turn is waited for."""
+    bench = stopped("shutting-down")
+    bench.act(within=1)
+    bench.answered(verdict)
+    terminated(bench)
+
+    assert bench.decision.calls == (attach(),)
+    assert bench.takeover.trigger is Trigger.EC2
+    assert bench.ended == []
+
+
+def test_so_is_one_that_the_probes_had_found_down():
+    """Trigger probes, and EC2's word comes on top."""
+    bench = Bench(attached("alpha"))
+    bench.says(web="down")
+    bench.act(within=10)
+    bench.answered("busy")
+    terminated(bench)
+
+    assert bench.decision.calls == (attach(),)
+    assert bench.takeover.trigger is Trigger.PROBES
+
+
+def test_but_not_while_another_member_is_at_it():
+    """Then it is a race: row 6 comes in its time."""
+    bench = stopped("shutting-down", members=3)
+    bench.act(within=1)
+    bench.answered("busy")
+    bench.peers = (peer("gamma", role="taking"),)
+    terminated(bench)
+
+    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
+
+
+@pytest.mark.parametrize("word", ["running", "no word"])
+def test_and_not_without_ec2s_word_that_it_has_ended(word):
+    """An ENI that is unattached for another reason may be somebody's move."""
+    bench = stopped("shutting-down")
+    bench.act(within=1)
+    bench.answered("busy")
+    bench.machine("alpha")
+    bench.instances_answer = word == "running"
+    bench.see(free())
+    bench.look()
+
+    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
+
+
+def test_an_unfit_member_does_not_attach_it():
+    """It is left to the others, as by row 6."""
+    bench = stopped("shutting-down")
+    bench.act(within=1)
+    bench.answered("busy")
+    bench.local = replace(LOCAL, attach_allowed=False)
+    terminated(bench)
+
+    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.ATTACH_DENIED)]
+
+
+def test_all_of_the_group_that_it_has_let_go_is_brought():
+    """The lock first."""
+    bench = Bench(attached("alpha"), attached("alpha"))
+    bench.machine("alpha", "shutting-down")
+    bench.look()
+    bench.act(within=1)
+    bench.answered("busy")
+    bench.machine("alpha", "terminated")
+    bench.see(free(), free())
+    bench.look()
+    lock = bench.decision.calls
+
+    assert lock == (attach(1),)
+    assert bench.accepted().calls == (attach(2),)
 
 
 def test_the_probes_have_no_say_in_it():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eni_failover.core.decide import step
 from eni_failover.core.decision import Attach, Call, Decision, Detach, KeepOnTermination, StopInstance
@@ -51,6 +51,7 @@ class Handover:
     up_for: float
     running: bool
     status: str
+    status_for: float
 
 
 class Node(Senses):
@@ -120,6 +121,26 @@ class Node(Senses):
         self._frozen_until = self.world.now + seconds
         self._stalls.append(Stall(from_at=self.clock(), to_at=self.clock() + seconds))
 
+    def sleep(self, seconds: float) -> None:
+        """The host sleeps: this process's clock stands still, and it hears of that when it wakes."""
+        self.world.say("fault", self.name, "sleeps", seconds)
+        self._frozen_until = self.world.now + seconds
+        life = self.life
+
+        def wake() -> None:
+            if self.life == life:
+                self._offset -= seconds
+                self._stalls.append(Stall(from_at=self.clock() - seconds, to_at=self.clock()))
+
+        self.world.after(seconds, wake)
+
+    def reload(self, **changes: Any) -> None:
+        """Takes a new policy, as a daemon does in whose journal everything stays."""
+        self.world.say("human", "reload", self.name, *changes)
+        self.policy = replace(self.policy, **changes)
+        if self.state is not None:
+            self.wake()
+
     def after(self, delay: float, action: Callable[[], None]) -> None:
         life = self.life
 
@@ -180,7 +201,7 @@ class Node(Senses):
         self._requests = [(came_at, one) for came_at, one in self._requests if one not in ripe]
         return Observation(
             now=self.clock(),
-            wall=builders.EPOCH + self.world.now,
+            wall=builders.EPOCH + self.world.now + self.world.walls[self.name],
             jitter=self.world.random.random(),
             enis=enis,
             instances=self._instances.newest,
@@ -275,6 +296,7 @@ class Node(Senses):
                 up_for=world.now - since if reachable else 0.0,
                 running=world.ec2.instances[attachment.instance_id] is InstanceState.RUNNING,
                 status=str(attachment.status),
+                status_for=world.now - world.ec2.changed_at[call.eni_id],
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from eni_failover.core.frozen import rebase
 from eni_failover.core.model import Attempt, InstanceState, Link, Peer
 from eni_failover.core.policy import Member, MemberName, Policy, ProbePolicy
 from eni_failover.core.state import State
@@ -68,7 +69,8 @@ class Senses:
             reachable=True,
             role=str(other.role),
             config_hash=other.policy.config_hash,
-            pause=durable.pause,
+            # It travels as the time that remains.
+            pause=rebase(durable.pause, self.clock() - other.clock()),
             takeover_trigger=str(durable.takeover.trigger) if durable.takeover else "",
             last_takeover_trigger=str(last.trigger) if last else "",
             last_takeover_ended_wall=last.ended_wall if last else None,

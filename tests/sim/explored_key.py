@@ -39,7 +39,6 @@ class Frame:
         "grace",
         "instances_at",
         "now",
-        "skew",
         "tick",
         "window",
     )
@@ -55,6 +54,8 @@ class Frame:
         members = {member.instance_id for member in node.policy.members}
         attachments = [one.attachment for one in node.survey.enis if one.attachment is not None]
         self.foreign = {one.attachment_id for one in attachments if one.instance_id not in members}
+        intervals = [math.ceil(probe.interval / TICK) for probe in node.policy.probes]
+        self.every = max([1, *intervals])
         self.window = int(node.policy.max_takeovers_window // TICK) + 2
 
     def age(self, at: float | None, bound: int) -> int:
@@ -94,13 +95,18 @@ def _short(frame: Frame, value: float | None) -> int:
     return frame.age(value, SHORT)
 
 
+def _asked(frame: Frame, value: float | None) -> int:
+    """When a probe was asked: until a verdict of it is none any more."""
+    return frame.age(value, 3 * frame.every + 1)
+
+
 def _barred(frame: Frame, value: float | None) -> int:
     return frame.age(value, BARRED)
 
 
 def _from(frame: Frame, value: float) -> int:
     """What was asked for in which ticks counts no more."""
-    return frame.age(None if value == -math.inf else value, SHORT)
+    return frame.age(None if value == -math.inf else value, max(SHORT, frame.every + 1))
 
 
 def _rests(frame: Frame, value: tuple[tuple[state.Rest, float], ...]) -> Key:
@@ -244,14 +250,14 @@ _KINDS: dict[type, str] = {
     state.Unseen: "instance_id:keep since:short sure:keep",
     state.Confirm: "trigger:keep attachment_id:keep since:against_both",
     health.Health: (
-        "probe:question member:called verdict:keep streak:keep consecutive:few newest_at:short down_since:drop "
+        "probe:question member:called verdict:keep streak:keep consecutive:few newest_at:asked down_since:drop "
         "counts_from:from undecided_since:drop detail:drop"
     ),
     model.TakeoverRequest: "request_id:drop deadline:deadline reason:drop",
     model.PauseRequest: "kind:keep duration:keep reason:drop by:drop local:keep",
     model.PauseRecord: "kind:keep at:stamp until:drop ends_at:left reason:drop by:drop local:keep",
     model.Attempt: (
-        "probe:question member:called answer:keep answered:keep started_at:short ended_at:drop detail:drop"
+        "probe:question member:called answer:keep answered:keep started_at:asked ended_at:drop detail:drop"
     ),
     model.Outcome: (
         "mutation:keep target:keep verdict:keep sent_at:sent ended_at:drop attachment_id:drop code:drop "
@@ -291,8 +297,16 @@ def key(node: Node) -> Key:
         tuple(_against_enis(frame, one) for one in node.lost),
         node.last_trigger,
         (node.hears, node.fit, node.witness, node.api, node.allowed, node.broken, node.due),
+        (node.file, node.policy == node.wanted or _name(node), tuple(sorted(node.failing)), node.skew),
+        frame.age(node.asleep_since, LONG),
+        tuple((frame.age(one.from_at, SHORT), frame.age(one.to_at, SHORT)) for one in node.stalls),
+        round((frame.tick * TICK - node.asked_at) / TICK) % frame.every,
         _ghost(frame, node.ghost),
     )
+
+
+def _name(node: Node) -> str:
+    return next(name for name, policy in node.files if policy == node.policy)
 
 
 def _flight(frame: Frame, one: Flight) -> Key:
@@ -300,7 +314,7 @@ def _flight(frame: Frame, one: Flight) -> Key:
 
 
 def _heard(frame: Frame, one: Heard) -> Key:
-    return (one.about, one.word, one.run, one.is_up, one.is_down, frame.age(one.newest_at, SHORT))
+    return (one.about, one.word, one.run, one.is_up, one.is_down, _asked(frame, one.newest_at))
 
 
 def _intent(frame: Frame, one: Intent | None) -> Key:

@@ -12,13 +12,12 @@ from eni_failover.core.words import Answer, Scope
 from tests.core import builders
 from tests.core.bench import outcome
 from tests.core.builders import NAMES
-from tests.sim.explored_node import ASK, EPS, KEPT_ATTEMPTS, TICK, Ghost, Node
+from tests.sim.explored_node import ASK, EPS, KEPT_ATTEMPTS, TICK, WRONG, Ghost, Node
 from tests.sim.explored_pass import Around, Glance, look, think
 
 LASTS = 0.01  # seconds that an attempt takes
 STALL = 0.6  # seconds: shorter than max_loop_lag, longer than half of a probe's timeout
 KEPT_NEW = 3
-WRONG = "wrong"  # settings of a probe that asks for what is not there
 
 
 def looked(node: Node, glance: Glance) -> Node:

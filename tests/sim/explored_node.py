@@ -29,6 +29,7 @@ EPS = 2.0**-10  # between two things that one member does in one tick
 START = 1000 * TICK
 ASK = 9.0  # seconds that an operator's request lives
 RIGHT = "right"  # the file that everybody should have
+WRONG = "wrong"  # settings of a probe that asks for what is not there
 FOREIGN = "foreign"
 KEPT_ATTEMPTS = 4  # of each probe, while the member does not come to a pass
 

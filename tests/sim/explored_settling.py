@@ -11,6 +11,7 @@ from eni_failover.core.state import State
 from eni_failover.core.words import Role
 from tests.sim.explore_events import AFTER, mending
 from tests.sim.explored_ec2 import is_lent
+from tests.sim.explored_node import RIGHT
 from tests.sim.explored_pass import Violation, checks
 from tests.sim.explored_world import Event, Walker, World
 
@@ -68,9 +69,12 @@ class Settling:
     def round(self, world: World, played: list[Event]) -> World:
         """One tick in which everybody does what is due."""
         for which in range(len(world.nodes)):
-            if world.nodes[which].state is None:
+            if not world.nodes[which].is_awake:
                 continue
             for _ in range(2):
+                state = world.nodes[which].state
+                if state is not None and state.asked and not world.nodes[which].flights:
+                    world = self.play(world, [("probe", which, None)], played)
                 world = self.play(world, [("look", which, None)], played)
                 for _ in range(MOST_CALLS):
                     if not world.nodes[which].flights:
@@ -99,6 +103,8 @@ def healing(world: World, *, revive: bool) -> list[Event]:
         if machine == "shutting-down":
             events.append(("machine", which, "terminated"))
         runs = node.state is not None or (revive and machine == "running")
+        if node.asleep_since is not None:
+            events.append(("wake", which, None))
         if node.state is None and runs and world.machines[which] == "running":
             events.append(("start", which, None))
         events += [one for one in mending(node) if one[0] != "resume" or runs]
@@ -113,6 +119,8 @@ def is_settled(world: World, *, revive: bool) -> bool:
     idle = all(state.durable.takeover is None for state in alive)
     if revive and is_observed(world):
         return idle
+    if not revive and first.endless and world.machines[first.member] == "running":
+        return True  # its probes are up: only its own daemon could see that the attach never ends
     if first.status != "attached":
         return False
     if not revive:
@@ -138,5 +146,5 @@ def must_settle(world: World) -> bool:
 
 
 def is_observed(world: World) -> bool:
-    """Whether the group is in observe mode."""
-    return world.nodes[0].policy.takeover is TakeoverMode.OBSERVE
+    """Whether the group is to be in observe mode."""
+    return dict(world.nodes[0].files)[RIGHT].takeover is TakeoverMode.OBSERVE

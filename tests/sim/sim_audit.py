@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from eni_failover.adapters.ec2_model import Operation
-from eni_failover.core.model import Attempt
+from eni_failover.core.model import Attempt, PauseKind, PauseRecord
 from eni_failover.core.policy import Policy
 from eni_failover.core.snapshot import FOREIGN, History, Snapshot
 from eni_failover.core.state import State, Takeover
 from eni_failover.core.words import Result, Trigger
 from tests.sim import sim_invariants as invariants
 from tests.sim.sim_ec2 import Answer, Flight
-from tests.sim.sim_facts import SAME_RECORD, Attachments, Counted, Life, Taking, is_paused, records_of
+from tests.sim.sim_facts import NEVER, SAME_RECORD, Attachments, Counted, Life, Taking, is_paused, records_of
 from tests.sim.sim_starts import (
     DECISION_AGE,
     PASS_AGE,
@@ -34,6 +34,7 @@ COUNTED = frozenset({Trigger.PROBES, Trigger.FAILBACK})
 KNOWN: dict[str, str] = {}
 """Invariants that the product is known to break, and how: counted, printed loudly, and no violation."""
 CALL_GRAIN = 0.1  # from the pass that decides to the call, on a disk that is well
+WEEK = 7 * 86_400.0
 TOLD = frozenset({"active", "standby", "fault"})
 
 
@@ -55,6 +56,7 @@ class Audit:
         self._begun_under: dict[str, Policy] = {}
         self._rests_since: dict[str, float] = {}
         self._fenced: set[str] = set()
+        self._pauses: dict[float, float] = {}
         self._resumes: dict[tuple[str, bool], float] = {}
         self._recorded: dict[str, dict[str, str | None]] = {}
         self._winners: defaultdict[str, set[str]] = defaultdict(set)
@@ -87,6 +89,10 @@ class Audit:
         life = self.lives[name]
         life.asked_until = max(life.asked_until, self._world.now + timeout)
 
+    def acknowledged(self, record: PauseRecord, pressed_at: float, seconds: float | None) -> None:
+        """An operator was told that the group is paused for so long from now on; None is for a week."""
+        self._pauses[record.at] = pressed_at + (WEEK if seconds is None else seconds)
+
     def forgive(self, name: str) -> None:
         """That member's journal is not what it was, or its clock: the limit counts from here."""
         self._resumes = {key: at for key, at in self._resumes.items() if key[0] != name}
@@ -109,7 +115,7 @@ class Audit:
         daemon = self._world.members[name].daemon
         if daemon is not None:
             now = self._world.now
-            began_at = now - (daemon.around.loop.time() - attempt.started_at)
+            began_at = now - (daemon.around.loop.clock() - attempt.started_at)
             self.lives[name].take_attempt(attempt, daemon.reconciler.policy, now, began_at)
 
     def heard(self, flight: Flight, answer: Mapping[str, Any]) -> None:
@@ -117,6 +123,7 @@ class Audit:
         life, now = self.lives[flight.host], self._world.now
         if flight.operation is Operation.DESCRIBE_ENIS:
             life.take_enis(answer, self._world.plan.eni_ids, now, flight.sent_at)
+            life.take_foreign(answer, self._ids.values(), now)
         elif flight.operation is Operation.DESCRIBE_INSTANCES:
             life.take_instances(answer, self._ids, now)
 
@@ -167,6 +174,7 @@ class Audit:
             intent=flight.intent,
             policy=policy,
             life=self.lives[name],
+            pause_until=self._pause_until(reconciler.state),
             paused=is_paused(reconciler.state, reconciler._clock()),
             first_is_here=first_on == flight.instance_id,
             recorded=self._recorded_for(flight.intent, eni_id),
@@ -181,6 +189,12 @@ class Audit:
             rested_for=world.now - self._rests_since.get(name, float("-inf")),
         )
 
+    def _pause_until(self, state: State) -> float:
+        """Until when the pause that this member knows holds it back, by what the operator was told."""
+        record = state.durable.pause
+        known = record is not None and record.kind is PauseKind.PAUSE
+        return self._pauses.get(record.at, NEVER) if record and known else NEVER
+
     def _recorded_for(self, intent: Takeover | None, eni_id: str) -> str | None:
         if intent is None:
             return None
@@ -193,7 +207,7 @@ class Audit:
         loop = self._world.members[name].loop
         if intent is None or loop is None:
             return self._world.now
-        return self._world.now - (loop.time() - intent.matched_at)
+        return self._world.now - (loop.clock() - intent.matched_at)
 
     def decided(self, flight: Flight, answer: Answer) -> None:
         """EC2 has decided a request; whether the daemon will hear of it is another matter."""

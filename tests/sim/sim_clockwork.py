@@ -50,6 +50,11 @@ class Clockwork:
         """Do this then, as a step of that process."""
         heapq.heappush(self._due, _Due(at, next(self._numbers), loop, run))
 
+    def delay(self, loop: ProcessLoop, seconds: float) -> None:
+        """Everything that this process waits for is due so much later."""
+        self._due = [one._replace(at=one.at + seconds) if one.loop is loop else one for one in self._due]
+        heapq.heapify(self._due)
+
     def soon(self, loop: ProcessLoop, handle: asyncio.Handle) -> None:
         """Do this now, after what is ready already."""
         self._ready.append((loop, handle))
@@ -120,14 +125,30 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         self._on_error = on_error
         self._roots: list[asyncio.Task[Any]] = []
         self._frozen_until = 0.0
+        self._slept = 0.0
+        self._sleeps = False
         self._held: list[asyncio.Handle] = []
         self._dying: deque[asyncio.Handle] = deque()
 
     # Time ------------------------------------------------------------------------------------------
 
     def time(self) -> float:
-        """This process's monotonic clock."""
+        """The clock of asyncio, which stands still while the host sleeps (CLOCK_MONOTONIC)."""
+        return self.clock() - self._slept
+
+    def clock(self) -> float:
+        """This process's clock, which does not (CLOCK_BOOTTIME)."""
         return self._clockwork.now + self._offset
+
+    def sleep(self, seconds: float) -> None:
+        """The host sleeps for so long: nothing runs, and every timer waits."""
+        self._put_off(seconds)
+        self._sleeps = True
+        self.freeze(seconds)
+
+    def _put_off(self, seconds: float) -> None:
+        self._slept += seconds
+        self._clockwork.delay(self, seconds)
 
     def freeze(self, seconds: float) -> None:
         """From now on the process does not run for so long."""
@@ -136,11 +157,15 @@ class ProcessLoop(asyncio.AbstractEventLoop):
 
     def thaw(self) -> None:
         """It runs again."""
+        left = self._frozen_until - self._clockwork.now
+        if self._sleeps and left > 0:
+            self._put_off(-left)
         self._frozen_until = self._clockwork.now
         self._thaw()
 
     def _thaw(self) -> None:
         if self._clockwork.now >= self._frozen_until:
+            self._sleeps = False
             held, self._held = self._held, []
             for handle in held:
                 self._clockwork.soon(self, handle)
@@ -221,7 +246,8 @@ class ProcessLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         least = self._clockwork.now + LEAST_TIMER
-        self._clockwork.push(max(when - self._offset, least), self, handle)  # type: ignore[arg-type]
+        at = max(when - self._offset + self._slept, least)
+        self._clockwork.push(at, self, handle)  # type: ignore[arg-type]
         return handle
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:

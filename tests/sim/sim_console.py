@@ -55,7 +55,15 @@ class Console:
         """`eni-failover pause` on this member."""
         self._world.say("human", "pause", self._member.name, seconds, "local" if local else "")
         request = PauseRequest(kind=PauseKind.PAUSE, duration=seconds, by="op", local=local)
-        self.press(lambda daemon: daemon.desk.pause(request), name="pause")
+
+        async def ask(daemon: Daemon) -> Any:
+            pressed_at = self._world.now
+            record = await daemon.desk.pause(request)
+            if record is not None and record.kind is PauseKind.PAUSE and not record.local:
+                self._world.audit.acknowledged(record, pressed_at, seconds)
+            return record
+
+        self.press(ask, name="pause")
 
     def resume(self, *, local: bool = False) -> None:
         """`eni-failover resume` on this member."""

@@ -45,7 +45,13 @@ VERSION = "0"
 
 
 class Unmeasured:
-    """Stands for the metrics: takes every figure and keeps none."""
+    """Stands for the metrics: takes every figure and keeps none.
+
+    `make_ec2` is what the stand-in for `reloading.make_ec2` calls: it is given nothing else of the daemon.
+    """
+
+    def __init__(self, make_ec2: Callable[[], Ec2] | None = None) -> None:
+        self.make_ec2 = make_ec2
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return _nothing
@@ -150,7 +156,7 @@ class Daemon:
 
     def _build(self) -> Parts:
         config, around, me = self.config, self.around, self.identified.member
-        policy, clock, bell = config.policy_for(me.instance_id), around.loop.time, Bell()
+        policy, clock, bell = config.policy_for(me.instance_id), around.loop.clock, Bell()
         ec2 = self._ec2()
         surveys = Surveys(ec2=ec2, policy=policy, zone=self.identified.zone, clock=clock, wake=bell.ring)
         prober = Prober(
@@ -197,6 +203,7 @@ class Daemon:
             reconciler=reconciler, metrics=cast(Any, Unmeasured()), reload=self.reloader.reload, clock=clock
         )
         joined: dict[str, Any] = {
+            "metrics": Unmeasured(self._ec2),
             "me": me,
             "ec2": ec2,
             "surveys": surveys,
@@ -223,7 +230,7 @@ class Daemon:
             version=VERSION,
             connect_timeout=self.config.aws.connect_timeout,
             read_timeout=self.config.aws.read_timeout,
-            clock=self.around.loop.time,
+            clock=self.around.loop.clock,
             on_request=_nothing,
         )
         ec2._calls.close()
@@ -232,7 +239,7 @@ class Daemon:
 
     def _reconciler(self, ec2: Ec2, surveys: Surveys, broadcast: Broadcast) -> Reconciler:
         around, me = self.around, self.identified.member
-        clock, policy = around.loop.time, self.config.policy_for(me.instance_id)
+        clock, policy = around.loop.clock, self.config.policy_for(me.instance_id)
         recovered = self.journal.load(Moment(now=clock(), wall=around.wall()), me=me.instance_id)
         logger = structlog.get_logger()
         for problem in recovered.problems:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,6 +109,8 @@ class Life:
     """Since when every answer has shown the first ENI on nobody, or detaching."""
     lock_last_on: str = ""
     """The instance that an answer with every ENI in it has last shown the first ENI on."""
+    foreign_since: dict[str, float] = field(default_factory=dict)
+    """Since when each ENI has been shown on an instance that is no member."""
     instance_states: dict[str, str] = field(default_factory=dict)
     absent_since: dict[str, float] = field(default_factory=dict)
     surely_absent: set[str] = field(default_factory=set)
@@ -177,6 +179,15 @@ class Life:
             if "Attachment" in eni:
                 self.attachments.add(eni["Attachment"]["AttachmentId"])
 
+    def take_foreign(self, answer: Mapping[str, Any], members: Collection[str], now: float) -> None:
+        """Which ENIs that answer shows on an instance that is no member."""
+        holders = {
+            eni["NetworkInterfaceId"]: (eni.get("Attachment") or {}).get("InstanceId")
+            for eni in answer["NetworkInterfaces"]
+        }
+        foreign = {eni for eni, holder in holders.items() if holder is not None and holder not in members}
+        self.foreign_since = {eni: self.foreign_since.get(eni, now) for eni in foreign}
+
     def _take_lock(self, eni: Mapping[str, Any], now: float) -> None:
         attachment = eni.get("Attachment") or {"Status": "detaching"}
         if attachment["Status"] == "detaching":
@@ -218,8 +229,8 @@ class Taking:
     ENI that the takeover had on its mind when it began; `stalled_for` is the longest stall of that process of
     late. `on_disk` is whether the journal has the takeover, or cannot be written; `rested_for` is the time
     since this member's last takeover of its own accord; `begun_under` is the file that the takeover began
-    under, and `old` by how much what was decided on may be older than the call. `fenced` is whether the holder
-    was asked to stop.
+    under, and `old` by how much what was decided on may be older than the call. `fenced` is whether the
+    holder was asked to stop; `pause_until` until when the pause that this member knows lasts, as it was said.
     """
 
     flight: Flight
@@ -240,6 +251,7 @@ class Taking:
     policy: Policy
     life: Life
     paused: bool
+    pause_until: float
     first_is_here: bool
     recorded: str | None
     matched_at: float

@@ -91,6 +91,18 @@ def host_hangs(world: World, rng: random.Random) -> Mend:
     return None
 
 
+def host_sleeps(world: World, rng: random.Random) -> Mend:
+    """Suspended: nothing runs, the clock goes on, and no timer does."""
+    world.guests.sleep(holder_of(world, rng), rng.uniform(0.5, 3 * LONG) * rng.random())
+    return None
+
+
+def standby_sleeps(world: World, rng: random.Random) -> Mend:
+    """A host that watches the holder is suspended."""
+    world.guests.sleep(standby_of(world, rng), rng.uniform(0.5, LONG) * rng.random())
+    return None
+
+
 def instance_terminates(world: World, rng: random.Random) -> Mend:
     """An instance ends for good; at least one member stays, and no more than one goes."""
     name = holder_of(world, rng)
@@ -148,6 +160,24 @@ def taker_dies(world: World, rng: random.Random) -> Mend:
             member.start()
 
     return mend
+
+
+def taker_dies_attaching(world: World, rng: random.Random) -> Mend:
+    """Whoever attaches next dies at it, with its instance, and EC2 never ends that attach."""
+    world.say("fault", "the next attach will never end")
+    world.when_attaching(lambda eni, name: _never_end(world, eni, name))
+    return world.when_attaching_no_more
+
+
+def _never_end(world: World, eni: str, name: str) -> None:
+    attachment = world.lab.eni(eni).attachment
+    if attachment is None or not world.is_running(name):
+        return
+    world.say("fault", name, "stops, attaching", eni)
+    world.endless.add(attachment.id)
+    world.lab.stick_attach(eni)
+    world.lab.change_eni(eni, attach_stuck=False)  # the next attach ends
+    world.lab.stop_instance(name, force=True)
 
 
 def _stop_the_dead(world: World) -> None:
@@ -224,7 +254,7 @@ def clock_jumps(world: World, rng: random.Random) -> Mend:
     by = rng.choice((-7200.0, -30.0, -1.0, 1.0, 30.0, 7200.0)) * rng.random()
     world.say("fault", name, f"clock jumps by {by:.3f} s")
     world.hosts[name].skew += by
-    world.audit.forgive(name)
+    world.hosts[name].is_clock_set = True
     return None
 
 
@@ -233,16 +263,19 @@ FAULTS: tuple[tuple[Fault, int], ...] = (
     (instance_stops, 5),
     (instance_reboots, 3),
     (host_hangs, 4),
+    (host_sleeps, 4),
+    (standby_sleeps, 3),
     (instance_terminates, 1),
     (hot_plug_breaks, 2),
     (daemon_killed, 4),
     (daemon_killed_at_an_await, 6),
     (taker_dies, 8),
+    (taker_dies_attaching, 4),
     (daemon_restarts, 4),
     (loop_stalls, 6),
     (standby_stalls, 2),
     (disk_fails, 3),
     (journal_torn, 2),
-    (clock_jumps, 3),
+    (clock_jumps, 5),
 )
 """Each with how often it is drawn."""

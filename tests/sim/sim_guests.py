@@ -5,6 +5,7 @@ Owns what follows from EC2's changes inside the hosts. Must not know who made th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,10 @@ class Guests:
         """The guest starts; a while later its service and its daemon do."""
         host = self._world.hosts[name]
         host.boots += 1
+        if host.is_clock_set:
+            # Nobody can tell how long such a host was off.
+            self._world.audit.forgive(name)
+            host.is_clock_set = False
         host.is_on, host.is_hung = False, False
         boot = host.boots
 
@@ -75,8 +80,11 @@ class Guests:
         if not host.is_alive:
             return
         self._world.say("fault", name, f"hangs for {seconds:.3f} s")
+        self._stop_for(host, seconds, self._world.members[name].freeze)
+
+    def _stop_for(self, host: Host, seconds: float, stop: Callable[[float], None]) -> None:
         host.is_hung = True
-        self._world.members[name].freeze(seconds)
+        stop(seconds)
         self._world.refresh()
         boots = host.boots
 
@@ -86,6 +94,13 @@ class Guests:
                 self._world.refresh()
 
         self._world.clockwork.after(seconds, again)
+
+    def sleep(self, name: str, seconds: float) -> None:
+        """The host sleeps for so long, and its clock goes on."""
+        host = self._world.hosts[name]
+        if host.is_alive:
+            self._world.say("fault", name, f"sleeps for {seconds:.3f} s")
+            self._stop_for(host, seconds, self._world.members[name].sleep)
 
     # Links -----------------------------------------------------------------------------------------
 
@@ -97,6 +112,8 @@ class Guests:
         holder = attachment.instance_id if attachment else None
         self._world.moves += attachment is not None and attachment.status is AttachmentStatus.ATTACHED
         self._world.audit.attachments.changed(eni_id, attachment, self._world.now)
+        if attachment is not None and attachment.status is AttachmentStatus.ATTACHING:
+            self._world.attaching_began(eni_id, self._world.name_of(holder))
         for host in self._world.hosts.values():
             if host.instance_id != holder:
                 self._unplug(host, eni_id)

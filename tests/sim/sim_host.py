@@ -55,6 +55,8 @@ class Host:
     """Its probes cannot be sent."""
     hot_plug: HotPlug = HotPlug.WORKS
     skew: float = 0.0
+    is_clock_set: bool = False
+    """Whether its wall clock was set since it booted."""
     links: dict[str, KernelLink] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
     """The attachment of each ENI whose link the kernel took away last."""

@@ -124,6 +124,13 @@ def a_pause_takes_from_nobody(one: Taking) -> str | None:
     return "took while paused" if wrong and one.status not in {"detaching", "attaching"} else None
 
 
+def a_pause_lasts_as_long_as_was_said(one: Taking) -> str | None:
+    """Whatever the clocks say: who knows the record is held back until then, and no sooner takes from anybody."""
+    told = one.committed or one.fenced or one.trigger in {Trigger.MANUAL, Trigger.UNOWNED}
+    wrong = one.from_another and not told and one.at < one.pause_until - CLOCK_GRAIN
+    return f"the pause lasts {one.pause_until - one.at:.1f} s more" if wrong else None
+
+
 def a_pause_lets_the_unowned_wait(one: Taking) -> str | None:
     """Paused, a member attaches what nobody has only after a minute, or for an operator."""
     wrong = one.paused and not one.committed and one.trigger is Trigger.UNOWNED
@@ -176,6 +183,7 @@ ACCEPTED: tuple[Callable[[Taking], str | None], ...] = (
     failback_is_the_primarys,
     nothing_without_an_intent,
     a_pause_takes_from_nobody,
+    a_pause_lasts_as_long_as_was_said,
     a_pause_lets_the_unowned_wait,
     observe_takes_from_nobody,
     only_what_was_seen_is_detached,

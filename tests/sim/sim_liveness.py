@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from eni_failover.core.policy import FailbackMode
+from eni_failover.core.policy import FailbackMode, FenceMode, TakeoverMode
 from eni_failover.core.words import Role
 from tests.sim.sim_host import Service
 from tests.sim.sim_invariants import recovery_seen
@@ -42,11 +42,12 @@ def heal(world: World, *, but: str = "", stuck: bool = False, sick: bool = False
     world.wire.gaps.show_all()
     world.api_back()
     lab.configure(durations=world.plan.durations, lag=world.plan.lag)
-    for eni in world.plan.eni_ids:
+    for eni in world.floating():
         if not stuck:
-            lab.unstick_detach(eni)
-        lab.unstick_attach(eni)
-        world.release(eni)
+            lab.unstick_detach(eni.id)
+        if eni.attachment is None or eni.attachment.id not in world.endless:
+            lab.unstick_attach(eni.id)
+        world.release(eni.id)
     world.guests.is_sick = sick
     for name in world.present():
         if len(lab.instance(name).poisoned) > MOST_SPOILT:
@@ -85,11 +86,12 @@ def settle(world: World, rng: random.Random) -> None:
 
 
 def _settle(world: World, rng: random.Random, *, sick: bool) -> None:
-    but = _left_out(world) if not sick and rng.random() < 0.3 else ""
+    often = 0.3 if _endless_attach(world) is None else 0.8
+    but = _left_out(world) if not sick and rng.random() < often else ""
     forces = world.plan.policy.get("force_detach_after") != "never"
     stuck = forces and rng.random() < 0.5
-    for eni in world.plan.eni_ids if stuck and rng.random() < 0.5 else ():
-        world.lab.stick_detach(eni)
+    for eni in world.floating() if stuck and rng.random() < 0.5 else ():
+        world.lab.stick_detach(eni.id)
     heal(world, but=but, stuck=stuck, sick=sick)
     if sick and rng.random() < 0.5:
         detached_by_hand(world, rng)
@@ -104,10 +106,44 @@ def _settle(world: World, rng: random.Random, *, sick: bool) -> None:
         world.audit.wrong("in_the_end_one_member_holds_everything", _picture(world))
         return
     _stays(world, but)
+    if not but and not sick and not world.audit.violations and rng.random() < 0.2:
+        _take_without_describe_instances(world)
+
+
+def _take_without_describe_instances(world: World) -> None:
+    """The holder's host dies while this one operation fails: what is known of oneself is enough."""
+    holder = world.holder()
+    daemons = [member.daemon for member in world.members.values() if member.daemon is not None]
+    knows = all(one.reconciler.state.me is not None for one in daemons)
+    policy = daemons[0].reconciler.policy if daemons else None
+    unfit = policy is None or policy.fence is FenceMode.STOP or policy.takeover is TakeoverMode.OBSERVE
+    if unfit or not knows or len(daemons) < 2 or not world.is_running(holder):
+        return
+    world.say("fault", "api", "DescribeInstances denied,", holder, "stops")
+    world.lab.deny("DescribeInstances", None)
+    world.lab.stop_instance(holder, force=True)
+    world.run(_until_seen(world))
+    _wait(world, SETTLED_WITHIN, but=holder)
+    if not _is_settled(world, holder):
+        _wait(world, _longest_block(world) + SETTLED_WITHIN, but=holder)
+    if not _is_settled(world, holder):
+        world.audit.wrong("a_takeover_needs_no_describe_instances", _picture(world))
+    heal(world)
+
+
+def _endless_attach(world: World) -> str | None:
+    """The member that the first ENI is attaching to for ever."""
+    first = next(iter(world.floating()), None)
+    attachment = first.attachment if first else None
+    endless = attachment is not None and attachment.id in world.endless
+    return world.name_of(attachment.instance_id) if attachment and endless else None
 
 
 def _left_out(world: World) -> str:
     """The member whose instance stays stopped: one whose takeover was interrupted, or the holder."""
+    attaching = _endless_attach(world)
+    if attaching is not None and len(world.present()) > 1 and not world.is_running(attaching):
+        return attaching
     present = [name for name in world.present() if not world.is_starting(name)]
     if len(world.present()) < 2 or not present:
         return ""

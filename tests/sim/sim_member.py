@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import ProbeSpec, Target
 from eni_failover.config import load
+from eni_failover.core.policy import InstanceId
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.state import State
 from eni_failover.core.words import Answer, ProbeType, Scope
@@ -24,9 +25,11 @@ from tests.sim.sim_daemon import Daemon, QuietLag, Surroundings
 from tests.sim.sim_ec2 import SimEc2Client
 from tests.sim.sim_host import Host, Links, Service
 from tests.sim.sim_network import WITNESS, Exchange
+from tests.sim.sim_plan import WRONG_PORT
 from tests.sim.sim_stalls import Stalls
 
 if TYPE_CHECKING:
+    from tests.sim.sim_plan import Plan
     from tests.sim.sim_world import World
 
 LINKS_KNOWN_AFTER = 0.2
@@ -60,10 +63,11 @@ class Member:
         """After how many steps of its next takeover the daemon is killed."""
         self.write_config()
 
-    def write_config(self, **changes: str | int) -> None:
-        """The file on this host, with these things of [policy] changed."""
-        self._is_changed = bool(changes)
-        self.config_path.write_text(self._world.plan.toml(self._directory, **changes), encoding="utf-8")
+    def write_config(self, other: Plan | None = None, **changes: str | int) -> None:
+        """The file on this host, of another plan, or with these things of [policy] changed."""
+        self._is_changed = other is not None or bool(changes)
+        plan = other or self._world.plan
+        self.config_path.write_text(plan.toml(self._directory, **changes), encoding="utf-8")
 
     def restore_config(self) -> None:
         """The file is again what the plan says, and read again if it was not."""
@@ -109,7 +113,7 @@ class Member:
         except ConfigError:
             world.say(self.name, "cannot start: bad file")
             return
-        me = next(one for one in config.members if one.name == self.name)
+        me = next(one for one in config.members if one.instance_id == host.instance_id)
         journal = Journal(
             config.state_directory,
             group=config.group,
@@ -124,7 +128,7 @@ class Member:
             client=self._client,
             links=Links(
                 host,
-                clock=loop.time,
+                clock=loop.clock,
                 world_clock=lambda: world.now,
                 known_after=LINKS_KNOWN_AFTER,
             ),
@@ -184,6 +188,14 @@ class Member:
             policy = daemon.reconciler.policy
             self._world.audit.lives[self.name].stood_still(policy, self._world.now, seconds)
 
+    def sleep(self, seconds: float) -> None:
+        """The host sleeps: nothing runs, and no timer of the process's goes on."""
+        if self.daemon is not None and self.loop is not None:
+            if isinstance(self.daemon.lag, QuietLag):
+                self.daemon.lag.begin_stall()
+            self.stalls.begin(seconds, over=partial(self._ran_again, self.life))
+            self.loop.sleep(seconds)
+
     def thaw(self) -> None:
         """It runs again."""
         self.stalls.cut_short()
@@ -215,7 +227,7 @@ class Member:
             life=self.life,
             wire=world.wire,
             rng=world.random,
-            clock=loop.time,
+            clock=loop.clock,
             world_clock=lambda: world.now,
             intent=lambda: state().durable.takeover,
             sent=world.audit.sent,
@@ -231,11 +243,14 @@ class Member:
             return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail="not sent")
         if scope is Scope.WITNESS:
             return SERVED if world.network.exchange(self.name, WITNESS) is Exchange.DONE else None
-        asked = world.members[target.member]
+        asked = world.members[world.name_of(target.instance_id)]
         there = asked is self or world.network.exchange(self.name, asked.name) is Exchange.DONE
         if not (there and asked.host.is_alive):
             return None
-        return asked.as_peer() if spec.policy.type is ProbeType.PEER else ANSWERS[asked.host.service]
+        if spec.policy.type is ProbeType.PEER:
+            return asked.as_peer()
+        nothing_there = str(WRONG_PORT) in str(spec.settings)
+        return ANSWERS[Service.DOWN if nothing_there else asked.host.service]
 
     def as_peer(self) -> ProbeResult | None:
         """What a probe of type peer makes of this member."""
@@ -249,8 +264,11 @@ class Member:
         answer = Answer.DOWN if snapshot.role == "fault" else Answer.UP
         return ProbeResult(answer=answer, answered=True, detail=f"role {snapshot.role}")
 
-    def _status_of(self, name: str) -> object | None:
-        asked = self._world.members[name]
+    def _status_of(self, instance_id: InstanceId) -> object | None:
+        name = self._world.name_of(instance_id)
+        asked = self._world.members.get(name)
+        if asked is None:
+            return None  # a member of the file alone
         if self._world.network.exchange(self.name, name) is not Exchange.DONE or not asked.is_responsive:
             return None
         snapshot = asked.daemon.reconciler.snapshot if asked.daemon else None

@@ -52,6 +52,13 @@ class Plan:
     round_trip: float = 0.002
     calm: bool = False
     true_lag: bool = True
+    called: tuple[str, ...] = ()
+    """What the file calls the members, where that is not their name."""
+    newcomer: bool = False
+    """Whether the file has one member more, before all others, that does not exist."""
+    aws: Table = field(default_factory=dict)
+    wrong_port: bool = False
+    """Whether the first holder probe asks for a port where nothing listens."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,19 +73,30 @@ class Plan:
     def toml(self, directory: Path, **changes: str | int) -> str:
         """The configuration file of the member whose things are in this directory, with policy changes."""
         parts = ['group = "orders"', "[eni]", f"ids = {list(self.eni_ids)}".replace("'", '"')]
-        for number, name in enumerate(self.names, start=1):
+        if self.newcomer:
+            other = {"name": "newcomer", "instance_id": "i-0ffffffffffffffff", "address": "10.0.1.99"}
+            parts += _table("[[member]]", other)
+        for number, name in enumerate(self.called or self.names, start=1):
             parts += _table(
                 "[[member]]",
                 {"name": name, "instance_id": instance_id_of(number), "address": f"10.0.1.{10 + number}"},
             )
-        for probe in self.probes:
+        for probe in (_off_by_one(self.probes[0]), *self.probes[1:]) if self.wrong_port else self.probes:
             parts += _table("[[probe]]", {**probe, **self.probe_timing})
         parts += _table("[policy]", {**self.policy, **changes})
         parts += _table("[timing]", self.timing)
+        parts += _table("[aws]", self.aws)
         parts += ["[hooks]", *(f'{hook} = ["/hook"]' for hook in ("on_active", "on_standby", "on_fault"))]
         parts += _table("[control]", {"role_file": str(directory / "role")})
         parts += _table("[state]", {"directory": str(directory / "state")})
         return "\n".join(parts) + "\n"
+
+
+WRONG_PORT = 8081
+
+
+def _off_by_one(probe: Probe) -> Probe:
+    return {**probe, "url": f"http://{{address}}:{WRONG_PORT}/healthz"}
 
 
 def _table(head: str, values: Table) -> list[str]:

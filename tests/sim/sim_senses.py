@@ -15,14 +15,14 @@ from eni_failover.adapters.peers import PeerWatcher
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import ProbeSpec, Target
 from eni_failover.core.model import Peer
-from eni_failover.core.policy import Member
+from eni_failover.core.policy import InstanceId, Member
 from eni_failover.core.words import Answer
 
 PEER_TIMEOUT = 1.0
 STEPS = 2  # an exchange is more than one event: after a stall its deadline comes before its end
 
 Ask = Callable[[ProbeSpec, Target], ProbeResult | None]
-AskStatus = Callable[[str], object | None]
+AskStatus = Callable[[InstanceId], object | None]
 
 
 class SimProbe:
@@ -80,7 +80,7 @@ class SimPeers(PeerWatcher):
             await asyncio.sleep(self._pace - (loop.time() - began_at) % self._pace)
 
     def _answer(self, member: Member) -> Peer:
-        document = self._ask_status(member.name)
+        document = self._ask_status(member.instance_id)
         if document is None:
             return Peer(member=member.name, instance_id=member.instance_id, reachable=False)
-        return self._parse(document, member, asyncio.get_running_loop().time())
+        return self._parse(document, member, self._clock())

@@ -17,6 +17,7 @@ PASS_AGE = 2.5  # two writes to a disk that hangs, and a little
 LAST_HOLDER_AFTER = 10.0
 FIRST_TURN_AFTER = 2.0
 RESCUE_AFTER = 60.0
+FOREIGN_FOR = 60.0
 
 
 def _starts(one: Taking, *triggers: Trigger) -> bool:
@@ -58,6 +59,15 @@ def a_takeover_is_followed_by_rest(one: Taking) -> str | None:
         return None
     least = one.begun_under.cooldown - PASS_AGE - one.stalled_for
     return None if one.rested_for >= least else f"only {one.rested_for:.1f} s after the one before"
+
+
+def a_foreign_eni_makes_the_rest_wait(one: Taking) -> str | None:
+    """For a minute after a foreign instance has one of the group, nothing is taken from a member."""
+    if not _starts(one, Trigger.PROBES, Trigger.FAILBACK, Trigger.EC2, Trigger.SPLIT):
+        return None
+    known = [since for since in one.life.foreign_since.values() if since < one.matched_at - CLOCK_GRAIN]
+    waited = one.at - max(known, default=float("-inf"))
+    return f"a foreign instance has one for {waited:.1f} s" if waited < FOREIGN_FOR - CLOCK_GRAIN else None
 
 
 def a_fresh_look_comes_first(one: Taking) -> str | None:
@@ -112,6 +122,7 @@ STARTS: tuple[Callable[[Taking], str | None], ...] = (
     who_is_cut_off_takes_nothing,
     who_is_unfit_takes_nothing,
     a_takeover_is_followed_by_rest,
+    a_foreign_eni_makes_the_rest_wait,
     a_fresh_look_comes_first,
     each_waits_for_its_turn,
     who_had_it_last_comes_last,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.sim.sim_faults import Fault, Mend, one_of, service_down
+from tests.sim.sim_plan import Plan, Table
 
 if TYPE_CHECKING:
     from tests.sim.sim_world import World
@@ -68,7 +71,7 @@ def api_reads_lack_one(world: World, rng: random.Random) -> Mend:
         unseen = rng.choice([one for one in world.members if one != name])
         item, count, askers = world.hosts[unseen].instance_id, rng.randint(1, 3), [name]
     else:
-        item, count, askers = rng.choice(world.plan.eni_ids), 1, list(world.members)
+        item, count, askers = some_eni(world, rng), 1, list(world.members)
     world.say("fault", "api", "answers to", *askers, "lack", item, count)
     for asker in askers:
         world.wire.gaps.hide(item, asker=world.hosts[asker].instance_id, count=count)
@@ -111,6 +114,24 @@ def denial(world: World, rng: random.Random) -> Mend:
     return world.lab.allow
 
 
+def one_operation_fails(world: World, rng: random.Random) -> Mend:
+    """For long, for one member or for all, while all other operations work: denied, or throttled."""
+    action = rng.choice(("DescribeInstances", "DescribeNetworkInterfaces", *MUTATIONS, "StopInstances"))
+    seconds, caller = rng.uniform(20.0, 200.0), _maybe(world, rng)
+    world.say("fault", "api", f"fails alone for {seconds:.0f} s", action, caller or "everybody")
+    if rng.random() < 0.5:
+        world.lab.deny(action, caller)
+    else:
+        world.lab.fault("error", action, caller=caller, count=None, code="RequestLimitExceeded")
+    world.later(seconds, lambda: _works_again(world))
+    return None
+
+
+def _works_again(world: World) -> None:
+    world.lab.allow()
+    world.lab.clear_faults()
+
+
 def read_lag(world: World, rng: random.Random) -> Mend:
     """Describes lag more than usual."""
     seconds = rng.uniform(1.0, 6.0)
@@ -121,18 +142,23 @@ def read_lag(world: World, rng: random.Random) -> Mend:
 
 def stuck_detach(world: World, rng: random.Random) -> Mend:
     """Plain detaches of an ENI do not end."""
-    eni = rng.choice(world.plan.eni_ids)
+    eni = some_eni(world, rng)
     world.say("fault", "detach stuck", eni)
     world.lab.stick_detach(eni)
-    return lambda: world.lab.unstick_detach(eni)
+    return lambda: _if_there(world, eni, world.lab.unstick_detach)
 
 
 def stuck_attach(world: World, rng: random.Random) -> Mend:
     """Attaches of an ENI do not end."""
-    eni = rng.choice(world.plan.eni_ids)
+    eni = some_eni(world, rng)
     world.say("fault", "attach stuck", eni)
     world.lab.stick_attach(eni)
-    return lambda: world.lab.unstick_attach(eni)
+    return lambda: _if_there(world, eni, world.lab.unstick_attach)
+
+
+def _if_there(world: World, eni: str, what: Callable[[str], object]) -> None:
+    if eni in world.lab.state.enis:
+        what(eni)
 
 
 def slow_moves(world: World, rng: random.Random) -> Mend:
@@ -145,7 +171,7 @@ def slow_moves(world: World, rng: random.Random) -> Mend:
 
 def foreign_holder(world: World, rng: random.Random) -> Mend:
     """Somebody attaches an ENI to an instance that is no member."""
-    eni = rng.choice(world.plan.eni_ids)
+    eni = some_eni(world, rng)
     if rng.random() < 0.5:
         return None
     world.say("fault", "foreign instance takes", eni)
@@ -153,9 +179,23 @@ def foreign_holder(world: World, rng: random.Random) -> Mend:
     return lambda: world.release(eni)
 
 
+def second_eni_deleted(world: World, rng: random.Random) -> Mend:
+    """Somebody deletes an ENI of the group, not the first, for good."""
+    others = world.floating()[1:]
+    if others and rng.random() < 0.3:
+        world.say("fault", "somebody deletes", others[-1].id)
+        world.lab.remove_eni(others[-1].id)
+    return None
+
+
+def some_eni(world: World, rng: random.Random) -> str:
+    """One of the group's that exists."""
+    return rng.choice(world.floating()).id
+
+
 def detached_by_hand(world: World, rng: random.Random) -> Mend:
     """Somebody detaches an ENI: it is on nobody at once."""
-    eni = rng.choice(world.plan.eni_ids)
+    eni = some_eni(world, rng)
     world.say("fault", "somebody detaches", eni)
     world.lab.place(eni, None)
     return None
@@ -200,6 +240,45 @@ def operator_reloads(world: World, rng: random.Random) -> Mend:
     return world.members[name].restore_config
 
 
+def operator_renames(world: World, rng: random.Random) -> Mend:
+    """The members have each other's names in the file of one member, or of all."""
+    names = world.plan.names
+    return roll_out(world, rng, replace(world.plan, called=(*names[1:], names[0])))
+
+
+def operator_tries_out(world: World, rng: random.Random) -> Mend:
+    """A trial with a mistake: a holder probe asks for what is not there, and nothing is acted on."""
+    other = replace(world.plan, policy={**world.plan.policy, "takeover": "observe"}, wrong_port=True)
+    return roll_out(world, rng, other)
+
+
+def operator_changes_more(world: World, rng: random.Random) -> Mend:
+    """Slower probes, one member more in the file, or more patience with EC2."""
+    plan = world.plan
+    slow: Table = {**plan.probe_timing, "interval": "20s", "fast_interval": rng.choice(("1s", "20s"))}
+    others = (
+        replace(plan, probe_timing=slow),
+        replace(plan, newcomer=True),
+        replace(plan, aws={"read_timeout": "8s"}),
+    )
+    return roll_out(world, rng, rng.choice(others))
+
+
+def roll_out(world: World, rng: random.Random, other: Plan) -> Mend:
+    """The file of another plan, on one member or on all; then the right one again."""
+    names = [one_of(world, rng)] if rng.random() < 0.5 else list(world.members)
+    world.say("fault", *names, "another file")
+    for name in names:
+        world.members[name].write_config(other)
+        world.members[name].console.reload()
+
+    def mend() -> None:
+        for name in names:
+            world.members[name].restore_config()
+
+    return mend
+
+
 def everybody_observes(world: World, rng: random.Random) -> Mend:
     """The whole group is in observe mode, and then something is wrong with the holder."""
     for name, member in world.members.items():
@@ -239,6 +318,11 @@ TROUBLE: tuple[tuple[Fault, int], ...] = (
     (short_pause, 2),
     (operator_resumes, 2),
     (operator_reloads, 4),
+    (operator_renames, 2),
+    (operator_tries_out, 3),
+    (operator_changes_more, 2),
+    (one_operation_fails, 5),
+    (second_eni_deleted, 1),
     (everybody_observes, 2),
 )
 """Each with how often it is drawn."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from eni_failover import reconciler, reloading, surveys
+from eni_failover.adapters.probes import registry
 from eni_failover.hooks import runner
 from eni_failover.lab import Settings
 from eni_failover.lab import World as Lab
@@ -69,6 +70,9 @@ class World:
         self._calls = 0
         self._era = 0
         self._on_taking: list[tuple[float, Callable[[], object]]] = []
+        self._on_attaching: Callable[[str, str], object] | None = None
+        self.endless: set[str] = set()
+        """Attachments that EC2 never ends."""
         self._poke_at = float("inf")
 
     def _make_lab(self, plan: Plan) -> Lab:
@@ -116,6 +120,8 @@ class World:
             stack.enter_context(remembering())
             stack.enter_context(patch.object(runner, "Run", hook_program(self)))
             stack.enter_context(patch.object(reloading, "configure_log", lambda *_, **__: None))
+            stack.enter_context(patch.object(reloading, "make_ec2", lambda _, __, metrics: metrics.make_ec2()))
+            stack.enter_context(patch.object(registry, "refuse_unrunnable", lambda _: None))
             if self.plan.calm:
                 stack.enter_context(patch.object(reconciler, "LONGEST_WAIT", CALM_PASSES))
                 stack.enter_context(patch.object(surveys, "PERMISSION_INTERVAL", CALM_PERMISSION))
@@ -186,6 +192,20 @@ class World:
         """Do this so long after the next start of anybody's takeover, unless everything is mended before."""
         self._on_taking.append((delay, action))
 
+    def when_attaching(self, action: Callable[[str, str], object]) -> None:
+        """Do this at the next attach of anybody's, with the ENI and the member's name."""
+        self._on_attaching = action
+
+    def when_attaching_no_more(self) -> None:
+        """That is not done any more."""
+        self._on_attaching = None
+
+    def attaching_began(self, eni_id: str, name: str) -> None:
+        """EC2 attaches an ENI to a member."""
+        action, self._on_attaching = self._on_attaching, None
+        if action is not None:
+            self.later(0.0, lambda: action(eni_id, name))
+
     def taking_began(self) -> None:
         """Somebody has written down the intent to take over."""
         waiting, self._on_taking = self._on_taking, []
@@ -196,6 +216,7 @@ class World:
         """What was to be done later is not done any more."""
         self._era += 1
         self._on_taking.clear()
+        self._on_attaching = None
 
     # What follows from what ------------------------------------------------------------------------
 
@@ -242,7 +263,7 @@ class World:
 
     def release(self, eni: str) -> None:
         """A foreign instance gives an ENI back."""
-        attachment = self.lab.eni(eni).attachment
+        attachment = self.lab.eni(eni).attachment if eni in self.lab.state.enis else None
         if attachment is not None and self.name_of(attachment.instance_id) == "foreign":
             self.say("mend", "foreign instance gives back", eni)
             self.lab.place(eni, None)
