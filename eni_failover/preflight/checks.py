@@ -11,7 +11,18 @@ from dataclasses import replace
 
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import CheckResult
-from eni_failover.preflight import access, answers, commands, enis, footing, links, members, permissions, room
+from eni_failover.preflight import (
+    access,
+    answers,
+    commands,
+    enis,
+    footing,
+    links,
+    members,
+    permissions,
+    room,
+    ways,
+)
 from eni_failover.preflight.facts import Facts
 
 Judge = Callable[[Facts], Check]
@@ -47,6 +58,9 @@ ALL: tuple[Judge, ...] = (
     links.source_routing,
     links.mac_shared,
     links.firewall,
+    ways.address_families,
+    ways.rule_order,
+    ways.own_traffic,
     answers.holder_probes,
     answers.self_probes,
     answers.witnesses,

@@ -16,7 +16,7 @@ from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, find_in
 from eni_failover.adapters.ec2_inspection import Permission
 from eni_failover.adapters.firewalld_conf import Zones
 from eni_failover.adapters.imds import ImdsInterface
-from eni_failover.adapters.link import DetectedMode, KernelLink
+from eni_failover.adapters.link import DetectedMode, KernelLink, LinkSurvey
 from eni_failover.adapters.networkd_conf import NetworkdSettings
 from eni_failover.config import Config
 from eni_failover.core.model import Peer, TypeLimits
@@ -163,6 +163,7 @@ class Host:
 
     `configured_by` is what would have the network manager configure an ENI's link, "" for nothing.
     `zones` are firewalld's, None where it does not run. `alike` has the links with the MAC of each ENI.
+    `links` None: links are not watched.
     """
 
     link_mode: Maybe[DetectedMode]
@@ -172,6 +173,7 @@ class Host:
     configured_by: Maybe[str] = ""
     zones: Maybe[Zones | None] = None
     alike: Maybe[Mapping[EniId, tuple[KernelLink, ...]]] = field(default_factory=dict)
+    links: Maybe[LinkSurvey] | None = None
     probes: tuple[ProbeFact, ...] | None = None
     listen: Place | None = None
     control: Place | None = None

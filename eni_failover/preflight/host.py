@@ -16,11 +16,13 @@ from eni_failover.adapters.link import (
     DetectedMode,
     KernelLink,
     LinkMode,
+    LinkSurvey,
     Manager,
     detect_mode,
     find_manager,
     is_running,
     links_with,
+    survey,
 )
 from eni_failover.adapters.networkd_conf import NetworkdSettings, read_settings
 from eni_failover.adapters.unmanaged import network_manager_leaves, networkd_file
@@ -57,6 +59,7 @@ async def for_command(config: Config, me: Member | None, cloud: Cloud, *, root: 
     return Host(
         link_mode=mode.result(),
         networkd=networkd(root),
+        links=await links(mode.result(), cloud),
         configured_by=configured_by(mode.result(), cloud, root),
         zones=zones(root),
         alike=alike.result(),
@@ -84,6 +87,7 @@ async def for_daemon(
     return Host(
         link_mode=mode,
         networkd=networkd(root),
+        links=await links(mode, cloud),
         configured_by=configured_by(mode, cloud, root),
         zones=zones(root),
         alike=await links_alike(config, cloud),
@@ -153,6 +157,20 @@ def networkd(root: Path) -> Maybe[NetworkdSettings]:
         return read_settings(root)
     except OSError as error:
         return Missed(why=f"networkd.conf: {error}")
+
+
+async def links(mode: Maybe[DetectedMode], cloud: Cloud) -> Maybe[LinkSurvey] | None:
+    """What the kernel does with the ENIs' links; None where links are not watched."""
+    if isinstance(mode, Missed):
+        return mode
+    if mode.mode is LinkMode.OFF:
+        return None
+    if isinstance(cloud.enis, Missed):
+        return cloud.enis
+    try:
+        return await survey([detail.eni for detail in cloud.enis])
+    except AdapterError as error:
+        return missed(error)
 
 
 def configured_by(mode: Maybe[DetectedMode], cloud: Cloud, root: Path) -> Maybe[str]:

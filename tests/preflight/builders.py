@@ -9,7 +9,7 @@ from pathlib import Path
 from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, InterfaceDetail
 from eni_failover.adapters.ec2_inspection import Permission
 from eni_failover.adapters.imds import ImdsInterface
-from eni_failover.adapters.link import DetectedMode, KernelLink, LinkMode
+from eni_failover.adapters.link import DetectedMode, KernelLink, LinkMode, LinkSurvey
 from eni_failover.adapters.networkd_conf import NetworkdSettings
 from eni_failover.config.build import build
 from eni_failover.config.reading import read
@@ -162,12 +162,19 @@ def _host(file) -> Host:
     return Host(
         link_mode=DetectedMode(mode=LinkMode.MANAGE, reason=""),
         networkd=NetworkdSettings(removes_rules=False, removes_routes=False),
+        links=links(),
         peers=(peer(config_hash=file.config_hash),),
         disk=disk(),
         probes=(probe(),),
         listen=Place(what="[server] listen 10.0.1.12:10177", state=PortState.FREE),
         control=Place(what="[control] socket /run/eni-failover/orders.sock", state=PortState.FREE),
     )
+
+
+def links(**changes) -> LinkSurvey:
+    """A kernel that carries and routes both families."""
+    both = frozenset({4, 6})
+    return replace(LinkSurvey(carried=both, routed=both), **changes)
 
 
 def peer(**changes) -> Peer:

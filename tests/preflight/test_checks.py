@@ -26,6 +26,7 @@ from tests.preflight.builders import (
     facts,
     kernel_link,
     limits,
+    links,
     peer,
     probe,
 )
@@ -73,6 +74,9 @@ def test_a_daemon_repeats_what_its_passes_do_not_know():
         "source_routing",
         "mac_shared",
         "firewall",
+        "address_families",
+        "rule_order",
+        "own_traffic",
         "peers",
         "disk",
     ]
@@ -177,6 +181,9 @@ WRONG = {
     "source_routing": facts(of_host={"link_mode": DetectedMode(mode=LinkMode.OFF, reason="")}),
     "mac_shared": facts(of_host={"alike": {ENI: (kernel_link("br0", kind="bridge"),)}}),
     "firewall": facts(of_host={"zones": Zones(default="drop", links={"public": ("ens5",)})}),
+    "address_families": facts(of_host={"links": links(routed=frozenset({6}))}),
+    "rule_order": facts(of_host={"links": links(catching=("100: from all lookup main (IPv4)",))}),
+    "own_traffic": facts(of_host={"links": links(own_ways={ENI: ("default",)})}),
     "holder_probes": facts(of_host={"probes": ()}),
     "self_probes": facts(of_host={"probes": (probe(scope=Scope.SELF, answer=Answer.DOWN),)}),
     "witnesses": facts(of_host={"probes": (probe(scope=Scope.WITNESS, answer=Answer.DOWN),)}),

@@ -7,7 +7,9 @@ from eni_failover.adapters.link.keeper import Refusal
 from eni_failover.adapters.link.kernel import KernelLink
 from eni_failover.adapters.link.manager import LinkManager
 from eni_failover.adapters.link.mode import DetectedMode, LinkMode, Manager, decide_mode, find_manager
+from eni_failover.adapters.link.needs import versions
 from eni_failover.adapters.link.services import is_running
+from eni_failover.adapters.link.survey import LinkSurvey, survey
 from eni_failover.adapters.link.udev import awaits_name
 from eni_failover.adapters.link.watcher import LinkWatcher, detect_mode, links_with
 
@@ -18,6 +20,7 @@ __all__ = [
     "KernelLink",
     "LinkManager",
     "LinkMode",
+    "LinkSurvey",
     "LinkWatcher",
     "Manager",
     "Refusal",
@@ -29,4 +32,6 @@ __all__ = [
     "has",
     "is_running",
     "links_with",
+    "survey",
+    "versions",
 ]

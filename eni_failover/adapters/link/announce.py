@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterable
 from typing import Final
 
-from eni_failover.adapters.link.kernel import KernelLink
+from eni_failover.adapters.link.kernel import Address, KernelLink
 
 _ETH_P_ARP: Final = 0x0806
 _BROADCAST: Final = b"\xff" * 6
@@ -22,19 +22,32 @@ _OVERRIDE: Final = 0x20
 
 
 def announce(link: KernelLink, addresses: Iterable[str]) -> None:
-    """Send one announcement for each address by this link. Raises OSError (PermissionError)."""
-    mac = bytes.fromhex(link.mac.replace(":", ""))
+    """Send one announcement for each address by this link; one that fails keeps no other back.
+
+    Raises the first OSError (PermissionError) when all are tried.
+    """
+    errors = []
     for address in map(ipaddress.ip_address, addresses):
-        if address.version == 4:
-            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ARP)) as sending:
-                sending.bind((socket.if_indextoname(link.index), _ETH_P_ARP))
-                sending.send(gratuitous_arp(mac, address.packed))
-        else:
-            with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sending:
-                # Receivers drop it when it could have passed a router (RFC 4861, section 7.1.2).
-                sending.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
-                sending.bind((str(address), 0))
-                sending.sendto(neighbour_advertisement(mac, address.packed), (_ALL_NODES, 0, 0, link.index))
+        try:
+            _announce(link, address)
+        except OSError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def _announce(link: KernelLink, address: Address) -> None:
+    mac = bytes.fromhex(link.mac.replace(":", ""))
+    if address.version == 4:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ARP)) as sending:
+            sending.bind((socket.if_indextoname(link.index), _ETH_P_ARP))
+            sending.send(gratuitous_arp(mac, address.packed))
+    else:
+        with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sending:
+            # Receivers drop it when it could have passed a router (RFC 4861, section 7.1.2).
+            sending.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+            sending.bind((str(address), 0))
+            sending.sendto(neighbour_advertisement(mac, address.packed), (_ALL_NODES, 0, 0, link.index))
 
 
 def gratuitous_arp(mac: bytes, address: bytes) -> bytes:

@@ -15,9 +15,11 @@ from typing import Any, Final
 # From linux/rtnetlink.h, linux/if.h, linux/if_addr.h and linux/fib_rules.h.
 MAIN_TABLE: Final = 254
 KERNEL_PROTOCOLS: Final = (2, 9)  # RTPROT_KERNEL and RTPROT_RA: routes that nobody asked for
+DHCP_PROTOCOL: Final = 16  # RTPROT_DHCP
 _IFF_UP: Final = 0x1
 _IFF_LOWER_UP: Final = 0x10000
-_UNUSABLE: Final = 0x08 | 0x40  # duplicate address found, or still looking for one
+_DUPLICATE: Final = 0x08
+_TENTATIVE: Final = 0x40
 _FR_ACT_TO_TBL: Final = 1
 _FIB_RULE_INVERT: Final = 0x2
 _RTN_UNICAST: Final = 1
@@ -69,12 +71,13 @@ class KernelLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelAddress:
-    """One address of a link; `is_usable` means that no duplicate of it was found or is looked for."""
+    """One address of a link. `is_tentative`: a duplicate is looked for; `is_duplicate`: one was found."""
 
     index: int
     address: Address
     prefix_length: int
-    is_usable: bool
+    is_tentative: bool = False
+    is_duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,15 @@ class Rule:
     table: int
     priority: int
     protocol: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatchAll:
+    """A rule that looks all packets of this IP version up in `table`, if only for some destinations."""
+
+    version: int
+    table: int
+    priority: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +148,8 @@ def read_address(message: Message) -> KernelAddress | None:
         index=message["index"],
         address=ipaddress.ip_address(text),
         prefix_length=message["prefixlen"],
-        is_usable=not flags & _UNUSABLE,
+        is_tentative=bool(flags & _TENTATIVE),
+        is_duplicate=bool(flags & _DUPLICATE),
     )
 
 
@@ -156,6 +169,22 @@ def read_rule(message: Message) -> Iterator[Rule]:
             table=_table(message, "FRA_TABLE"),
             priority=message.get_attr("FRA_PRIORITY") or 0,
             protocol=message.get_attr("FRA_PROTOCOL") or 0,
+        )
+
+
+def read_catch_all(message: Message) -> Iterator[CatchAll]:
+    """The rule, when it sends packets of all sources to a table."""
+    if (
+        message["family"] in _FAMILIES
+        and message["action"] == _FR_ACT_TO_TBL
+        and not message["flags"] & _FIB_RULE_INVERT
+        and not message["src_len"]
+        and not any(message.get_attr(name) for name in (*_NARROWING, "FRA_L3MDEV"))
+    ):
+        yield CatchAll(
+            version=4 if message["family"] == socket.AF_INET else 6,
+            table=_table(message, "FRA_TABLE"),
+            priority=message.get_attr("FRA_PRIORITY") or 0,
         )
 
 

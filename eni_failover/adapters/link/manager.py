@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from eni_failover.adapters.link import needs, plan
+from eni_failover.adapters.link import families, needs, plan
 from eni_failover.adapters.link.keeper import Refusal, Step, make, steps, without
-from eni_failover.adapters.link.kernel import KernelLink
+from eni_failover.adapters.link.kernel import Address, KernelLink
 from eni_failover.adapters.link.mirror import Mirror
 from eni_failover.adapters.link.rests import Rests
 from eni_failover.core.model import Eni, Subnet
@@ -37,7 +37,7 @@ class _Kept:
     link: KernelLink
     since: float
     rests: Rests
-    is_set_up: bool = False
+    done: plan.Plan | None = None  # what was there at some time
     refused: dict[Step, int] = field(default_factory=dict)
 
 
@@ -46,9 +46,9 @@ class LinkManager:
 
     `subnet_of` gives the subnet with an id, None while EC2 has not told it; `is_elsewhere` whether EC2
     says that another instance has the ENI. `on_set_up` is called when a link has all that was planned for
-    the first time, `on_repair` for each thing put back later, `on_refused` for each thing that the kernel
-    refuses, once; what belongs to a link that has left has neither ENI nor link. `awaits_name`: another
-    program is about to name this link, and cannot once it is up.
+    the first time, and an address family serves by it, `on_repair` for each thing put back later,
+    `on_refused` for each thing that the kernel refuses, once; what belongs to a link that has left has
+    neither ENI nor link. `awaits_name`: another program is about to name this link, and cannot once it is up.
     """
 
     def __init__(
@@ -79,6 +79,12 @@ class LinkManager:
     def lacks_subnet(self, eni: Eni) -> bool:
         """Whether nothing can be planned for it yet."""
         return self._subnet_of(eni.subnet_id) is None
+
+    def refused(self, eni_id: EniId) -> frozenset[Address]:
+        """The addresses that the kernel did not take."""
+        kept = self._kept.get(eni_id)
+        steps_refused = kept.refused if kept is not None else ()
+        return frozenset(step.item[1].ip for step in steps_refused if step.field == "addresses")
 
     async def bring(
         self, enis: Collection[Eni], mirror: Mirror, kernel: AsyncIPRoute, find: FindLink
@@ -111,8 +117,10 @@ class LinkManager:
             return
         change = plan.change_to(wanted, mirror)
         if not change:
-            if wanted.addresses and not kept.is_set_up and not needs.missing(mirror, eni, link):
-                kept.is_set_up = True
+            if kept.done is not None:
+                kept.done = wanted
+            elif wanted.addresses and self._serves(eni, link, mirror):
+                kept.done = wanted
                 kept.rests = Rests(self._clock)
                 self._on_set_up(eni, link)
             return
@@ -135,8 +143,8 @@ class LinkManager:
         for step in steps(change):
             kept.refused.pop(step, None)
         kept.refused |= refused
-        if kept.is_set_up:
-            for word in without(change, refused).words:
+        if kept.done is not None:
+            for word in without(change, refused).repairs(kept.done):
                 self._on_repair(eni_id, word)
 
     async def _clear(
@@ -152,13 +160,19 @@ class LinkManager:
                 self._uncleared[refusal.step] = refusal.number
                 self._on_refused(eni_id, link, refusal)
 
+    def _serves(self, eni: Eni, link: KernelLink, mirror: Mirror) -> bool:
+        """Whether one address family has all it needs: the other may wait for its router for ever."""
+        kernel = needs.Kernel(carried=families.carried(link.name), refused=self.refused(eni.eni_id))
+        return not all(needs.lacking(mirror, eni, link, kernel).values())
+
     def _plan(self, eni: Eni, link: KernelLink, mirror: Mirror) -> plan.Plan | None:
         if self._has_left(eni):
             return plan.Plan(link=link)
         subnet = self._subnet_of(eni.subnet_id)
         if subnet is None:
             return None
-        return plan.plan_for(eni, subnet, link, mirror, ipv6_router=self._ipv6_router)
+        carried = families.carried(link.name)
+        return plan.plan_for(eni, subnet, link, mirror, ipv6_router=self._ipv6_router, carried=carried)
 
     def _has_left(self, eni: Eni) -> bool:
         """Whether the ENI is another's though the link is still here, as after a forced detach."""

@@ -15,16 +15,18 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
+from eni_failover.adapters.link.families import BOTH
 from eni_failover.adapters.link.kernel import (
     Address,
+    CatchAll,
     KernelAddress,
     KernelLink,
     Message,
     Route,
     Rule,
     read_address,
+    read_catch_all,
     read_link,
-    read_route,
     read_rule,
 )
 
@@ -49,14 +51,18 @@ class Part(StrEnum):
 class Mirror:
     """The kernel's state as far as it matters, fed by messages of dumps and of events alike.
 
-    Of the routes it keeps default ones and those by a link with one of `own_macs`, which may grow: a
-    router of the Internet has a million others.
+    `routed` are the IP versions that the kernel routes by rules, `catching` the rules for all packets.
+
+    `routes` are set by whoever asks for them: those by links with one of `own_macs`, which may grow, and
+    the default routes of IPv6 beside them. A router of the Internet has a million others.
     """
 
     def __init__(self, own_macs: AbstractSet[str] = frozenset()) -> None:
         self._own_macs = own_macs
         self.links: dict[int, KernelLink] = {}
         self.rules: frozenset[Rule] = frozenset()
+        self.catching: frozenset[CatchAll] = frozenset()
+        self.routed: frozenset[int] = BOTH
         self.routes: frozenset[Route] = frozenset()
         self._addresses: dict[tuple[int, Address], KernelAddress] = {}
 
@@ -65,6 +71,24 @@ class Mirror:
         """The MACs of all links."""
         return frozenset(link.mac for link in self.links.values() if link.mac)
 
+    @property
+    def own(self) -> frozenset[int]:
+        """The indexes of the links with our ENIs' MACs."""
+        return frozenset(link.index for link in self.links.values() if link.mac in self._own_macs)
+
+    @property
+    def beside(self) -> frozenset[int]:
+        """The indexes of other links that have an IPv6 address of a network, and so may know its router."""
+        return (
+            frozenset(
+                found.index
+                for found in self._addresses.values()
+                if found.address.version == 6
+                and not (found.address.is_link_local or found.address.is_loopback)
+            )
+            - self.own
+        )
+
     def with_mac(self, mac: str) -> tuple[KernelLink, ...]:
         """All links with this MAC."""
         return tuple(link for link in self.links.values() if link.mac == mac and mac)
@@ -72,6 +96,10 @@ class Mirror:
     def address(self, index: int, address: Address) -> KernelAddress | None:
         """This address on this link."""
         return self._addresses.get((index, address))
+
+    def has(self, address: Address) -> bool:
+        """Whether any link has this address."""
+        return any(known == address for _, known in self._addresses)
 
     def addresses(self, index: int) -> tuple[KernelAddress, ...]:
         """All addresses of this link."""
@@ -102,16 +130,12 @@ class Mirror:
 
     def read_rules(self, messages: Iterable[Message]) -> None:
         """Replace the rules by those of a dump."""
-        self.rules = frozenset(rule for message in messages for rule in read_rule(message))
-
-    def read_routes(self, messages: Iterable[Message]) -> None:
-        """Replace the routes by those of a dump."""
-        self.routes = frozenset(
-            route for message in messages if self._matters(message) for route in read_route(message)
-        )
+        found = list(messages)
+        self.rules = frozenset(rule for message in found for rule in read_rule(message))
+        self.catching = frozenset(rule for message in found for rule in read_catch_all(message))
 
     def _matters(self, message: Message) -> bool:
-        """Whether this route is a default route, or by a link of ours."""
+        """Whether this route is a default route, or by a link of ours; `sieve` leaves few others."""
         link = self.links.get(message.get_attr("RTA_OIF"))
         return message["dst_len"] == 0 or (link is not None and link.mac in self._own_macs)
 
@@ -135,8 +159,9 @@ class Mirror:
         if is_gone:
             self._addresses.pop((found.index, found.address), None)
             return Part.ROUTES if self._has_routes(found.index) else None
+        beside = self.beside
         self._addresses[found.index, found.address] = found
-        return None
+        return None if self.beside == beside else Part.ROUTES
 
     def _has_routes(self, index: int) -> bool:
         return any(route.index == index for route in self.routes)

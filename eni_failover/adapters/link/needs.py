@@ -1,6 +1,7 @@
 """What a link still lacks before this host serves the ENI's addresses by it, whoever configures it.
 
-Owns the meaning of "ready". Pure. Must not know who configures the link, or how.
+Owns the meaning of "ready", for each address family by itself. Must not know who configures the link, or
+how.
 
 The rule and the route are needed because EC2 drops packets that leave by another ENI than the one
 whose address they carry, so each address of a secondary ENI needs a routing table of its own:
@@ -10,9 +11,13 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/best-practices-for-configuri
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
+from eni_failover.adapters.link.families import BOTH
+from eni_failover.adapters.link.fib import FAR, Way
 from eni_failover.adapters.link.kernel import Address, KernelLink, Network, Route
 from eni_failover.adapters.link.mirror import Mirror
 from eni_failover.core.model import Eni
@@ -26,26 +31,126 @@ class Missing(StrEnum):
     ADDRESS = "address"
     RULE = "rule"
     ROUTE = "route"
+    # The answer from an address leaves by another link, or not at all, though rule and route are there.
+    ANSWER = "answer"
     # Nothing answers at the router's address by this link.
     PATH = "path"
     # Mode `manage` has to know the subnet, and EC2 has not told it.
     SUBNET = "subnet"
+    # The kernel carries none of the ENI's address families on this link.
+    FAMILY = "family"
 
 
-def missing(mirror: Mirror, eni: Eni, link: KernelLink) -> tuple[str, ...]:
-    """What this host still lacks to serve the ENI's addresses by this link, in a fixed order."""
-    tables = {network: _tables(mirror, network) for network in sources(eni)}
-    lacks = {
-        Missing.DOWN: not link.is_up,
-        Missing.NO_CARRIER: link.is_up and not link.has_carrier,
-        Missing.ADDRESS: not all(_is_usable(mirror, link, one) for one in addresses(eni)),
-        Missing.RULE: not all(tables.values()),
-        Missing.ROUTE: any(
-            found and not any(_defaults(mirror, link, network, table) for table in found)
-            for network, found in tables.items()
-        ),
+FindWay: TypeAlias = Callable[[Address, Address], Way | None]
+"""Which way a packet to the first address goes that carries the second; None when it would not leave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """What the kernel is asked beside the mirror.
+
+    `carried` are the IP versions that it carries on the link, `refused` addresses that it did not take;
+    `way` raises OSError.
+    """
+
+    carried: frozenset[int] = BOTH
+    way: FindWay | None = None
+    refused: frozenset[Address] = frozenset()
+
+
+def missing(mirror: Mirror, eni: Eni, link: KernelLink, kernel: Kernel | None = None) -> tuple[str, ...]:
+    """What this host still lacks to serve all of the ENI's addresses that its kernel can carry."""
+    return words(lacking(mirror, eni, link, kernel or Kernel()))
+
+
+def lacking(mirror: Mirror, eni: Eni, link: KernelLink, kernel: Kernel) -> dict[int, frozenset[Missing]]:
+    """What each address family of the ENI lacks, by IP version.
+
+    A family is left out that the kernel does not carry, or of which it refuses every address, unless no
+    other is left.
+    """
+    carried = versions(eni) & kernel.carried & mirror.routed
+    if not carried:
+        return {0: frozenset({*_of_link(link), Missing.FAMILY})}
+    able = {version for version in carried if not _is_refused_whole(mirror, eni, link, kernel, version)}
+    return {
+        version: frozenset(_of_link(link) | _of_family(mirror, eni, link, kernel, version))
+        for version in sorted(able or carried)
     }
-    return tuple(word for word, is_lacking in lacks.items() if is_lacking)
+
+
+def words(lacks: Mapping[int, frozenset[Missing]]) -> tuple[str, ...]:
+    """What is missing, in a fixed order, each word once."""
+    found = frozenset[Missing]().union(*lacks.values())
+    return tuple(word for word in Missing if word in found)
+
+
+def _of_link(link: KernelLink) -> set[Missing]:
+    if not link.is_up:
+        return {Missing.DOWN}
+    return set() if link.has_carrier else {Missing.NO_CARRIER}
+
+
+def _of_family(mirror: Mirror, eni: Eni, link: KernelLink, kernel: Kernel, version: int) -> set[Missing]:
+    found: set[Missing] = set()
+    own = [address for address in addresses(eni) if address.version == version]
+    taken = [address for address in own if not _is_refused(mirror, link, address, kernel)]
+    if own and not (taken and all(_is_usable(mirror, link, address) for address in taken)):
+        found.add(Missing.ADDRESS)
+    refused = {ipaddress.ip_network(address) for address in own} - {ipaddress.ip_network(a) for a in taken}
+    for network in sources(eni):
+        if network.version != version or network in refused:
+            continue
+        tables = _tables(mirror, network)
+        if not tables:
+            found.add(Missing.RULE)
+        elif not any(_defaults(mirror, link, network, table) for table in tables):
+            found.add(Missing.ROUTE)
+    if not found and not all(_leaves(kernel, mirror, link, address) for address in taken):
+        found.add(Missing.ANSWER)
+    return found
+
+
+def _is_refused_whole(mirror: Mirror, eni: Eni, link: KernelLink, kernel: Kernel, version: int) -> bool:
+    own = [address for address in addresses(eni) if address.version == version]
+    return bool(own) and all(_is_refused(mirror, link, address, kernel) for address in own)
+
+
+def _is_refused(mirror: Mirror, link: KernelLink, address: Address, kernel: Kernel) -> bool:
+    """Whether the kernel will not have it: another one may serve all the same."""
+    known = mirror.address(link.index, address)
+    return address in kernel.refused if known is None else known.is_duplicate
+
+
+def _leaves(kernel: Kernel, mirror: Mirror, link: KernelLink, source: Address) -> bool:
+    """Whether answers from this address leave by the link: to far away, and to its own subnet.
+
+    Another rule may come before the one that names the address.
+    """
+    if kernel.way is None:
+        return True
+    far = kernel.way(FAR[source.version], source)
+    if far is None or far.link != link.index:
+        return False
+    near = far.gateway
+    if near is None or near.is_link_local:
+        near = neighbour(mirror, source)
+    by = kernel.way(near, source)
+    return by is not None and by.link == link.index
+
+
+def neighbour(mirror: Mirror, source: Address) -> Address:
+    """Another host's address in the smallest subnet that EC2 has for this family: a /28, a /64."""
+    return stranger(mirror, ipaddress.ip_network((source, 28 if source.version == 4 else 64), strict=False))
+
+
+def stranger(mirror: Mirror, network: Network) -> Address:
+    """An address of this network that is none of this host's, if there is one."""
+    numbers = range(2, min(network.num_addresses, 1 << 16))
+    return next(
+        (network[number] for number in numbers if not mirror.has(network[number])),
+        ipaddress.ip_address(network.network_address),
+    )
 
 
 def addresses(eni: Eni) -> tuple[Address, ...]:
@@ -61,6 +166,11 @@ def sources(eni: Eni) -> tuple[Network, ...]:
     """
     prefixes = (ipaddress.ip_network(one) for one in (*eni.prefixes, *eni.ipv6_prefixes))
     return (*(ipaddress.ip_network(one) for one in addresses(eni)), *prefixes)
+
+
+def versions(eni: Eni) -> frozenset[int]:
+    """The IP versions of its addresses and prefixes."""
+    return frozenset(source.version for source in sources(eni))
 
 
 def gateways(mirror: Mirror, eni: Eni, link: KernelLink) -> dict[Address, Address]:
@@ -84,15 +194,16 @@ def gateways(mirror: Mirror, eni: Eni, link: KernelLink) -> dict[Address, Addres
 
 def _is_usable(mirror: Mirror, link: KernelLink, address: Address) -> bool:
     found = mirror.address(link.index, address)
-    return found is not None and found.is_usable
+    return found is not None and not found.is_tentative and not found.is_duplicate
 
 
 def _tables(mirror: Mirror, network: Network) -> list[int]:
     """The tables that packets from this network are looked up in, by rules that name it."""
-    return [rule.table for rule in mirror.rules if _is_within(network, rule.source)]
+    return [rule.table for rule in mirror.rules if is_within(network, rule.source)]
 
 
-def _is_within(inner: Network, outer: Network) -> bool:
+def is_within(inner: Network, outer: Network) -> bool:
+    """Whether all of `inner` is in `outer`."""
     if isinstance(inner, ipaddress.IPv4Network):
         return isinstance(outer, ipaddress.IPv4Network) and inner.subnet_of(outer)
     return isinstance(outer, ipaddress.IPv6Network) and inner.subnet_of(outer)

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from eni_failover.adapters.link import netlink
+from eni_failover.adapters.link.grace import ALONE_AFTER
 from eni_failover.adapters.link.kernel import Address
 
 if TYPE_CHECKING:
@@ -27,22 +28,40 @@ _ASK_AGAIN: Final = 0.5
 
 
 async def find(index: int, routers: Mapping[Address, Address]) -> None:
-    """Wait until each router answers by this link; asks twice a second until then, for ever.
+    """Wait until the routers answer by this link; each is asked twice a second until then, for ever.
 
-    `routers` has the router by the address of ours to ask from. Raises OSError when that address cannot
-    be used, as when the link has left, and NetlinkError.
+    `routers` has the router by the address of ours to ask from, one of each address family. When one
+    answers, another has a few seconds more: each family serves by itself. Raises OSError when no address
+    can be used, as when the link has left, and NetlinkError.
     """
+    searches = {asyncio.ensure_future(_search(index, source, router)) for source, router in routers.items()}
+    try:
+        waiting, errors = searches, list[BaseException]()
+        while waiting and len(errors) == len(searches) - len(waiting):
+            ended, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            errors += [error for search in ended if (error := search.exception()) is not None]
+        if len(errors) == len(searches):
+            raise errors[0]
+        if waiting:
+            await asyncio.wait(waiting, timeout=ALONE_AFTER)
+    finally:
+        for search in searches:
+            search.cancel()
+        await asyncio.gather(*searches, return_exceptions=True)
+
+
+async def _search(index: int, source: Address, router: Address) -> None:
+    """Wait until this router answers."""
     with contextlib.ExitStack() as stack:
         events, queries = netlink.open_socket(), netlink.open_socket()
         stack.callback(events.close)
         stack.callback(queries.close)
         await events.bind(groups=_RTMGRP_NEIGH)
-        for source, router in routers.items():
-            while not await _is_known(queries, index, router):
-                _ask(index, source, router)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_ASK_AGAIN):
-                        await _change(events)
+        while not await _is_known(queries, index, router):
+            _ask(index, source, router)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ASK_AGAIN):
+                    await _change(events)
 
 
 def _ask(index: int, source: Address, router: Address) -> None:

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from eni_failover.adapters.link import needs
+from eni_failover.adapters.link.families import BOTH
 from eni_failover.adapters.link.kernel import (
+    DHCP_PROTOCOL,
     EVERYWHERE,
     KERNEL_PROTOCOLS,
     MAIN_TABLE,
@@ -71,9 +73,8 @@ class Change:
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What it puts right, as `link_repairs_total` counts it.
+    def repairs(self, before: Plan) -> tuple[str, ...]:
+        """What it puts right of what was there before, as `link_repairs_total` counts it.
 
         A route that the kernel made by itself is tidied up with each router advertisement; that is
         no repair.
@@ -81,9 +82,9 @@ class Change:
         competing = any(route.protocol not in KERNEL_PROTOCOLS for route in self.stale_routes)
         found = {
             "link": bool(self.up),
-            "address": bool(self.addresses),
-            "route": bool(self.routes) or competing,
-            "rule": bool(self.rules),
+            "address": any(interface in before.addresses for _, interface in self.addresses),
+            "route": not before.routes.isdisjoint(self.routes) or competing,
+            "rule": not before.rules.isdisjoint(self.rules),
         }
         return tuple(word for word, is_so in found.items() if is_so)
 
@@ -93,10 +94,19 @@ def table_of(link: KernelLink) -> int:
     return FIRST_TABLE + link.index
 
 
-def plan_for(eni: Eni, subnet: Subnet, link: KernelLink, mirror: Mirror, *, ipv6_router: str = "") -> Plan:
-    """What this link should have while its ENI is here."""
+def plan_for(
+    eni: Eni,
+    subnet: Subnet,
+    link: KernelLink,
+    mirror: Mirror,
+    *,
+    ipv6_router: str = "",
+    carried: frozenset[int] = BOTH,
+) -> Plan:
+    """What this link should have while its ENI is here; `carried` are the IP versions that it can have."""
     subnets = tuple(ipaddress.ip_network(one) for one in (subnet.network, *subnet.ipv6_networks) if one)
-    sources = needs.sources(eni)
+    carried &= mirror.routed
+    sources = [source for source in needs.sources(eni) if source.version in carried]
     versions = {source.version for source in sources}
     routes: set[Route] = set()
     for network in subnets:
@@ -109,7 +119,11 @@ def plan_for(eni: Eni, subnet: Subnet, link: KernelLink, mirror: Mirror, *, ipv6
     table = table_of(link)
     return Plan(
         link=link,
-        addresses=tuple(_interface(one, subnets, is_first=one == _of(eni)) for one in needs.addresses(eni)),
+        addresses=tuple(
+            _interface(address, subnets, is_first=address == _of(eni))
+            for address in needs.addresses(eni)
+            if address.version in carried
+        ),
         routes=frozenset(routes),
         rules=frozenset(
             Rule(source=source, table=table, priority=PRIORITY, protocol=PROTOCOL) for source in sources
@@ -168,8 +182,23 @@ def leftovers(enis: Iterable[Eni], mirror: Mirror) -> Change:
 
 
 def _competes(route: Route, plan: Plan) -> bool:
-    """Whether the host's own traffic could take this route instead of its primary ENI's."""
-    return route.table == MAIN_TABLE and (route.is_default or route.destination in plan.subnets)
+    """Whether the host's own traffic could take this route instead of its primary ENI's.
+
+    A route elsewhere stays when a person or a hook has made it; one that came with a lease, an address or
+    an advertisement has only come with the link.
+    """
+    if route.table != MAIN_TABLE or not is_of_networks(route.destination):
+        return False
+    return (
+        route.is_default
+        or any(needs.is_within(route.destination, subnet) for subnet in plan.subnets)
+        or route.protocol in (*KERNEL_PROTOCOLS, DHCP_PROTOCOL)
+    )
+
+
+def is_of_networks(destination: Network) -> bool:
+    """Whether it leads to more than this link's own neighbours, which IPv6 finds by routes of their own."""
+    return not destination.is_multicast and not (destination.version == 6 and destination.is_link_local)
 
 
 def _router(network: Network, link: KernelLink, mirror: Mirror, *, configured: str) -> Address | None:

@@ -11,18 +11,22 @@ distribution, and the instance metadata lags behind the kernel. Watching needs n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from eni_failover.adapters.link import needs, netlink, path
+from eni_failover.adapters.link import families, needs, netlink, path, sieve
 from eni_failover.adapters.link.choice import LinkChoice
+from eni_failover.adapters.link.fib import Fib
+from eni_failover.adapters.link.grace import Grace
 from eni_failover.adapters.link.kernel import KernelLink, Message
 from eni_failover.adapters.link.manager import LinkManager
 from eni_failover.adapters.link.mirror import Mirror, Part
 from eni_failover.adapters.link.mode import DetectedMode, LinkMode, decide_mode
 from eni_failover.adapters.link.needs import Missing
+from eni_failover.adapters.link.reader import read_links, read_rules
 from eni_failover.core.model import Eni, Link, Presence
 from eni_failover.core.policy import EniId
 from eni_failover.errors import AdapterError, InvariantError, TransientError
@@ -32,9 +36,9 @@ if TYPE_CHECKING:
 
 # Links, and the addresses, routes and rules of IPv4 and IPv6: RTMGRP_* of linux/rtnetlink.h.
 _GROUPS: Final = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x40000
-_READ_TIMEOUT: Final = 5.0
 _REOPEN_AFTER: Final = 1.0
 _PATH_RETRY: Final = 0.5
+_CALM: Final = 60.0  # overruns that follow each other sooner are one trouble, reported once
 
 
 @dataclass(slots=True)
@@ -82,9 +86,13 @@ class LinkWatcher:
         self._mirror = Mirror(self._own_macs)
         self._events: AsyncIPRoute | None = None
         self._queries: AsyncIPRoute | None = None
+        self._fib: Fib | None = None
+        self._sieved: frozenset[int] = frozenset()
         self._enis: dict[EniId, Eni] = {}
         self._links: dict[EniId, Link] = {}
         self._paths: dict[EniId, _Path] = {}
+        self._grace = Grace(clock)
+        self._failed_at = float("-inf")
         self._stale: set[Part] = set()
         self._is_poked = False
         self._waiting: asyncio.Timeout | None = None
@@ -117,8 +125,7 @@ class LinkWatcher:
                 except netlink.errors() as error:
                     # An overrun queue is the usual cause: the socket is of no use any more.
                     self.close()
-                    self._on_error(TransientError(f"the kernel's links are read anew: {error!r}"))
-                    await asyncio.sleep(_REOPEN_AFTER)
+                    await self._rest(error)
 
     def state(self, eni: Eni, *, asked_at: float = float("-inf")) -> Link:
         """The link of this ENI now; from then on its changes call `on_change`.
@@ -135,6 +142,7 @@ class LinkWatcher:
             if eni.mac not in self._own_macs:
                 self._own_macs.add(eni.mac)
                 self._stale.add(Part.ROUTES)
+                self._read_routes()
             self.poke()
         return self._look(eni.eni_id)
 
@@ -146,21 +154,22 @@ class LinkWatcher:
 
     def close(self) -> None:
         """Close the sockets."""
-        for socket in (self._events, self._queries):
+        for socket in (self._events, self._queries, self._fib):
             if socket is not None:
                 socket.close()
-        self._events = self._queries = None
+        self._events = self._queries = self._fib = None
 
     async def _open(self) -> None:
         """Open the sockets and read everything; events from before the reading only repeat it."""
         self.close()
         self._events, self._queries = netlink.open_socket(), netlink.open_socket()
+        self._fib = Fib()
+        sieve.attach(self._events, ())
         await self._events.bind(groups=_GROUPS)
         mirror = Mirror(self._own_macs)
-        for message in [*await self._read("get_links"), *await self._read("get_addr")]:
-            mirror.apply(message)
+        await read_links(self._queries, mirror)
         mirror.inherit(self._mirror)
-        self._stale = set(Part)
+        self._stale, self._sieved = set(Part), frozenset()
         await self._read_stale(mirror)
         self._mirror = mirror
 
@@ -197,7 +206,8 @@ class LinkWatcher:
         """For how many seconds to wait for an event, None for ever."""
         if self._is_poked:
             return 0.0
-        due = self._manager.due if self._manager is not None else None
+        dues = (self._grace.due, self._manager.due if self._manager is not None else None)
+        due = min((due for due in dues if due is not None), default=None)
         return None if due is None else max(0.0, due - self._clock())
 
     async def _some_events(self) -> list[Message]:
@@ -205,19 +215,36 @@ class LinkWatcher:
             raise InvariantError("the link events are not open")
         return [message async for message in self._events.get()]
 
+    def _read_routes(self) -> None:
+        """Read the routes of a link that was there before anybody asked for its ENI."""
+        if self._fib is not None and self._mirror.own:
+            with contextlib.suppress(OSError):  # it is stale: read again, and reported, by `run`
+                self._mirror.routes = self._fib.routes(self._mirror.own, self._mirror.beside)
+
     async def _read_stale(self, mirror: Mirror) -> None:
+        if self._events is None or self._queries is None or self._fib is None:
+            raise InvariantError("the kernel's sockets are not open")
+        if mirror.own != self._sieved:  # first the events, then the reading: none is missed between
+            self._sieved = mirror.own
+            sieve.attach(self._events, self._sieved)
+            self._stale.add(Part.ROUTES)
         stale, self._stale = self._stale, set()
         for part in stale:
             match part:
                 case Part.RULES:
-                    mirror.read_rules(await self._read("get_rules"))
+                    await read_rules(self._queries, mirror)
                 case Part.ROUTES:
-                    mirror.read_routes(await self._read("get_routes"))
+                    mirror.routes = self._fib.routes(mirror.own, mirror.beside)
 
-    async def _read(self, dump: str) -> list[Message]:
-        """One dump, by a socket without events: another program's answer cannot cut it short."""
-        async with asyncio.timeout(_READ_TIMEOUT):
-            return [message async for message in await getattr(self._queries, dump)()]
+    async def _rest(self, error: Exception) -> None:
+        """Report an error, and wait before the sockets are opened anew; an overrun needs no rest."""
+        gap, self._failed_at = self._clock() - self._failed_at, self._clock()
+        is_overrun = netlink.is_overrun(error)
+        why = "events came faster than they were read" if is_overrun else repr(error)
+        if not is_overrun or gap > _CALM:
+            self._on_error(TransientError(f"the kernel's links are read anew: {why}"))
+        if not is_overrun or gap < _REOPEN_AFTER:
+            await asyncio.sleep(_REOPEN_AFTER)
 
     def _look(self, eni_id: EniId) -> Link:
         """The ENI's link now, and since when it is lost if it was here before."""
@@ -236,7 +263,17 @@ class LinkWatcher:
         return self._choice.find(eni, self._mirror)
 
     def _missing(self, eni: Eni, link: KernelLink) -> tuple[str, ...]:
-        missing = needs.missing(self._mirror, eni, link)
+        kernel = needs.Kernel(
+            carried=families.carried(link.name),
+            way=self._fib.way if self._fib is not None else None,
+            refused=self._manager.refused(eni.eni_id) if self._manager is not None else frozenset(),
+        )
+        try:
+            lacks = needs.lacking(self._mirror, eni, link, kernel)
+        except OSError as error:  # unknown is not missing
+            self._on_error(TransientError(f"the kernel does not say where answers go: {error!r}"))
+            lacks = needs.lacking(self._mirror, eni, link, replace(kernel, way=None))
+        missing = self._grace.missing(eni.eni_id, link.index, lacks)
         if missing and self._manager is not None and self._manager.lacks_subnet(eni):
             return (Missing.SUBNET, *missing)
         known = self._paths.get(eni.eni_id)

@@ -2,16 +2,20 @@
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
 from pyroute2 import AsyncIPRoute, netns
 from pyroute2.netlink.exceptions import NetlinkError
 
+from eni_failover.adapters.link import families, sieve
 from eni_failover.adapters.link.keeper import Refusal, make
 from eni_failover.adapters.link.manager import LinkManager
 from eni_failover.adapters.link.mode import LinkMode
@@ -243,6 +247,36 @@ def test_a_second_daemon_finds_nothing_to_do(inside):
 
     assert after == before
     assert (repairs, set_up) == ([], ["eni1"])
+
+
+MANY = 20_000
+
+
+@pytest.mark.parametrize("sieves", [True, False])
+def test_a_host_with_many_routes_reads_none_of_them(inside, monkeypatch, sieves):
+    """A takeover costs what it costs elsewhere, also while they flap, and without socket filters as well."""
+    if not sieves:
+        monkeypatch.setattr(sieve, "_SO_ATTACH_FILTER", 999)
+
+    async def main() -> tuple[int, int, list[Exception]]:
+        async with Host(DUAL, router="fe80::1") as host:
+            _add_routes(MANY)
+            before = host.watcher._fib.bytes_read
+            await host.plug()
+            _add_routes(100, "del")
+            await host.ready()
+            return host.watcher._fib.bytes_read - before, len(host.watcher._mirror.routes), host.errors
+
+    cost, kept, errors = inside(main)
+
+    assert cost < 50_000
+    assert kept < 10
+    assert errors == [] or not sieves
+
+
+def _add_routes(count: int, verb: str = "add") -> None:
+    lines = (f"route {verb} 11.{n >> 16}.{n >> 8 & 255}.{n & 255} via 10.0.1.1\n" for n in range(count))
+    subprocess.run(["ip", "-batch", "-"], input="".join(lines), text=True, check=True)
 
 
 async def _flush_rules(host: Host, index: int) -> None:
@@ -488,6 +522,152 @@ def test_the_ipv6_router_is_the_one_that_advertised_itself_here(inside):
     assert repairs == []
 
 
+def _switch_ipv6(link: str, value: str) -> None:
+    Path(f"/proc/sys/net/ipv6/conf/{link}/disable_ipv6").write_text(value)
+
+
+@pytest.mark.parametrize("scope", ["all", "default"])
+def test_a_kernel_with_ipv6_switched_off_serves_ipv4(inside, scope):
+    """Nothing of IPv6 is tried; IPv4 is set up and announced at once."""
+
+    async def main() -> tuple[Any, ...]:
+        _switch_ipv6(scope, "1")
+        async with Host(DUAL, router="fe80::1") as host:
+            await host.plug()
+            link = await host.ready()
+            return link.missing, {source for source, *_ in await host.rules()}, host.set_up, host.errors
+
+    assert inside(main) == ((), {"10.0.1.101/32", "10.0.1.102/32", "10.0.1.128/28"}, ["eni1"], [])
+
+
+def test_ipv6_that_is_switched_off_and_on_again_goes_and_comes_back(inside):
+    """The link stays ready."""
+
+    async def main() -> tuple[Any, ...]:
+        async with Host(DUAL, router="fe80::1") as host:
+            index = await host.plug()
+            await host.ready()
+
+            async def has_ipv6() -> bool:
+                return "2001:db8:1::101/128" in {source for source, *_ in await host.rules()}
+
+            async def has_no_ipv6() -> bool:
+                return not await has_ipv6()
+
+            _switch_ipv6("eni1", "1")
+            await host.settled(has_no_ipv6)
+            without = host.watcher.state(DUAL).missing
+            _switch_ipv6("eni1", "0")
+            await host.settled(has_ipv6)
+            await host.until(lambda link: link.is_ready)
+
+            async def is_back() -> bool:
+                return ("2001:db8:1::101", 128) in await host.addresses(index)
+
+            await host.settled(is_back)
+            return without, host.errors
+
+    assert inside(main) == ((), [])
+
+
+def test_a_link_whose_ipv6_router_stays_silent_serves_ipv4(inside):
+    """After five seconds; what IPv6 lacks is added when the router is heard, and is no repair."""
+
+    async def main() -> tuple[Any, ...]:
+        async with Host(DUAL) as host:
+            index = await host.plug()
+            await host.until(lambda link: link.missing == ("route",))
+            host.now += 6.0
+            await host.ready()
+            await host.kernel.route("add", family=V6, dst="::/0", gateway="fe80::9", oif=index, proto=9)
+
+            async def is_heard() -> bool:
+                return ("None/0", "fe80::9", index) in await host.routes(FIRST_TABLE + index, V6)
+
+            await host.settled(is_heard)
+            return host.set_up, host.repairs
+
+    assert inside(main) == (["eni1"], [])
+
+
+def test_a_kernel_without_rules_for_ipv6_serves_ipv4(inside, monkeypatch):
+    """As when it was built without them, or started with ipv6.disable=1."""
+    whole = AsyncIPRoute.get_rules
+
+    async def get_rules(self, family=0, **which):
+        if family == V6:
+            raise NetlinkError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return await whole(self, family=family, **which)
+
+    monkeypatch.setattr(AsyncIPRoute, "get_rules", get_rules)
+
+    async def main() -> tuple[Any, ...]:
+        async with Host(DUAL, router="fe80::1") as host:
+            index = await host.plug()
+            await host.until(lambda link: link.is_ready)
+            return await host.routes(FIRST_TABLE + index, V6), host.errors
+
+    assert inside(main) == (set(), [])
+
+
+@pytest.mark.parametrize(
+    ("route", "stays"),
+    [
+        ({"dst": "10.0.1.2/32", "proto": 16, "scope": 253}, False),
+        ({"dst": "10.0.1.1/32", "proto": 4, "scope": 253}, False),
+        ({"dst": "10.0.1.0/25", "proto": 3, "scope": 253}, False),
+        ({"dst": "192.0.2.53/32", "proto": 16, "scope": 253}, False),
+        ({"dst": "169.254.169.253/32", "proto": 16, "scope": 253}, False),
+        ({"dst": "192.0.2.0/24", "proto": 3, "scope": 253}, True),
+        ({"dst": "192.0.2.0/24", "proto": 4, "scope": 253}, True),
+        ({"dst": "2001:db8:9::/64", "family": V6, "proto": 9}, False),
+        ({"dst": "2001:db8:1::53/128", "family": V6, "proto": 4}, False),
+        ({"dst": "2001:db8:9::/64", "family": V6, "proto": 4}, True),
+    ],
+)
+def test_what_came_with_a_lease_leaves_main(inside, route, stays):
+    """Routes into the subnet whoever made them, others when no person did; a person's elsewhere stay."""
+    mine = {"dst": "198.51.100.1/32", "proto": 16, "scope": 253}
+
+    async def main() -> tuple[bool, list[str]]:
+        async with Host(DUAL, router="fe80::1") as host:
+            index = await host.plug()
+            await host.ready()
+            await host.kernel.route("add", oif=index, **route)
+            await host.kernel.route("add", oif=index, **mine)  # seen after the first
+
+            async def is_tidy() -> bool:
+                return not any(dst == "198.51.100.1/32" for dst, *_ in await host.routes(MAIN))
+
+            await host.settled(is_tidy)
+            found = {(dst, oif) for dst, _, oif in await host.routes(MAIN, route.get("family", V4))}
+            return (route["dst"], index) in found, host.repairs
+
+    is_there, repairs = inside(main)
+
+    assert is_there is stays
+    assert set(repairs) == {"route"}
+
+
+def test_an_address_that_the_eni_gets_later_is_no_repair(inside):
+    """Nobody has undone anything."""
+
+    async def main() -> list[str]:
+        async with Host(replace(ENI, addresses=("10.0.1.101",))) as host:
+            await host.plug()
+            await host.ready()
+            host.eni = ENI
+            host.watcher.state(host.eni)
+
+            async def is_there() -> bool:
+                return len(await host.rules()) == 3
+
+            await host.settled(is_there)
+            return host.repairs
+
+    assert inside(main) == []
+
+
 def test_the_ipv6_router_that_the_primary_eni_knows_is_taken_at_once(inside):
     """It is in the same subnet; waiting for an advertisement would take a second or more."""
 
@@ -544,8 +724,9 @@ def test_the_same_thing_is_put_back_after_a_moment(inside):
     assert inside(main) == (("rule",), ["rule", "rule"])
 
 
-def test_what_the_kernel_refuses_is_named_once_and_stops_nothing_else(inside):
-    """IPv6 is switched off on this host: IPv4 works, and the log says what was refused."""
+def test_what_the_kernel_refuses_is_named_once_and_stops_nothing_else(inside, monkeypatch):
+    """IPv6 is off and not seen to be: IPv4 works, the link is ready, and the log says what was refused."""
+    monkeypatch.setattr(families, "carried", lambda _: families.BOTH)
 
     async def main() -> tuple[Any, ...]:
         sysctl("ipv6/conf/default/disable_ipv6", 1)
@@ -556,6 +737,7 @@ def test_what_the_kernel_refuses_is_named_once_and_stops_nothing_else(inside):
                 return bool(host.refused) and len(await host.routes(FIRST_TABLE + index)) == 2
 
             await host.settled(is_refused)
+            await host.ready()
             before = host.now
             while host.now < before + 10.0:
                 host.watcher.poke()

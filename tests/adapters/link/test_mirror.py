@@ -2,6 +2,7 @@
 
 import pytest
 
+from eni_failover.adapters.link.kernel import read_route
 from eni_failover.adapters.link.mirror import Mirror, Part
 from eni_failover.adapters.link.needs import missing
 from eni_failover.core.model import Eni
@@ -86,7 +87,7 @@ def mirror_of(*messages, rules=RULES, routes=ROUTES) -> Mirror:
     for message in messages:
         mirror.apply(message)
     mirror.read_rules(rules)
-    mirror.read_routes(routes)
+    mirror.routes = frozenset(route for message in routes for route in read_route(message))
     return mirror
 
 
@@ -108,7 +109,10 @@ def test_a_link_with_all_of_it_lacks_nothing():
         (mirror_of(link(operstate="UNKNOWN"), *ADDRESSES), ()),
         (mirror_of(link(), ADDRESSES[0]), ("address",)),
         (mirror_of(link(), ADDRESSES[0], address("2001:db8::1", flags=0x40)), ("address",)),
-        (mirror_of(link(), ADDRESSES[0], address("2001:db8::1", flags=0x08)), ("address",)),
+        (
+            mirror_of(link(), address("10.0.1.101", flags=0x08), address("2001:db8::1", flags=0x08)),
+            ("address",),
+        ),
         (
             mirror_of(link(), link(3, mac="02:00:00:00:00:02"), address("10.0.1.101", index=3), ADDRESSES[1]),
             ("address",),

@@ -1,6 +1,7 @@
 """A link is ready only when its router answers by it: two network namespaces, real ARP and ND."""
 
 import asyncio
+import ipaddress
 import os
 import socket
 import threading
@@ -11,6 +12,7 @@ from typing import Any, Self
 import pytest
 from pyroute2 import AsyncIPRoute, IPRoute, netns
 
+from eni_failover.adapters.link import path
 from eni_failover.adapters.link.announce import announce
 from eni_failover.adapters.link.capabilities import Capability, has
 from eni_failover.adapters.link.manager import LinkManager
@@ -122,6 +124,64 @@ def test_a_link_waits_for_its_router(inside, router):
             return alone, half, (await host.until(lambda link: link.is_ready)).is_ready
 
     assert inside(main) == (("path",), ("path",), True)
+
+
+@needs_root
+@pytest.mark.root
+@pytest.mark.parametrize("answering", ["10.0.1.1", ROUTER6])
+def test_a_router_that_stays_silent_keeps_the_other_family_back_for_a_moment_only(
+    inside, router, monkeypatch, answering
+):
+    """Each family serves by itself."""
+    monkeypatch.setattr(path, "ALONE_AFTER", 0.0)
+
+    async def main() -> bool:
+        async with Host(router) as host:
+            await host.until(lambda link: link.missing == ("path",))
+            await host.answer_as_router(answering)
+            return (await host.until(lambda link: link.is_ready)).is_ready
+
+    assert inside(main)
+
+
+@needs_root
+@pytest.mark.root
+def test_an_address_that_cannot_be_asked_from_keeps_no_other_back(inside, router):
+    """The error is raised only when none can."""
+    absent, stranger = map(ipaddress.ip_address, ("2001:db8:1::77", "10.0.1.77"))
+
+    async def main() -> None:
+        async with Host(router) as host:
+            await host.until(lambda link: link.missing == ("path",))
+            await host.answer_as_router("10.0.1.1")
+            index = socket.if_nametoindex("eni1")
+            ours, gateway = map(ipaddress.ip_address, ("10.0.1.101", "10.0.1.1"))
+            await path.find(index, {absent: ipaddress.ip_address(ROUTER6), ours: gateway})
+            with pytest.raises(OSError, match="Cannot assign requested address"):
+                await path.find(index, {absent: ipaddress.ip_address(ROUTER6), stranger: ours})
+
+    inside(main)
+
+
+@needs_root
+@pytest.mark.root
+def test_an_address_that_cannot_be_announced_keeps_no_other_back(inside, router):
+    """The others are tried, then the first error is raised."""
+    sent: list[bytes] = []
+
+    async def main() -> None:
+        async with Host(router) as host:
+            await host.until(lambda link: link.missing == ("path",))
+            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003)) as ear:
+                ear.bind(("eni1", 0x0003))
+                ear.settimeout(10)
+                (link,) = host.watcher._mirror.with_mac(MAC)
+                with pytest.raises(OSError, match="Cannot assign requested address"):
+                    announce(link, ("2001:db8:1::77", "10.0.1.101"))
+                while not any(map(_is_garp, sent)):
+                    sent.append(ear.recv(2048))
+
+    inside(main)
 
 
 @needs_root

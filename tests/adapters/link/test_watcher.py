@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import os
+import socket
+import subprocess
 from collections.abc import Callable
 from typing import Self
 
@@ -291,6 +293,36 @@ def test_after_an_overrun_everything_is_read_anew(inside, monkeypatch):
         Link(eni_id=ENI.eni_id, watched=True, present=False, lost_at=100.0),
         [TransientError],
     )
+
+
+@needs_root
+@pytest.mark.root
+def test_a_burst_that_overruns_the_queue_is_reported_once(inside):
+    """Everything is read anew at once, the second time as well; the first time is a warning."""
+
+    async def main() -> list[str]:
+        async with Host() as host:
+            index = await host.plug()
+            await host.until(lambda link: link.present)
+            for times in (1, 2):
+                host.now += 10.0
+                events = host.watcher._events
+                events.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+                _burst(times, "down" if times == 2 else "up")
+                await host.until(lambda link, times=times: ("down" in link.missing) is (times == 2))
+            await host.kernel.link("del", index=index)
+            return [str(error) for error in host.errors]
+
+    errors = inside(main)
+
+    assert len(errors) == 1
+    assert "faster than they were read" in errors[0]
+
+
+def _burst(times: int, state: str) -> None:
+    """More events than the queue holds; the daemon reads nothing meanwhile, as this is its own thread."""
+    burst = "".join(f"address add 10.{times}.{n >> 8}.{n & 255}/32 dev lo\n" for n in range(400))
+    subprocess.run(["ip", "-batch", "-"], input=f"{burst}link set eni1 {state}\n", text=True, check=True)
 
 
 @needs_root
