@@ -94,8 +94,8 @@ class Prober:
             if lane.name in names:
                 lane.hurry()
 
-    def replace(self, specs: tuple[ProbeSpec, ...], *, me: Member) -> None:
-        """Run these probes from now on; the same ones go on as they are. `me` is this member now.
+    def replace(self, specs: tuple[ProbeSpec, ...], *, me: Member | None = None) -> None:
+        """Run these probes from now on; the same ones go on as they are. `me` when this member is another.
 
         Raises ConfigError, and changes nothing, when this host cannot run one of them.
         """
@@ -103,7 +103,7 @@ class Prober:
             self._lanes = self._build(specs)
             self._specs = specs
             self._replaced.set()
-        self._me = me
+        self._me = me or self._me
         self._aim()
 
     def _build(self, specs: tuple[ProbeSpec, ...]) -> tuple[_Lane, ...]:

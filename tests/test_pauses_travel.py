@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from eni_failover.core.model import PauseKind, PauseRequest, Peer
 from eni_failover.core.pause import adopt, is_in_force
+from eni_failover.core.policy import Member as GroupMember
 from eni_failover.core.policy import MemberName
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.state import Durable
@@ -59,7 +60,7 @@ class Member:
             version="0",
             group="orders",
             member=MemberName(self.name),
-            instance_id="i-1",
+            instance_id=f"i-{self.name}",
             config_hash="",
             role=Role.STANDBY,
             holder="alpha",
@@ -70,9 +71,13 @@ class Member:
         )
         return json.loads(json.dumps(to_document(snapshot)))
 
+    @property
+    def known_as(self) -> GroupMember:
+        return GroupMember(name=self.name, instance_id=f"i-{self.name}", address="10.0.1.1")
+
     def hears(self, other: Member, time: float, late: float) -> None:
         """Takes in what the other has shown so long ago."""
-        peer = peer_from_document(other.document(time - late), other.name, self.now(time))
+        peer = peer_from_document(other.document(time - late), other.known_as, self.now(time))
         self.passes(time, peers=(peer,))
 
     def restarts(self, time: float) -> None:
@@ -80,7 +85,7 @@ class Member:
         asyncio.run(self._write(time))
         self.mono += 1_000.0
         journal = self._journal(time)
-        found = journal.load(self.moment(time), local=MemberName(self.name))
+        found = journal.load(self.moment(time), me=self.known_as.instance_id)
         journal.close()
         assert found.problems == ()
         self.durable = found.durable
@@ -95,7 +100,7 @@ class Member:
         return Journal(
             self.directory / self.name,
             group="orders",
-            instance_id="i-1",
+            instance_id=f"i-{self.name}",
             boot="boot-1",
             uptime=lambda: self.up + time * self.rate,
         )

@@ -285,7 +285,7 @@ def test_a_takeover_adds_less_than_half_a_second_to_detection_and_ec2():
 
 
 def test_an_attach_that_ec2_denies_is_a_denial_before_the_next_dry_run():
-    """Who has just been denied detaches nothing more; what is detached already is still rolled forward."""
+    """Who is denied lets another member have the ENI, and after a minute without one tries again."""
 
     async def story(scene):
         await asyncio.sleep(5)
@@ -301,7 +301,8 @@ def test_an_attach_that_ec2_denies_is_a_denial_before_the_next_dry_run():
     assert ("denied", scene.policy.eni_ids[0]) in scene.events
     assert scene.allowed is False
     assert scene.surveys.local.attach_allowed is True
-    assert [one.result for one in scene.ended] == [Result.SUCCESS]
+    assert [one.result for one in scene.ended] == [Result.FAILED, Result.SUCCESS]
+    assert scene.ended[0].reason == "attach_refused"
 
 
 def test_a_decision_that_grew_old_is_not_acted_on():

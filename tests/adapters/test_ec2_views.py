@@ -215,9 +215,7 @@ def test_an_instance_is_read_whole():
         state=InstanceState.RUNNING,
         zone="eu-central-1a",
         instance_type="m5.large",
-        used_indexes=(0, 2),
-        interface_count=4,
-        eni_indexes=(("eni-2", 2), ("eni-3", None)),
+        eni_indexes=(("eni-2", 2), ("eni-3", None), ("", 0), ("", None)),
     )
     assert expected == instance
     assert macs_of(raw) == ("02:00:00:00:00:0a", "02:00:00:00:00:0b", "02:00:00:00:00:0c")

@@ -504,7 +504,7 @@ def test_a_living_taker_ends_its_own_hanging_attach():
 # The last facts about myself stay ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("blind_for", [60, 7200])
+@pytest.mark.parametrize("blind_for", [60, 600])
 def test_a_member_that_ec2_tells_nothing_more_of_itself_takes_over(blind_for):
     """DescribeInstances fails for a whole zone, just when another member dies."""
     world = World(settle=30.0)

@@ -108,6 +108,41 @@ def test_a_read_may_lag():
     assert (fresh, old) == ("detaching", "attached")
 
 
+# Clocks --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("off", [-600.0, 600.0])
+def test_a_pause_holds_all_members_back_for_as_long_as_was_asked(off):
+    """Given for two minutes where the clock is ten minutes off, and one daemon has been restarted since."""
+    world = World()
+    world.walls["alpha"] = off
+    world.crash("beta")
+    world.restart("beta")
+    world.pause("alpha", seconds=120.0)
+    world.run(5)
+    world.service("alpha", up=False)
+    world.run(110)
+    paused = world.where
+    took = world.run(30, until=lambda: world.held_by("beta"))
+
+    assert paused == ("alpha",), world.story()
+    assert 5 < took < 20, world.story()
+
+
+def test_a_host_that_sleeps_takes_from_nobody():
+    """It saw two downs and slept; the holder has been up for long when it wakes."""
+    world = World()
+    world.service("alpha", up=False)
+    world.run(2.2)
+    world.nodes["beta"].sleep(600.0)
+    world.run(1.0)
+    world.service("alpha", up=True)
+    world.run(660)
+
+    assert world.held_by("alpha"), world.story()
+    assert world.moves() == []
+
+
 # Several ENIs --------------------------------------------------------------------------------------
 
 

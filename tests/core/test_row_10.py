@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.core.model import Stall
+from eni_failover.core.model import Stall, TypeLimits
 from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
@@ -138,11 +138,23 @@ def test_the_instances_are_looked_at_when_a_holder_probe_is_first_down():
         (Reason.NO_SLOT, {"machine": {"interface_count": 15}}),
         (Reason.OTHER_ZONE, {"machine": {"zone": "elsewhere"}}),
         (Reason.ATTACH_DENIED, {"local": {"attach_allowed": False}}),
+        (Reason.NO_SLOT, {"local": {"limits": TypeLimits(interfaces=1)}}),
+        (
+            Reason.NO_INDEX,
+            {
+                "machine": {"used_indexes": tuple(range(32))},
+                "local": {"limits": TypeLimits(interfaces=64)},
+            },
+        ),
+        (
+            Reason.TOO_MANY_ADDRESSES,
+            {"local": {"limits": TypeLimits(interfaces=15, ipv4_per_interface=1)}},
+        ),
     ],
 )
 def test_an_unable_member_detaches_nothing(reason, changes):
     """Nothing is detached that this member could not attach."""
-    bench = Bench(attached("alpha"))
+    bench = Bench(attached("alpha", addresses=("10.0.1.21", "10.0.1.22")))
     if "machine" in changes:
         bench.machine("beta", **changes["machine"])
     bench.local = replace(LOCAL, **changes.get("local", {}))
@@ -150,6 +162,47 @@ def test_an_unable_member_detaches_nothing(reason, changes):
     bench.says(web="down")
 
     assert bench.idle(60).reason is reason
+
+
+@pytest.mark.parametrize("seconds", [5, 100, 600])
+def test_looks_at_the_instances_that_fail_do_not_hold_it_back(seconds):
+    """Throttled or denied on its own, for however long: the facts about this member stay known."""
+    bench = Bench(attached("alpha"))
+    bench.instances_answer = False
+    bench.idle(seconds)
+    bench.says(web="down")
+
+    assert bench.act(within=6).calls == (detach(),)
+
+
+def test_a_member_that_knows_nothing_of_itself_detaches_nothing():
+    """It may have no slot: EC2 has never said."""
+    bench = Bench(attached("alpha"), settle=False)
+    bench.instances_answer = False
+    bench.idle(5)
+    bench.says(web="down")
+
+    assert bench.idle(120).reason is Reason.EC2_SILENT
+
+
+@pytest.mark.parametrize("state", ["pending", "unknown"])
+def test_a_member_that_ec2_has_not_seen_running_yet_acts(state):
+    """It runs here."""
+    bench = Bench(attached("alpha"))
+    bench.machine("beta", state)
+    bench.look()
+    bench.says(web="down")
+
+    assert bench.act(within=6).calls == (detach(),)
+
+
+def test_a_quick_interval_and_a_slow_api_do_not_hold_it_back():
+    """observe_interval 100 ms, and each call takes 350 ms."""
+    bench = Bench(attached("alpha"), observe_interval=0.1)
+    downs(bench)
+    bench.look(after=0.35)
+
+    assert bench.decision.calls == (detach(),)
 
 
 def test_a_member_whose_self_probe_is_down_detaches_nothing():

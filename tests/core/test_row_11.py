@@ -149,6 +149,52 @@ def test_a_full_primary_that_lost_to_an_operator_does_not_take_back():
     assert bench.idle(200).reason is Reason.HOLDER_UP
 
 
+@pytest.mark.parametrize("silent", ["enis", "instances"])
+@pytest.mark.parametrize("when", ["before the loss", "after the loss"])
+def test_ec2s_silence_does_not_excuse(silent, when):
+    """Forty seconds without an answer are no being unfit: an operator's takeover stays."""
+    bench = Bench(attached("alpha"), local="alpha", probes=(WEB, SELF), **AUTOMATIC)
+    bench.peers = (peer("beta", takeover_trigger="manual"),)
+
+    def outage() -> None:
+        bench.ec2_answers, bench.instances_answer = silent != "enis", silent != "instances"
+        bench.idle(40)
+        bench.ec2_answers = bench.instances_answer = True
+
+    if when == "before the loss":
+        outage()
+    bench.see(attached("beta", "att-9"))
+    bench.idle(20)
+    if when == "after the loss":
+        outage()
+
+    assert bench.idle(200).reason is Reason.HOLDER_UP
+    assert bench.state.durable.excused is False
+
+
+def test_a_primary_that_could_not_attach_it_is_excused():
+    """EC2 refused it in earnest: it was no choice of an operator's."""
+    bench = recovering(durable=replace(LOST, excused=False))
+    bench.idle(5)
+    bench.state = replace(bench.state, barred_at=bench.now)
+    bench.peek()
+
+    assert bench.state.durable.excused is True
+    assert bench.idle(60).reason is Reason.ATTACH_REFUSED
+
+
+def test_a_full_host_since_the_loss_excuses_too():
+    """It could not have held it."""
+    bench = recovering(durable=replace(LOST, excused=False))
+    bench.machine("alpha", interface_count=15)
+    bench.idle(25)
+    full = bench.decision.reason
+    bench.machine("alpha")
+
+    assert full is Reason.NO_SLOT
+    assert bench.act(within=80).calls == (detach(),)
+
+
 # What holds it back --------------------------------------------------------------------------------
 
 

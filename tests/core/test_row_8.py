@@ -17,7 +17,7 @@ def split(*others, **changes) -> Bench:
 
 
 @pytest.mark.parametrize(
-    ("other", "call"), [(attached("alpha"), detach(2)), (free(), attach(2))], ids=["on alpha", "on nobody"]
+    ("other", "call"), [(attached("alpha"), detach(2)), (free(), attach(2))], ids=["on alpha", "unattached"]
 )
 def test_the_holder_of_the_first_brings_the_others(other, call):
     """Nothing moved for two seconds, one more describe, then the call."""
@@ -134,6 +134,32 @@ def test_it_ends_when_the_group_is_whole():
     bench.idle(1)
 
     assert [(one.trigger, one.result) for one in bench.ended] == [(Trigger.SPLIT, "success")]
+
+
+@pytest.mark.parametrize(("cooldown", "rest"), [(20.0, 20.0), (3600.0, 60.0)])
+def test_one_that_failed_rests_before_the_next(cooldown, rest):
+    """The cooldown, a minute at most: the second ENI serves nobody meanwhile."""
+    bench = split(attached("alpha"), cooldown=cooldown)
+    bench.act(within=5)
+    bench.answered("busy")
+    bench.see(attached("beta"), detaching("alpha"))
+    bench.look()
+    failed_at = bench.now
+    bench.see(attached("beta"), attached("alpha"))
+    bench.act(within=70)
+
+    assert bench.decision.calls == (detach(2),)
+    assert rest <= bench.now - failed_at < rest + 2
+
+
+def test_the_facts_about_this_member_may_be_old():
+    """DescribeInstances has not answered for ten minutes."""
+    bench = Bench(attached("beta"), attached("beta"))
+    bench.instances_answer = False
+    bench.idle(600)
+    bench.see(attached("beta"), attached("alpha", "att-9"))
+
+    assert bench.act(within=15).calls == (detach(2, "att-9"),)
 
 
 def test_a_cause_that_goes_before_the_first_accepted_call_ends_it():

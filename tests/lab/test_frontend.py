@@ -193,6 +193,7 @@ def test_describe_instances_field_by_field(world, lab, client_of):
             {"Key": "eni-failover-group", "Value": "orders"},
             {"Key": "eni-failover-rank", "Value": "2"},
         ],
+        "RootDeviceType": "ebs",
         "PrivateDnsName": "ip-10-0-1-12.eu-central-1.compute.internal",
         "PublicDnsName": "",
         "SourceDestCheck": True,

@@ -25,7 +25,11 @@ MUTANTS = (
         name="fall_off_by_one",
         says="fall - 1 downs decide",
         edits=(
-            (CORE + "health.py", "decided = consecutive >= needed", "decided = consecutive + 1 >= needed"),
+            (
+                CORE + "health.py",
+                "self.consecutive >= self.probe.fall",
+                "self.consecutive + 1 >= self.probe.fall",
+            ),
         ),
     ),
     Mutant(
@@ -34,13 +38,8 @@ MUTANTS = (
         edits=(
             (
                 CORE + "health.py",
-                "    if attempt.answer is Answer.UNKNOWN:\n        unknowns = health.unknowns + 1",
-                (
-                    "    if attempt.answer is Answer.UNKNOWN:\n"
-                    "        attempt = replace(attempt, answer=Answer.DOWN)\n"
-                    "    if attempt.answer is Answer.UNKNOWN:\n"
-                    "        unknowns = health.unknowns + 1"
-                ),
+                "        return replace(health, detail=attempt.detail)\n",
+                "        attempt = replace(attempt, answer=Answer.DOWN)\n",
             ),
         ),
     ),
@@ -77,8 +76,8 @@ MUTANTS = (
         edits=(
             (
                 CORE + "absorb.py",
-                "    if not long:\n        return view.state\n    kept",
-                "    if long or True:\n        return view.state\n    kept",
+                "    for stall in view.obs.stalls:\n",
+                "    if True:\n        return state\n    for stall in view.obs.stalls:\n",
             ),
         ),
     ),
@@ -109,8 +108,8 @@ MUTANTS = (
         edits=(
             (
                 CORE + "group.py",
-                "        out = self.holder.name if self.holder else self.state.durable.last_had",
-                '        out = self.holder.name if self.holder else ""',
+                "        out = self.holder.instance_id if self.holder else self.state.durable.last_had",
+                '        out = self.holder.instance_id if self.holder else ""',
             ),
         ),
     ),
@@ -131,7 +130,7 @@ MUTANTS = (
     Mutant(
         name="no_confirmation",
         says="a takeover starts without one more describe",
-        edits=((CORE + "starting.py", "    if not fresh:\n", "    if False:\n"),),
+        edits=((CORE + "starting.py", "    if not fresh or too_old:\n", "    if too_old:\n"),),
     ),
     Mutant(
         name="moving_ignored",
@@ -244,7 +243,7 @@ MUTANTS = (
             (
                 CORE + "candidates.py",
                 (
-                    "    if view.now - since >= RESCUE_AFTER and instance and instance.state is InstanceState.RUNNING:\n"
+                    "    if is_rescue_due(view) and (me is None or not me.state.is_ended):\n"
                     "        return None\n"
                 ),
                 "",
@@ -264,6 +263,210 @@ MUTANTS = (
                 CORE + "absorb.py",
                 "    sure = unseen.sure or survey.began_at - unseen.since >= CONFIRM_AFTER",
                 "    sure = True",
+            ),
+        ),
+    ),
+    Mutant(
+        name="evidence_without_age",
+        says="a down of a minute ago acts when a cooldown ends",
+        edits=(
+            (
+                CORE + "candidates.py",
+                "    return old if len(down) - len(old) < view.policy.down_needed else ()",
+                "    return ()",
+            ),
+        ),
+    ),
+    Mutant(
+        name="evidence_kept_over_a_reload",
+        says="verdicts, and downs that wait to be read, are of the probe of that name, whatever it asks now",
+        edits=(
+            (
+                CORE + "absorb.py",
+                "    known = {(health.probe, health.member): health for health in state.health}\n",
+                "    known = {health.probe.name: health for health in state.health}\n",
+            ),
+            (
+                CORE + "absorb.py",
+                "        health = known.get((probe, target)) or healths.fresh(probe, target, view.now)\n",
+                (
+                    "        health = known.get(probe.name) or healths.fresh(probe, target, view.now)\n"
+                    "        same = health.member == target\n"
+                    "        health = replace(health, probe=probe) if same else healths.fresh(probe, target, view.now)\n"
+                ),
+            ),
+            (
+                CORE + "absorb.py",
+                "            if (attempt.probe, attempt.member) != (probe, target):\n",
+                "            if (attempt.probe.name, attempt.member) != (probe.name, target):\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="newcomer_judges_at_once",
+        says="a holder found at the first start of a daemon is judged without having been seen up",
+        edits=(
+            (
+                CORE + "absorb.py",
+                "since = None if at_start and attachment.attachment_id == state.durable.last_up else view.now",
+                "since = None if at_start else view.now",
+            ),
+        ),
+    ),
+    Mutant(
+        name="able_by_a_fresh_look",
+        says="without DescribeInstances nobody takes over",
+        edits=((CORE + "fitness.py", " or me is None:\n", " or not view.instances.answered:\n"),),
+    ),
+    Mutant(
+        name="a_refusal_is_tried_again",
+        says="who is refused an attach in earnest keeps the ENI unattached, and tries again",
+        edits=((CORE + "decide.py", "    if moves.is_barred(view, takeover):\n", "    if False:\n"),),
+    ),
+    Mutant(
+        name="a_refusal_is_forgotten",
+        says="who was refused an attach in earnest takes the next time that it may",
+        edits=((CORE + "fitness.py", "    if barred_until(view) > view.now:\n", "    if False:\n"),),
+    ),
+    Mutant(
+        name="attaching_is_never_stuck",
+        says="an attach to a member that has died is waited for as long as EC2 does not end it",
+        edits=(
+            (
+                CORE + "group.py",
+                "                return None if waits else sight.seen_at + STUCK_ATTACHING_AFTER",
+                "                return None",
+            ),
+        ),
+    ),
+    Mutant(
+        name="attaching_is_stuck_at_once",
+        says="what is attaching to a living member is taken from it",
+        edits=((CORE + "group.py", "sight.seen_at + STUCK_ATTACHING_AFTER", "sight.seen_at + 20.0"),),
+    ),
+    Mutant(
+        name="no_yield_to_taking",
+        says="what another member is taking is attached by whoever's turn it is",
+        edits=(
+            (
+                CORE + "candidates.py",
+                "    if view.takeover is None and view.somebody_takes:",
+                "    if False:",
+            ),
+        ),
+    ),
+    Mutant(
+        name="a_rest_of_a_whole_cooldown",
+        says="an attach that hung twice is left for a whole cooldown, though nobody has the ENI",
+        edits=(
+            (CORE + "rests.py", "return min(policy.cooldown, LONGEST_UNATTACHED)", "return policy.cooldown"),
+        ),
+    ),
+    Mutant(
+        name="a_pause_ends_a_fence",
+        says="a takeover whose stop was accepted ends in a pause, and nobody has the ENI until resume",
+        edits=(
+            (
+                CORE + "decide.py",
+                " and not (waits is Reason.PAUSED and takeover.fence is not Sent.NO):\n",
+                ":\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="missing_stops_the_rest",
+        says="one ENI that was deleted keeps the others where they are",
+        edits=(
+            (
+                CORE + "decide.py",
+                "        return Reason.FOREIGN_HOLDER\n    if view.is_paused:",
+                (
+                    "        return Reason.FOREIGN_HOLDER\n    if view.missing:\n"
+                    "        return Reason.ENI_MISSING\n    if view.is_paused:"
+                ),
+            ),
+        ),
+    ),
+    Mutant(
+        name="foreign_waits_for_nothing",
+        says="the rest of the group goes on at once when a foreign instance takes one ENI",
+        edits=(
+            (
+                CORE + "decide.py",
+                "    if view.foreign_until > view.now:\n        return",
+                "    if False:\n        return",
+            ),
+        ),
+    ),
+    Mutant(
+        name="silence_excuses",
+        says="a primary that EC2 did not answer for a while may undo an operator's takeover",
+        edits=(
+            (
+                CORE + "fitness.py",
+                "    return any(obstacle is not Reason.EC2_SILENT for obstacle in obstacles(view))",
+                "    return why_not_able(view) is not None",
+            ),
+        ),
+    ),
+    Mutant(
+        name="short_stalls_spoil_nothing",
+        says="what probes lost in a stall shorter than max_loop_lag counts",
+        edits=(
+            (
+                CORE + "absorb.py",
+                "    shortest = min(view.policy.max_loop_lag, health.probe.timeout / 2)\n",
+                "    shortest = view.policy.max_loop_lag\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="last_had_by_name",
+        says="who had the ENI last is known by its name, which a reload gives to another member",
+        edits=(
+            (
+                CORE + "absorb.py",
+                "        durable=_had(view, view.holder.instance_id, at_start=at_start),",
+                "        durable=_had(view, view.holder.name, at_start=at_start),",
+            ),
+            (
+                CORE + "absorb.py",
+                "    durable, local = view.state.durable, view.policy.me.instance_id\n    if holder == local:",
+                "    durable, local = view.state.durable, view.policy.me.name\n    if holder == local:",
+            ),
+            (
+                CORE + "group.py",
+                "        out = self.holder.instance_id if self.holder else self.state.durable.last_had\n",
+                (
+                    "        named = [one.instance_id for one in self.policy.members"
+                    " if one.name == self.state.durable.last_had]\n"
+                    "        out = self.holder.instance_id if self.holder else next(iter(named), None)\n"
+                ),
+            ),
+        ),
+    ),
+    Mutant(
+        name="peers_by_name",
+        says="a member whose file calls another one differently does not hear its pause",
+        edits=(
+            (
+                "status.py",
+                "    return instance_id == member.instance_id if instance_id else name == member.name\n",
+                "    return name == member.name\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="pauses_by_the_clock",
+        says="a pause ends when the receiver's wall clock says so",
+        edits=(
+            (
+                CORE + "pause.py",
+                "            taken = counted(record, remaining(record, obs.now), now=obs.now, wall=obs.wall)\n",
+                (
+                    "            left = None if record.until is None else record.until - obs.wall\n"
+                    "            taken = counted(record, left, now=obs.now, wall=obs.wall)\n"
+                ),
             ),
         ),
     ),

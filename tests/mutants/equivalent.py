@@ -27,14 +27,8 @@ EQUIVALENT = (
     Equivalent(
         function="absorb._operators",
         old="turn_probes=None",
-        new="afresh_at=view.now, turn_unowned=None, turn_ec2=None, )",
-        because=f"{READ_LATER}: without a verdict of the probes their clock stops in the same pass",
-    ),
-    Equivalent(
-        function="absorb._operators",
-        old="healths.fresh(one.probe, one.member, view.now)",
-        new="healths.fresh(one.probe, None, view.now)",
-        because=f"{READ_LATER}: the same pass gives each probe its member, with nothing seen of it",
+        new="health=kept, turn_unowned=None, turn_ec2=None, )",
+        because=f"{READ_LATER}: without downs of the probes their clock stops in the same pass",
     ),
     Equivalent(
         function="absorb._stalls",
@@ -45,7 +39,7 @@ EQUIVALENT = (
     Equivalent(
         function="absorb._operators",
         old="turn_unowned=None",
-        new="afresh_at=view.now, turn_ec2=None, turn_probes=None",
+        new="health=kept, turn_ec2=None, turn_probes=None",
         because="a pause has held that clock at none, but for a rescue, which has no turn",
     ),
     Equivalent(function="candidates.unproven_until", old="return 0.0", new="return 1.0", because=LONG_OVER),

@@ -22,6 +22,7 @@ from eni_failover.core.model import (
     Peer,
     TypeLimits,
 )
+from eni_failover.core.policy import EniId
 from eni_failover.core.words import Answer, Scope
 from eni_failover.preflight.facts import (
     Api,
@@ -106,8 +107,7 @@ def instance(instance_id: str, address: str, *, of_instance: dict | None = None,
         state=InstanceState.RUNNING,
         zone=ZONE,
         instance_type="m5.large",
-        used_indexes=(0,),
-        interface_count=1,
+        eni_indexes=((EniId("eni-primary"), 0),),
     )
     detail = InstanceDetail(
         instance=replace(core, **(of_instance or {})),

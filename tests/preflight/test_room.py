@@ -35,7 +35,7 @@ def with_interfaces(*indexes, card=0):
         interfaces=tuple(
             interface(BETA, f"10.0.1.{20 + index}", index=index, card=card) for index in indexes
         ),
-        of_instance={"used_indexes": indexes},
+        of_instance={"eni_indexes": tuple((f"eni-{index}", index) for index in indexes)},
     )
 
 

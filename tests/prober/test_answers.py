@@ -59,7 +59,7 @@ def test_a_timeout_before_a_program_had_started_is_unknown():
     """Its file system hangs, on this host: the words are those of a program."""
 
     async def scenario():
-        world = holder_world(Fake([(UP, HANG)], unsent=True), timeout=0.75, kind=ProbeType.EXEC)
+        world = holder_world(Fake([(UP, HANG)], unsent="not started"), timeout=0.75, kind=ProbeType.EXEC)
         await world.run_until(0.9)
         return [(attempt.answer, attempt.answered, attempt.detail) for attempt in world.attempts]
 

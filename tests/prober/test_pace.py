@@ -84,17 +84,17 @@ def test_unknown_answers_do_not_switch_the_interval():
     assert [0.0, *(10.0 + count for count in range(13))] == fast
 
 
-def test_a_verdict_that_comes_between_slots_moves_the_next_slot():
-    """Down for the third time at 12, verdict down at 12.2: the next slot is 22, not 13."""
+def test_a_probe_that_is_down_is_asked_at_its_fast_interval():
+    """Down for the third time at 12, verdict down at 12.2: no down that a takeover rests on grows old."""
 
     async def scenario():
         fake = Fake([(UP, 0.0), (DOWN, 0.0)])
         world = holder_world(fake, UP)
         world.at(12.2, world.prober.settle, {"web": DOWN})
-        await world.run_until(33)
+        await world.run_until(15.5)
         return fake.starts
 
-    assert play(scenario) == [0.0, 10.0, 11.0, 12.0, 22.0, 32.0]
+    assert play(scenario) == [0.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0]
 
 
 def test_a_verdict_that_is_lost_between_slots_makes_the_next_slot_come_at_once():

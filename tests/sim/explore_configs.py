@@ -62,8 +62,7 @@ class Config:
         right = builders.policy(members=self.members, enis=self.enis, **{**_SHORT, **self.changes})
         shared = {RIGHT: right, **{name: _OTHER_FILES[name](right) for name in self.files}}
         return tuple(
-            tuple((name, _for(policy, member)) for name, policy in shared.items())
-            for member in right.members
+            tuple((name, _for(policy, member)) for name, policy in shared.items()) for member in right.members
         )
 
 
@@ -158,11 +157,14 @@ CONFIGS = {
             starts=("quiet", "judged", "sent", "detaching", "attaching", "held"),
             waits=(1, 5),
         ),
+        Config(name="newcomer", hears=("down", "silent"), faults=("crash", "api"), starts=("new", "held")),
+        Config(name="endless", faults=("endless", "machine", "crash"), starts=("attaching",), waits=(1, 27, 81)),
         Config(
-            name="endless",
-            faults=("endless", "machine", "crash"),
-            starts=("attaching",),
-            waits=(1, 27, 81),
+            name="refused",
+            faults=("fail", "drop"),
+            operations=("attach denied", "attach limit"),
+            changes={"max_takeovers": 3, "cooldown": 2.0},
+            starts=("sent", "free", "held"),
         ),
         Config(
             name="alone",

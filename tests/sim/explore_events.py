@@ -88,6 +88,8 @@ def faults(world: World, config: Config) -> Iterator[Event]:
     for place, one in enumerate(world.enis):
         if "endless" in kinds and one.status == "attaching" and not one.endless:
             yield "endless", place, None
+            if world.machines[one.member] == "running":
+                yield "endless", place, "stopping"
         if "steal" in kinds and one.status == FREE:
             yield "steal", place, None
         if "vanish" in kinds and place and one.status != MISSING:
@@ -169,7 +171,7 @@ def told(event: Event) -> str:
 _LINES = {
     "tick": "time: {which} tick(s) go by",
     "done": "ec2: eni-{number} has arrived in its next state",
-    "endless": "ec2: never ends the attach of eni-{number}",
+    "endless": "ec2: never ends the attach of eni-{number}, whose member's instance is {detail}",
     "sleep": "world: {member}'s host sleeps",
     "wake": "world: {member}'s host wakes up",
     "stall": "world: {member} stands still for a moment",

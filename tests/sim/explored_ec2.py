@@ -80,7 +80,9 @@ def detach(enis: Enis, call: Detach) -> Effect:
         if one.status not in {FREE, MISSING} and f"att-{one.ident}" == call.attachment_id:
             if one.status == "detaching":
                 return Effect(Verdict.ACCEPTED, position)
-            return Effect(Verdict.ACCEPTED, position, one._replace(status="detaching", ripe=False, endless=False))
+            return Effect(
+                Verdict.ACCEPTED, position, one._replace(status="detaching", ripe=False, endless=False)
+            )
     return Effect(Verdict.GONE)
 
 

@@ -19,7 +19,7 @@ from eni_failover.core.model import (
     TakeoverRequest,
     Verdict,
 )
-from eni_failover.core.policy import Member, ProbePolicy
+from eni_failover.core.policy import InstanceId, Member, ProbePolicy
 from eni_failover.core.state import State
 from eni_failover.core.words import Answer, Result, Scope, Trigger
 from tests.sim.explored_node import FOREIGN, Ghost, Heard, Intent, Met, Seen
@@ -92,8 +92,8 @@ def _hear(heard: Heard, scope: Scope, whom: Member | None, view: View, spoilt_un
 
 
 def _question(probe: ProbePolicy, whom: Member | None) -> tuple[object, ...]:
-    """Who is asked what, whatever the names."""
-    return () if whom is None else (probe.scope, probe.settings, whom.instance_id, whom.address)
+    """Who is asked what. A member by another name is asked afresh: that costs time, and takes from nobody."""
+    return () if whom is None else (probe.scope, probe.settings, whom)
 
 
 def _listen(heard: Heard, one: Attempt, rise: int, fall: int) -> Heard:
@@ -149,7 +149,8 @@ def _look(ghost: Ghost, view: View) -> Ghost:
             word = str(attachment.status) if is_member else FOREIGN
         now = Seen(word, attachment.attachment_id if attachment else None, view.now)
         shown.append(before if before[:2] == now[:2] else now)
-    return ghost._replace(seen=tuple(shown))
+    had = view.holder.instance_id if view.holder else ghost.last_had
+    return ghost._replace(seen=tuple(shown), last_had=had)
 
 
 def _refused(ghost: Ghost, view: View) -> Ghost:
@@ -193,9 +194,9 @@ def is_stuck(ghost: Ghost, view: View) -> bool:
     return is_old and not mine and not ghost.holder.is_up
 
 
-def is_freed(view: View) -> bool:
+def is_freed(ghost: Ghost, view: View) -> bool:
     """Whether nobody has the first ENI, and EC2 says that the instance which had it last has ended."""
-    instance = view.obs.instances.find(view.state.durable.last_had)
+    instance = view.obs.instances.find(InstanceId(ghost.last_had or ""))
     free = view.first is not None and view.first.attachment is None
     return free and instance is not None and instance.state in _ENDED
 
@@ -281,6 +282,8 @@ def settle_up(ghost: Ghost, intent: Intent | None, before: State, view: View, de
     if intent is not None and any(isinstance(call, StopInstance) for call in decision.calls):
         intent = intent._replace(fence="asked")
     ended = decision.ended
+    if ended is not None and (before.durable.takeover is None or ended.trigger is not Trigger.MANUAL):
+        ghost = ghost._replace(ended_at=view.now)
     cleared = ended is not None and ended.result is Result.SUCCESS and ended.trigger is Trigger.MANUAL
     old, new = before.durable, view.state.durable
     for record, known in ((new.pause, old.pause), (new.local_pause, old.local_pause)):

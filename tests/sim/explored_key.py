@@ -350,7 +350,10 @@ def _ghost(frame: Frame, one: Ghost) -> Key:
         frame.age(one.refused_at, BARRED),
         () if one.met is None else (one.met[0], frame.age(one.met.since, LOOK), one.met.answered),
         one.last_up,
+        one.last_had,
         one.has_looked,
+        frame.age(one.ended_at, LONG),
+        tuple(frame.age(at, LOOK) for at in one.ready),
     )
 
 

@@ -62,6 +62,8 @@ def crashed(node: Node) -> Node:
         ledger=node.ghost.ledger,
         spoiled=True,
         last_up=node.ghost.last_up,
+        last_had=node.ghost.last_had,
+        ended_at=node.ghost.ended_at,
     )
     return replace(
         node,

@@ -59,8 +59,6 @@ class Heard(NamedTuple):
     is_down: bool = False
 
 
-
-
 class Seen(NamedTuple):
     """How an ENI is shown, and since which pass: free, missing, foreign, attaching, attached or detaching."""
 
@@ -108,7 +106,9 @@ class Ghost(NamedTuple):
     (probes, unowned, ec2) without a break. `told`: the last role that its hooks heard in this life. `seen`: each
     ENI as shown. `facts`: what EC2 last said of this instance; `refused_at`: when EC2 refused it an attach in
     earnest, if nothing else was said of it since. `met`: the holder; `last_up`: the newest attachment whose
-    holder was seen up, in any life; `has_looked`: whether this life has known where the ENIs are.
+    holder was seen up, in any life; `last_had`: who had the first ENI last; `has_looked`: whether this life has known where the ENIs are.
+    `ended_at`: when its last takeover ended, of its own accord and past return, or failed. `ready`: since when
+    nothing has held it back from one by probes, and from taking what nobody has.
     """
 
     holder: Heard = Heard()
@@ -124,7 +124,10 @@ class Ghost(NamedTuple):
     refused_at: float | None = None
     met: Met | None = None
     last_up: str | None = None
+    last_had: str | None = None
     has_looked: bool = False
+    ended_at: float | None = None
+    ready: tuple[float | None, float | None] = (None, None)
 
 
 class Shows(NamedTuple):

@@ -27,6 +27,7 @@ from eni_failover.core.publish import with_role
 from tests.core import builders
 from tests.core.invariants import Pass
 from tests.sim import explored_ghosts as ghosts
+from tests.sim import explorer_progress as progress
 from tests.sim.explored_ec2 import FREE, Enis, Machines, instance_id, instances, place_of, survey
 from tests.sim.explored_node import ASK, EPS, Flight, Node, Shows
 from tests.sim.explorer_invariants import COSTLY, OF_A_PASS, OF_A_WALK, Scene
@@ -103,9 +104,12 @@ def think(node: Node, around: Around) -> Node:
     after = with_role(View(decided, obs, node.policy))
     view = View(after, obs, node.policy)
     ghost = ghosts.take_in(node.ghost, state, view)
+    ghost = ghost._replace(ready=progress.ready(ghost, node, view))
     intent = ghosts.intended(ghost, state, view)
     one = Pass(before=state, obs=obs, policy=node.policy, after=decided, decision=decision)
     _check(Scene(one=one, view=view, node=node, ghost=ghost, intent=intent))
+    ask(progress.who_may_act_acts, ghost, view, decision.action)
+    ask(progress.who_is_refused_steps_down, view)
     return replace(
         node,
         now=now,

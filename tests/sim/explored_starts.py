@@ -35,6 +35,7 @@ MOMENTS: dict[str, Callable[[World], bool]] = {
     "attaching": lambda world: world.enis[0].status == "attaching",
     "held": lambda world: _has(world, 1),
 }
+NEW = "new"  # nobody has looked at anything yet
 RETURNED = "returned"  # an operator has brought it back to the first member, and the cause is still there
 
 
@@ -46,6 +47,8 @@ def moments(config: Config, walker: Walker) -> Iterator[tuple[World, tuple[Event
     settling = Settling(walker)
     story: list[Event] = []
     quiet = beginning(config.policies())
+    if NEW in config.starts:
+        yield quiet, ()
     try:
         for _ in range(QUIET):
             quiet = settling.round(quiet, story)
@@ -57,7 +60,7 @@ def moments(config: Config, walker: Walker) -> Iterator[tuple[World, tuple[Event
     if RETURNED in config.starts:
         yield world, tuple(story)
     for name in config.starts:
-        if name != RETURNED:
+        if name not in {RETURNED, NEW}:
             yield _until(name, walker, quiet, story, first)
 
 

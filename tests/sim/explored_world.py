@@ -138,8 +138,9 @@ class Walker:
         return Around(ec2.linked(world.enis, which), others)
 
     def _endless(self, world: World, which: int, detail: object) -> World:
-        """EC2 never ends this attach."""
-        return self._put(world, which, world.enis[which]._replace(endless=True, ripe=False))
+        """EC2 never ends this attach; with `detail` its member's instance is in this state from now on."""
+        world = self._put(world, which, world.enis[which]._replace(endless=True, ripe=False))
+        return world if detail is None else self._machine(world, world.enis[which].member, detail)
 
     def _probe(self, world: World, which: int, detail: object) -> World:
         return self._with(world, self.book.do(world.nodes[which], local.probed, _serving(world)))

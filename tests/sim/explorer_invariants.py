@@ -75,7 +75,7 @@ def no_up_holder_is_taken_from(scene: Scene) -> None:
                 assert is_ended(scene.view)
             case Trigger.PROBES:
                 heard = scene.ghost.holder
-                assert f"i-{owner}" in heard.about
+                assert heard.about[-1] == scene.view.owner(scene.eni(call))
                 assert heard.is_down
                 assert scene.intent.fence != "no" or is_evidence(heard, scene.view)
             case Trigger.UNOWNED:
@@ -107,7 +107,7 @@ def unknown_answers_alone_move_nothing(scene: Scene) -> None:
         return
     assert scene.one.obs.enis.answered
     if scene.intent and scene.intent.trigger is Trigger.PROBES and not scene.past_return:
-        assert scene.ghost.holder.is_down or is_freed(scene.view)
+        assert scene.ghost.holder.is_down or is_freed(scene.ghost, scene.view)
 
 
 def nobody_is_stopped_on_old_downs(scene: Scene) -> None:
@@ -208,7 +208,7 @@ def nobody_acts_out_of_turn(scene: Scene) -> None:
     if trigger not in causes or scene.one.rescues:
         return
     since, stagger = causes[trigger], view.policy.stagger
-    out = view.holder.instance_id if view.holder else view.state.durable.last_had
+    out = view.holder.instance_id if view.holder else scene.ghost.last_had
     others = [member.instance_id for member in view.policy.members if member.instance_id != out]
     me = view.policy.me.instance_id
     place = others.index(me) if me in others else None
@@ -246,7 +246,7 @@ def no_stale_intent_moves_anything(scene: Scene) -> None:
         assert view.owner(view.first) is None or is_stuck(scene.ghost, view)
     attachment = view.first.attachment
     if intent.trigger in {Trigger.PROBES, Trigger.EC2} and attachment is None:
-        assert is_freed(view)
+        assert is_freed(scene.ghost, view)
     if attachment is not None and not view.is_mine(view.first):
         assert intent.recorded[view.policy.eni_ids.index(view.first.eni_id)] == attachment.attachment_id
 

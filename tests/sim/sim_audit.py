@@ -34,6 +34,8 @@ COUNTED = frozenset({Trigger.PROBES, Trigger.FAILBACK})
 KNOWN: dict[str, str] = {}
 """Invariants that the product is known to break, and how: counted, printed loudly, and no violation."""
 CALL_GRAIN = 0.1  # from the pass that decides to the call, on a disk that is well
+HEARD_WITHIN = 12.0  # seconds: a peer is asked every two, and one that is silent for one more
+MOST_AHEAD = 3000.0  # of another clock; a record further ahead may be refused
 WEEK = 7 * 86_400.0
 TOLD = frozenset({"active", "standby", "fault"})
 
@@ -57,6 +59,7 @@ class Audit:
         self._rests_since: dict[str, float] = {}
         self._fenced: set[str] = set()
         self._pauses: dict[float, float] = {}
+        self._acknowledged_at: dict[float, float] = {}
         self._resumes: dict[tuple[str, bool], float] = {}
         self._recorded: dict[str, dict[str, str | None]] = {}
         self._winners: defaultdict[str, set[str]] = defaultdict(set)
@@ -78,7 +81,7 @@ class Audit:
 
     def life_began(self, name: str) -> None:
         """A process starts: it has been told nothing yet."""
-        self.lives[name] = Life(last_up=self.lives[name].last_up)
+        self.lives[name] = Life(began_at=self._world.now, last_up=self.lives[name].last_up)
 
     def life_ended(self, name: str) -> None:
         """A process is gone, and its hooks with it."""
@@ -91,6 +94,7 @@ class Audit:
 
     def acknowledged(self, record: PauseRecord, pressed_at: float, seconds: float | None) -> None:
         """An operator was told that the group is paused for so long from now on; None is for a week."""
+        self._acknowledged_at[record.at] = self._world.now
         self._pauses[record.at] = pressed_at + (WEEK if seconds is None else seconds)
 
     def forgive(self, name: str) -> None:
@@ -175,6 +179,7 @@ class Audit:
             policy=policy,
             life=self.lives[name],
             pause_until=self._pause_until(reconciler.state),
+            unheard=self._unheard(name, reconciler.state),
             paused=is_paused(reconciler.state, reconciler._clock()),
             first_is_here=first_on == flight.instance_id,
             recorded=self._recorded_for(flight.intent, eni_id),
@@ -194,6 +199,30 @@ class Audit:
         record = state.durable.pause
         known = record is not None and record.kind is PauseKind.PAUSE
         return self._pauses.get(record.at, NEVER) if record and known else NEVER
+
+    def _unheard(self, name: str, state: State) -> str:
+        """A member that is paused, as an operator was told long enough ago, and can tell this one of it."""
+        known = state.durable.pause
+        for other, member in self._world.members.items():
+            record = member.state.durable.pause if member.state else None
+            if other == name or record is None or self._pauses.get(record.at, NEVER) <= self._world.now:
+                continue
+            newer = known is not None and known.at >= record.at
+            ahead = record.at - self._world.members[name].wall() > MOST_AHEAD
+            if not newer and not ahead and self._could_tell(other, name, record.at):
+                return other
+        return ""
+
+    def _could_tell(self, one: str, other: str, at: float) -> bool:
+        """Whether this record is known long enough, and both daemons and the way between them work so long."""
+        now, both = self._world.now, (one, other)
+        known_for = now - self._acknowledged_at.get(at, now)
+        runs_for = min(now - self.lives[name].began_at for name in both)
+        stalled = max(self._world.members[name].stalls.longest(within=HEARD_WITHIN) for name in both)
+        well = not any(self._world.hosts[name].disk.delays(within=HEARD_WITHIN) for name in both)
+        runs = all(self._world.members[name].is_responsive for name in both)
+        told_for = min(known_for, runs_for, self._world.truth.open_for(one, other))
+        return runs and well and not stalled and told_for >= HEARD_WITHIN
 
     def _recorded_for(self, intent: Takeover | None, eni_id: str) -> str | None:
         if intent is None:

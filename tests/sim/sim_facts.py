@@ -100,6 +100,7 @@ class Tenure:
 class Life:
     """What one process was told since its start. Times are the world's seconds."""
 
+    began_at: float = NEVER
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     attachments: set[str] = field(default_factory=set)
     enis_heard_at: float | None = None
@@ -230,7 +231,8 @@ class Taking:
     late. `on_disk` is whether the journal has the takeover, or cannot be written; `rested_for` is the time
     since this member's last takeover of its own accord; `begun_under` is the file that the takeover began
     under, and `old` by how much what was decided on may be older than the call. `fenced` is whether the
-    holder was asked to stop; `pause_until` until when the pause that this member knows lasts, as it was said.
+    holder was asked to stop; `pause_until` until when the pause that this member knows lasts, as it was said, and
+    `unheard` whose pause it must have heard of by now, and has not.
     """
 
     flight: Flight
@@ -252,6 +254,7 @@ class Taking:
     life: Life
     paused: bool
     pause_until: float
+    unheard: str
     first_is_here: bool
     recorded: str | None
     matched_at: float

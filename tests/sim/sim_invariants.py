@@ -131,6 +131,13 @@ def a_pause_lasts_as_long_as_was_said(one: Taking) -> str | None:
     return f"the pause lasts {one.pause_until - one.at:.1f} s more" if wrong else None
 
 
+def a_pause_reaches_who_can_be_told(one: Taking) -> str | None:
+    """Whatever the file calls the members: a pause on one holds back all that it can tell."""
+    told = one.committed or one.fenced or one.trigger in {Trigger.MANUAL, Trigger.UNOWNED}
+    wrong = one.from_another and not told and one.unheard
+    return f"{one.unheard} is paused, and could have told it" if wrong else None
+
+
 def a_pause_lets_the_unowned_wait(one: Taking) -> str | None:
     """Paused, a member attaches what nobody has only after a minute, or for an operator."""
     wrong = one.paused and not one.committed and one.trigger is Trigger.UNOWNED
@@ -184,6 +191,7 @@ ACCEPTED: tuple[Callable[[Taking], str | None], ...] = (
     nothing_without_an_intent,
     a_pause_takes_from_nobody,
     a_pause_lasts_as_long_as_was_said,
+    a_pause_reaches_who_can_be_told,
     a_pause_lets_the_unowned_wait,
     observe_takes_from_nobody,
     only_what_was_seen_is_detached,

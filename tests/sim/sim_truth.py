@@ -16,21 +16,31 @@ class Truth:
     def __init__(self, world: World) -> None:
         self._world = world
         self._since: dict[tuple[str, str], float] = {}
+        self._open_since: dict[tuple[str, str], float] = {}
         for one in world.hosts:
             for other in world.hosts:
-                self._since[one, other] = ALWAYS
+                self._since[one, other] = self._open_since[one, other] = ALWAYS
 
     def refresh(self) -> None:
         """Something has been done to hosts or network."""
         for pair in ((one, other) for one in self._world.hosts for other in self._world.hosts):
-            if not self._is_up(*pair):
-                self._since.pop(pair, None)
-            else:
-                self._since.setdefault(pair, self._world.now)
+            for since, is_so in (
+                (self._since, self._is_up(*pair)),
+                (self._open_since, self._world.network.is_open(*pair)),
+            ):
+                if is_so:
+                    since.setdefault(pair, self._world.now)
+                else:
+                    since.pop(pair, None)
 
     def up_for(self, asker: str, asked: str) -> float:
         """For how long every probe of the asker about the asked has had to find it up; seconds."""
         since = self._since.get((asker, asked))
+        return 0.0 if since is None else self._world.now - since
+
+    def open_for(self, one: str, other: str) -> float:
+        """For how long everything has got through between these two; seconds."""
+        since = self._open_since.get((one, other))
         return 0.0 if since is None else self._world.now - since
 
     def had_for(self, name: str) -> float:

@@ -120,7 +120,9 @@ class World:
             stack.enter_context(remembering())
             stack.enter_context(patch.object(runner, "Run", hook_program(self)))
             stack.enter_context(patch.object(reloading, "configure_log", lambda *_, **__: None))
-            stack.enter_context(patch.object(reloading, "make_ec2", lambda _, __, metrics: metrics.make_ec2()))
+            stack.enter_context(
+                patch.object(reloading, "make_ec2", lambda _, __, metrics: metrics.make_ec2())
+            )
             stack.enter_context(patch.object(registry, "refuse_unrunnable", lambda _: None))
             if self.plan.calm:
                 stack.enter_context(patch.object(reconciler, "LONGEST_WAIT", CALM_PASSES))
