@@ -22,6 +22,7 @@ from eni_failover.core.model import (
     Presence,
     Stall,
     TakeoverRequest,
+    Verdict,
 )
 from eni_failover.core.policy import InstanceId, Member, Policy
 from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen
@@ -140,7 +141,8 @@ def _holder(view: View) -> State:
         return changed(state, tenure=None)
     tenure = state.tenure
     if tenure is None or tenure.attachment_id != attachment.attachment_id:
-        since = None if at_start and attachment.attachment_id == state.durable.last_up else view.now
+        is_known = at_start and attachment.attachment_id == state.durable.last_up
+        since = None if is_known else state.started_at if at_start else view.now
         tenure = Tenure(
             instance_id=view.holder.instance_id, attachment_id=attachment.attachment_id, since=since
         )
@@ -261,8 +263,10 @@ def _calls(view: View) -> State:
     if answered:
         state = changed(state, polled_from_at=max(answered))
     takeover = state.durable.takeover
-    if any(outcomes.is_barred(view.policy, outcome) for outcome in view.obs.outcomes):
-        state = changed(state, barred_at=view.now)
+    refused = [outcome for outcome in view.obs.outcomes if outcomes.is_barred(view.policy, outcome)]
+    # A denial counts as long as no DryRun is allowed (`Local.attach_allowed`).
+    if any(outcome.verdict is not Verdict.DENIED for outcome in refused):
+        state = changed(state, barred_at=view.now, barred_index=view.policy.device_index)
     if takeover is None:
         return state
     learned = outcomes.learn(view, takeover)

@@ -27,6 +27,7 @@ INSTANCES_EVERY = 2  # of the observe intervals
 INSTANCES_SPACING = 1.0
 SLOW_AFTER = 60.0
 
+_RESTS_ON_HOLDER = {Trigger.EC2, Trigger.PROBES}
 _SURPRISES = {Verdict.GONE, Verdict.IN_USE}
 
 
@@ -106,8 +107,8 @@ def _instances_at(view: View, decision: Decision) -> float:
     takeover = view.takeover
     if takeover is not None and takeover.fence_began_at is not None and not takeover.committed:
         times.append(survey.began_at + INSTANCES_SPACING)
-    if takeover is not None and takeover.trigger is Trigger.EC2 and not takeover.committed:
-        # Row 9 is asked again until the point of no return, and not on an old answer.
+    if takeover is not None and takeover.trigger in _RESTS_ON_HOLDER and not takeover.committed:
+        # EC2's word about the holder is asked again until the point of no return, and not on an old answer.
         times.append(survey.began_at + INSTANCES_SPACING)
     if decision.action is Action.CONFIRM and survey.began_at <= view.now - INSTANCES_SPACING:
         times.append(view.now)

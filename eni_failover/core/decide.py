@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from eni_failover.core import candidates, endings, manual, moves, rests
+from eni_failover.core import candidates, endings, fences, manual, moves, rests
 from eni_failover.core.absorb import absorb
 from eni_failover.core.alarms import schedule
 from eni_failover.core.candidates import Candidate
@@ -181,12 +181,13 @@ def _why_gone(view: View, takeover: Takeover) -> Reason | None:
         return _why_manual_gone(view, takeover)
     if _is_replaced(view, takeover):
         return Reason.CAUSE_GONE
+    if takeover.fence is not Sent.NO and view.holder is not None:
+        return fences.why_gone(view)
+    waits = None if takeover.trigger is Trigger.UNOWNED else _why_rest_waits(view)
+    if waits is not None:
+        return waits
     if candidates.is_freed_by_ec2(view, takeover):
         return why_not_fit(view)
-    waits = None if takeover.trigger is Trigger.UNOWNED else _why_rest_waits(view)
-    # An accepted stop is a point of no return as far as pauses go: nobody would act until the resume.
-    if waits is not None and not (waits is Reason.PAUSED and takeover.fence is not Sent.NO):
-        return waits
     candidate = _starter_of(takeover.trigger)(view)
     return Reason.CAUSE_GONE if candidate is None else candidate.block
 

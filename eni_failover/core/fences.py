@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from eni_failover.core.decision import Call, StopInstance
+from eni_failover.core.fitness import why_not_able
 from eni_failover.core.group import View
 from eni_failover.core.model import InstanceState
 from eni_failover.core.policy import FenceMode
 from eni_failover.core.state import Sent, Takeover
-from eni_failover.core.words import Trigger
+from eni_failover.core.words import Answer, Reason, Scope, Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,17 @@ def is_being_stopped(view: View) -> bool:
 def begins_on_instances(view: View, trigger: Trigger) -> bool:
     """Whether a takeover for this cause is begun only on a new look at the instances."""
     return trigger is Trigger.EC2 or (trigger is Trigger.PROBES and view.policy.fence is FenceMode.STOP)
+
+
+def why_gone(view: View) -> Reason | None:
+    """Why a takeover whose stop was asked for ends before it has moved anything, None while it goes on.
+
+    The stop is a point of no return as far as pauses, and our own stalls and restarts, go: the holder serves
+    nobody any more, and nobody else would act before the resume. Only a holder that answers again ends it.
+    """
+    asked = [health for health in view.state.health if health.probe.scope is Scope.HOLDER]
+    silent = sum(health.streak is not Answer.UP for health in asked)
+    return Reason.CAUSE_GONE if silent < view.policy.down_needed else why_not_able(view)
 
 
 def fence(view: View, takeover: Takeover) -> Fenced:

@@ -52,8 +52,8 @@ def obstacles(view: View) -> Iterator[Reason]:
 
 def barred_until(view: View) -> float:
     """Until when EC2's refusal of an attach here counts: it would refuse the next one as well."""
-    barred_at = view.state.barred_at
-    return 0.0 if barred_at is None else barred_at + BARRED_FOR
+    barred_at, same_index = view.state.barred_at, view.state.barred_index == view.policy.device_index
+    return barred_at + BARRED_FOR if barred_at is not None and same_index else 0.0
 
 
 def _obstacles_of(eni: Eni, view: View) -> Iterator[Reason]:

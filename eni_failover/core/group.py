@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import assert_never
 
 from eni_failover.core.model import (
     Attachment,
@@ -216,6 +217,8 @@ class View:
                 return None if waits else sight.seen_at + STUCK_ATTACHING_AFTER
             case AttachmentStatus.ATTACHED:
                 return None
+            case _:
+                assert_never(first.attachment.status)
 
     @property
     def is_unowned(self) -> bool:

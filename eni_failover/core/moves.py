@@ -91,9 +91,13 @@ def undo(view: View, takeover: Takeover, enis: tuple[Eni, ...]) -> Step:
 
 
 def is_barred(view: View, takeover: Takeover) -> bool:
-    """Whether the lock is unattached, and EC2 refuses it to this member for good."""
-    first = view.first
-    return first is not None and first.attachment is None and takeover.move(first.eni_id).barred
+    """Whether EC2 refuses this member an unattached ENI for good, and nothing else is left to do.
+
+    Nothing else: the lock itself is refused, or all other ENIs are here.
+    """
+    refused = [eni for eni in view.usable if eni.attachment is None and takeover.move(eni.eni_id).barred]
+    rest = [eni for eni in view.usable if eni not in refused and not view.is_attached_here(eni)]
+    return bool(refused) and (view.first in refused or not rest)
 
 
 def has_hung_twice(view: View, takeover: Takeover) -> bool:

@@ -6,6 +6,7 @@ No rest keeps an ENI without a holder for more than a minute.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
 from eni_failover.core.policy import Policy
 from eni_failover.core.state import Rest, State
@@ -21,6 +22,8 @@ def _seconds(rest: Rest, policy: Policy) -> float:
             return policy.cooldown
         case Rest.KEEP:
             return 60.0
+        case _:
+            assert_never(rest)
 
 
 def begin(state: State, rest: Rest, policy: Policy, now: float) -> State:

@@ -23,15 +23,15 @@ Turnout = tuple[State, Decision]
 def begin(view: View, candidate: Candidate) -> Turnout:
     """Confirms the cause by one more describe, then writes the intent and makes the first call."""
     trigger, request = candidate.trigger, view.state.request
+    too_old = candidates.too_old(view) if trigger is Trigger.PROBES else ()
     if trigger is not Trigger.MANUAL and view.policy.takeover is TakeoverMode.OBSERVE:
-        return _would(view, candidate)
+        return _would(view, candidate, too_old)
     confirm = view.state.confirm
     if confirm is None or (confirm.trigger, confirm.attachment_id) != (trigger, candidate.attachment_id):
         confirm = Confirm(trigger=trigger, attachment_id=candidate.attachment_id, since=view.now)
     fresh = view.obs.enis.began_at > confirm.since
     if begins_on_instances(view, trigger):
         fresh = fresh and view.obs.instances.answered and view.obs.instances.began_at > confirm.since
-    too_old = candidates.too_old(view) if trigger is Trigger.PROBES else ()
     if not fresh or too_old:
         state = replace(view.state, confirm=confirm, asked=too_old)
         return state, Decision(action=Action.CONFIRM, reason=candidate.reason)
@@ -65,8 +65,11 @@ def _from_member(view: View) -> str:
     return member.name if member else NOBODY
 
 
-def _would(view: View, candidate: Candidate) -> Turnout:
+def _would(view: View, candidate: Candidate, too_old: tuple[str, ...]) -> Turnout:
     """Observe mode: the decision is reported once for each cause, and not acted on."""
+    if too_old:
+        state = replace(view.state, asked=too_old)
+        return state, Decision(action=Action.CONFIRM, reason=candidate.reason)
     cause = cause_of(candidate)
     would = candidate.trigger if view.state.reported_cause != cause else None
     state = replace(view.state, reported_cause=cause)

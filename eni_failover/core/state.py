@@ -212,8 +212,8 @@ class State:
     `me` is what EC2 last said about this member's instance, however long ago. `instances` is the last look
     at the instances that was answered, `instances_failed_at` when the last one began that was not.
     `known_at` is when this process first knew where every ENI is. `barred_at` is when EC2 last refused this
-    member an attach for good. `rests` is until when what may not be tried again. `asked` are the probes
-    whose next answer a takeover waits for.
+    member an attach for good, with `barred_index` as the configured index. `rests` is until when what may
+    not be tried again. `asked` are the probes whose next answer a takeover waits for.
     """
 
     started_at: float
@@ -235,6 +235,7 @@ class State:
     fit_since: float | None = None
     not_ready_since: float | None = None
     barred_at: float | None = None
+    barred_index: int | None = None
     rests: tuple[tuple[Rest, float], ...] = ()
     asked: tuple[str, ...] = ()
     stalled_at: float | None = None

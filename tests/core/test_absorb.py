@@ -59,12 +59,12 @@ def test_a_holder_found_at_the_start_that_was_seen_up_has_no_beginning():
     [Durable(), Durable(last_had="i-alpha"), replace(KNOWN, last_up="att-0")],
     ids=["a first start", "never seen up", "seen up by another attachment"],
 )
-def test_any_other_holder_found_at_the_start_begins_with_it(durable):
+def test_any_other_holder_found_at_the_start_counts_from_the_start(durable):
     """Nothing shows that this member can reach it: it is unproven."""
     bench = Bench(attached("alpha"), durable=durable, settle=False)
     bench.look()
 
-    assert bench.state.tenure.since == bench.now
+    assert bench.state.tenure.since == bench.state.started_at
     assert bench.state.tenure.proven is False
 
 
@@ -123,7 +123,7 @@ def test_the_same_member_by_a_new_attachment_is_a_new_holder():
     bench.see(attached("alpha", "att-9"))
     bench.look()
 
-    assert bench.state.tenure.since == bench.now
+    assert bench.state.tenure.since == bench.state.started_at
     assert bench.state.tenure.proven is False
 
 

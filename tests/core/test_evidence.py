@@ -134,12 +134,12 @@ def test_the_slow_probe_of_two_that_says_up_is_no_down():
     assert bench.decision.calls == ()
 
 
-def test_observe_mode_asks_for_nothing():
-    """It reports what it would do, and does not load the holder for that."""
+def test_observe_mode_asks_once_more_too():
+    """What it reports rests on young downs, as what automatic mode does."""
     bench = judged(takeover=TakeoverMode.OBSERVE)
 
-    assert bench.state.asked == ()
-    assert bench.would == [Trigger.PROBES]
+    assert bench.state.asked == ("web",)
+    assert bench.would == []
 
 
 def test_the_wait_is_ended_by_what_ends_the_cause():

@@ -39,3 +39,13 @@ def test_moving_lasts_until_force_or_a_minute(force_after, bound):
 def test_the_worst_case_is_what_check_prints(changes, seconds):
     """interval + (fall - 1) * max(timeout, fast_interval) + timeout."""
     assert probe(**changes).worst_case == seconds
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "longest"), [((), 1.0), ((5.0,), 1.0), ((1.0,), 0.5), ((1.0, 0.2), 0.1), ((4.0, 3.0), 1.0)]
+)
+def test_a_stall_spoils_something_from_the_shortest_half_timeout_on(timeouts, longest):
+    """Shorter ones need not be measured; max_loop_lag, 1 s here, is the most that may pass unnoticed."""
+    probes = tuple(probe(f"probe-{number}", timeout=one) for number, one in enumerate(timeouts))
+
+    assert policy(probes=probes).stall_length == longest

@@ -115,6 +115,9 @@ def refused(verdict: str = "limit", **changes) -> Bench:
     bench = committed(**changes)
     bench.see(free())
     bench.act(within=1)
+    if verdict == "denied":
+        # The daemon takes a denied attach for a denied DryRun.
+        bench.local = replace(LOCAL, attach_allowed=False)
     bench.answered(verdict)
     return bench
 

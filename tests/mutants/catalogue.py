@@ -308,8 +308,8 @@ MUTANTS = (
         edits=(
             (
                 CORE + "absorb.py",
-                "since = None if at_start and attachment.attachment_id == state.durable.last_up else view.now",
-                "since = None if at_start else view.now",
+                "is_known = at_start and attachment.attachment_id == state.durable.last_up",
+                "is_known = at_start",
             ),
         ),
     ),
@@ -368,8 +368,8 @@ MUTANTS = (
         edits=(
             (
                 CORE + "decide.py",
-                " and not (waits is Reason.PAUSED and takeover.fence is not Sent.NO):\n",
-                ":\n",
+                "    if takeover.fence is not Sent.NO and view.holder is not None:\n",
+                "    if takeover.fence is not Sent.NO and view.holder is not None and not view.is_paused:\n",
             ),
         ),
     ),

@@ -157,8 +157,14 @@ CONFIGS = {
             starts=("quiet", "judged", "sent", "detaching", "attaching", "held"),
             waits=(1, 5),
         ),
-        Config(name="newcomer", hears=("down", "silent"), faults=("crash", "api"), starts=("new", "held")),
-        Config(name="endless", faults=("endless", "machine", "crash"), starts=("attaching",), waits=(1, 27, 81)),
+        Config(
+            name="newcomer",
+            hears=("down", "silent"),
+            faults=("crash", "api"),
+            starts=("new", "unheard"),
+            waits=(1, 5),
+        ),
+        Config(name="endless", faults=("endless",), budget=1, starts=("attaching",), waits=(1, 27, 81)),
         Config(
             name="refused",
             faults=("fail", "drop"),

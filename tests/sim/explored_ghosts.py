@@ -25,7 +25,7 @@ from eni_failover.core.words import Answer, Result, Scope, Trigger
 from tests.sim.explored_node import FOREIGN, Ghost, Heard, Intent, Met, Seen
 
 LIMITED = {Trigger.PROBES, Trigger.FAILBACK}
-EARNEST = {Verdict.LIMIT, Verdict.REFUSED, Verdict.DENIED}
+EARNEST = {Verdict.LIMIT, Verdict.REFUSED}
 NEVER = float("-inf")
 VERDICT_LASTS = 3  # intervals without an up or a down leave no verdict
 STUCK_AFTER = 180.0
@@ -121,7 +121,8 @@ def _meet(ghost: Ghost, holder: Member | None, view: View) -> Ghost:
     met = ghost.met
     if met is None or met.attachment_id != tenure.attachment_id:
         known = not ghost.has_looked and tenure.attachment_id == ghost.last_up
-        met = Met(attachment_id=str(tenure.attachment_id), since=None if known else view.now)
+        since = view.now if ghost.has_looked else view.state.started_at
+        met = Met(attachment_id=str(tenure.attachment_id), since=None if known else since)
     for one in view.obs.attempts:
         if one.probe.scope is Scope.HOLDER and one.member.instance_id == holder.instance_id:
             met = met._replace(answered=met.answered or one.answered)

@@ -221,7 +221,7 @@ _KINDS: dict[type, str] = {
         "started_at:grace role:keep role_known:keep durable:nest health:nest sights:sights tenure:nest "
         "holder_changed_at:failback moved_at:moved unseen:nest unowned_since:long turn_unowned:look "
         "turn_ec2:look turn_probes:look confirm:nest request:nest fit_since:failback "
-        "not_ready_since:long barred_at:barred rests:rests asked:keep "
+        "not_ready_since:long barred_at:barred barred_index:keep rests:rests asked:keep "
         "stalled_at:short last_answer_at:look known_at:known me:facts instances:instances "
         "surveyed_at:against_enis polled_from_at:drop describe_failures:drop instances_failures:drop "
         "instances_failed_at:drop here:keep "
@@ -297,7 +297,13 @@ def key(node: Node) -> Key:
         tuple(_against_enis(frame, one) for one in node.lost),
         node.last_trigger,
         (node.hears, node.fit, node.witness, node.api, node.allowed, node.broken, node.due),
-        (node.file, node.policy == node.wanted or _name(node), tuple(sorted(node.failing)), node.skew),
+        (
+            node.file,
+            node.policy == node.wanted or _name(node),
+            tuple(sorted(node.failing)),
+            node.skew,
+            node.denied,
+        ),
         frame.age(node.asleep_since, LONG),
         tuple((frame.age(one.from_at, SHORT), frame.age(one.to_at, SHORT)) for one in node.stalls),
         round((frame.tick * TICK - node.asked_at) / TICK) % frame.every,

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from eni_failover.core.decision import Attach
 from eni_failover.core.model import Attempt, Request, Stall, TakeoverRequest, Verdict
 from eni_failover.core.policy import Member, ProbePolicy
 from eni_failover.core.words import Answer, Scope
@@ -86,7 +87,8 @@ def ticked(node: Node, ticks: int, running: tuple[bool, ...]) -> Node:
     now = node.base + ticks * TICK
     fresh = tuple(one for one in node.strays if now - one.sent_at <= node.policy.call_timeout)
     ledger = tuple(at for at in node.ghost.ledger if now - at <= node.policy.max_takeovers_window)
-    node = replace(node, now=now, strays=fresh, ghost=node.ghost._replace(ledger=ledger))
+    denied = node.denied and "attach denied" in node.failing
+    node = replace(node, now=now, strays=fresh, denied=denied, ghost=node.ghost._replace(ledger=ledger))
     if not node.is_awake:
         return node
     every = _every(node)
@@ -190,12 +192,14 @@ def answered(node: Node, verdict: Verdict) -> Node:
     """The first call on its way has its answer; one that is unanswered may still take effect."""
     flight = node.flights[0]
     now = node.now + EPS
+    denied = node.denied or (verdict is Verdict.DENIED and isinstance(flight.call, Attach))
     told = outcome(flight.call, verdict, sent_at=flight.sent_at, ended_at=now)
     return replace(
         node,
         now=now,
         flights=node.flights[1:],
         outcomes=(*node.outcomes, told),
+        denied=denied,
         strays=(*node.strays, flight) if verdict is Verdict.UNANSWERED and node.api else node.strays,
         due=True,
     )

@@ -145,7 +145,7 @@ class Node:
     """A member. `tokens` are the ids of what its newest survey showed; `due`: there is news for a pass.
 
     `file` is which of `files` its host has; `policy` is the one in force. `failing` are EC2's operations that
-    fail for it while all others work. `asleep_since`: its host sleeps since then. `asked_at` is when its probes
+    fail for it while all others work; `denied`: IAM has denied it an attach, and no DryRun was allowed since. `asleep_since`: its host sleeps since then. `asked_at` is when its probes
     last went out; `skew` is what its wall clock is wrong by.
     """
 
@@ -173,6 +173,7 @@ class Node:
     files: tuple[tuple[str, Policy], ...] = ()
     file: str = RIGHT
     failing: frozenset[str] = frozenset()
+    denied: bool = False
     asleep_since: float | None = None
     stalls: tuple[Stall, ...] = ()
     asked_at: float = START
@@ -203,7 +204,7 @@ class Node:
     @property
     def impaired(self) -> bool:
         """Whether this member is unfit or not running, whether it knows it or not; EC2's silence is no matter."""
-        refused = self.ghost.refused_at is not None
+        refused = self.ghost.refused_at is not None or self.denied
         return not (self.state and self.fit and self.allowed) or refused
 
     def may_tick(self, ticks: int) -> bool:

@@ -98,7 +98,7 @@ def think(node: Node, around: Around) -> Node:
         stalls=node.stalls,
         links=_links(node, around.links),
         peers=tuple(_peer(node, which, shown) for which, shown in around.others),
-        local=replace(builders.LOCAL, attach_allowed=node.allowed),
+        local=replace(builders.LOCAL, attach_allowed=node.allowed and not node.denied),
     )
     decided, decision = decide.step(state, obs, node.policy)
     after = with_role(View(decided, obs, node.policy))

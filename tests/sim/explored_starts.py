@@ -36,6 +36,7 @@ MOMENTS: dict[str, Callable[[World], bool]] = {
     "held": lambda world: _has(world, 1),
 }
 NEW = "new"  # nobody has looked at anything yet
+UNHEARD = "unheard"  # nor will the holder be heard by anybody
 RETURNED = "returned"  # an operator has brought it back to the first member, and the cause is still there
 
 
@@ -49,6 +50,9 @@ def moments(config: Config, walker: Walker) -> Iterator[tuple[World, tuple[Event
     quiet = beginning(config.policies())
     if NEW in config.starts:
         yield quiet, ()
+    if UNHEARD in config.starts:
+        deaf: list[Event] = [("set", which, ("hears", "silent")) for which in range(1, config.members)]
+        yield settling.play(quiet, deaf, []), tuple(deaf)
     try:
         for _ in range(QUIET):
             quiet = settling.round(quiet, story)
@@ -60,7 +64,7 @@ def moments(config: Config, walker: Walker) -> Iterator[tuple[World, tuple[Event
     if RETURNED in config.starts:
         yield world, tuple(story)
     for name in config.starts:
-        if name not in {RETURNED, NEW}:
+        if name not in {RETURNED, NEW, UNHEARD}:
             yield _until(name, walker, quiet, story, first)
 
 

@@ -16,11 +16,11 @@ from eni_failover.core.links import READY_BOUND, not_ready
 from eni_failover.core.model import AttachmentStatus, Eni, InstanceState, PauseKind
 from eni_failover.core.moves import ATTACH_BOUND
 from eni_failover.core.policy import FailbackMode, FenceMode, MemberName, TakeoverMode
-from eni_failover.core.words import Reason, Result, Role, Scope, Trigger
+from eni_failover.core.words import Answer, Reason, Result, Role, Scope, Trigger
 from tests.core import invariants as of_a_pass
 from tests.core.invariants import Pass
 from tests.sim.explored_ghosts import LIMITED, is_ended, is_evidence, is_freed, is_stuck
-from tests.sim.explored_node import FOREIGN, Ghost, Intent, Node
+from tests.sim.explored_node import FOREIGN, Ghost, Heard, Intent, Node
 
 FOREIGN_FOR = 60.0
 
@@ -76,8 +76,7 @@ def no_up_holder_is_taken_from(scene: Scene) -> None:
             case Trigger.PROBES:
                 heard = scene.ghost.holder
                 assert heard.about[-1] == scene.view.owner(scene.eni(call))
-                assert heard.is_down
-                assert scene.intent.fence != "no" or is_evidence(heard, scene.view)
+                assert may_be_down(scene, heard)
             case Trigger.UNOWNED:
                 assert scene.is_first(call)
                 assert is_stuck(scene.ghost, scene.view)
@@ -107,7 +106,13 @@ def unknown_answers_alone_move_nothing(scene: Scene) -> None:
         return
     assert scene.one.obs.enis.answered
     if scene.intent and scene.intent.trigger is Trigger.PROBES and not scene.past_return:
-        assert scene.ghost.holder.is_down or is_freed(scene.ghost, scene.view)
+        assert may_be_down(scene, scene.ghost.holder) or is_freed(scene.ghost, scene.view)
+
+
+def may_be_down(scene: Scene, heard: Heard) -> bool:
+    """Whether the holder is down by young answers; once it was asked to stop, whether it is not seen up."""
+    fenced = scene.intent is not None and scene.intent.fence != "no"
+    return is_evidence(heard, scene.view) or (fenced and heard.word != Answer.UP)
 
 
 def nobody_is_stopped_on_old_downs(scene: Scene) -> None:
@@ -178,8 +183,9 @@ def past_return_ends_held_lost_or_stuck(scene: Scene) -> None:
             assert first is None or not scene.view.is_attached_here(first)
         case Result.FAILED:
             hung = ended.reason is Reason.ATTACH_STUCK
-            refused = ended.reason is Reason.ATTACH_REFUSED and scene.ghost.refused_at is not None
-            unattached = first is not None and first.attachment is None
+            known = scene.ghost.refused_at is not None or scene.node.denied
+            refused = ended.reason is Reason.ATTACH_REFUSED and known
+            unattached = any(eni.attachment is None for eni in scene.view.usable)
             assert hung or (refused and unattached) or scene.view.all_here or not scene.view.usable
 
 
@@ -196,6 +202,7 @@ def an_unfit_member_starts_nothing_of_its_own(scene: Scene) -> None:
     if any(one.scope is Scope.SELF for one in scene.view.policy.probes):
         assert scene.ghost.myself.is_up
     assert scene.node.allowed
+    assert not scene.node.denied
     assert scene.ghost.refused_at is None
     if trigger in LIMITED and any(one.scope is Scope.WITNESS for one in scene.view.policy.probes):
         assert scene.ghost.witness.is_up

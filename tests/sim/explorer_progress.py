@@ -6,10 +6,10 @@ The other half of `explorer_invariants`: those say what is forbidden, these say 
 from __future__ import annotations
 
 from eni_failover.core.group import View
-from eni_failover.core.model import Mutation
+from eni_failover.core.model import Mutation, Verdict
 from eni_failover.core.policy import FenceMode, TakeoverMode
 from eni_failover.core.words import Action, Role, Scope
-from tests.sim.explored_ghosts import EARNEST, is_evidence
+from tests.sim.explored_ghosts import EARNEST, is_evidence, is_stuck
 from tests.sim.explored_node import FOREIGN, Ghost, Node
 
 RESTS_FOR = 60.0
@@ -32,9 +32,17 @@ def _may_act(ghost: Ghost, node: Node, view: View) -> bool:
     """Automatic, not paused, no takeover under way, EC2 answers, fit, and nothing has just failed."""
     policy, now = view.policy, view.now
     stalled_at = max([stall.to_at for stall in view.obs.stalls], default=-1e9)
-    fit = node.allowed and ghost.refused_at is None and _is_fit(ghost, view) and _is_running(ghost)
+    fit = (
+        node.allowed
+        and not node.denied
+        and ghost.refused_at is None
+        and _is_fit(ghost, view)
+        and _is_running(ghost)
+    )
     rested = ghost.ended_at is None or now - ghost.ended_at >= max(RESTS_FOR, policy.cooldown)
-    known = view.obs.enis.answered and all(one.word != "missing" or _is_sure(one.since, now) for one in ghost.seen)
+    known = view.obs.enis.answered and all(
+        one.word != "missing" or _is_sure(one.since, now) for one in ghost.seen
+    )
     calm = view.takeover is None and not view.is_paused and not view.in_grace and now - stalled_at >= LAG_FOR
     lagged = view.state.stalled_at is not None and now - view.state.stalled_at < LAG_FOR
     asked = view.state.request is not None or bool(view.obs.requests)
@@ -76,9 +84,10 @@ def _may_by_probes(ghost: Ghost, view: View) -> bool:
 
 
 def _may_take_the_unattached(ghost: Ghost, view: View) -> bool:
-    """Nobody has the first ENI, and no reachable member says that it is taking it."""
+    """Nobody has the first ENI, or its attach never ends, and no reachable member says that it is taking it."""
     taking = any(peer.reachable and peer.role == Role.TAKING for peer in view.obs.peers)
-    return view.first is not None and view.first.attachment is None and not taking
+    first = view.first
+    return first is not None and (first.attachment is None or is_stuck(ghost, view)) and not taking
 
 
 def who_may_act_acts(ghost: Ghost, view: View, action: Action) -> None:
@@ -105,6 +114,6 @@ def who_is_refused_steps_down(view: View) -> None:
     if since is not None and view.now - since >= RESTS_FOR:
         return
     for one in view.obs.outcomes:
-        refused = one.mutation is Mutation.ATTACH and one.verdict in EARNEST
+        refused = one.mutation is Mutation.ATTACH and one.verdict in {*EARNEST, Verdict.DENIED}
         if refused and first is not None and one.target == first.eni_id and first.attachment is None:
             assert view.takeover is None

@@ -137,13 +137,13 @@ class Audit:
         """A request leaves a daemon."""
         if flight.is_mutation:
             self._world.say(flight.host, "->", flight.operation, *_words(flight))
-            if flight.operation is Operation.STOP and flight.intent is not None:
-                self._fenced.add(flight.intent.takeover_id)
-            if flight.operation in {Operation.ATTACH, Operation.DETACH}:
+            if flight.operation in {Operation.ATTACH, Operation.DETACH, Operation.STOP}:
                 # Judged by what the daemon knew when it sent it; it counts when EC2 accepts it.
                 taking = self._taking(flight)
                 judged = [(one.__name__, one(taking)) for one in (*invariants.ACCEPTED, *STARTS)]
                 self._takings[flight] = (taking, [(name, what) for name, what in judged if what])
+            if flight.operation is Operation.STOP and flight.intent is not None:
+                self._fenced.add(flight.intent.takeover_id)
 
     def _taking(self, flight: Flight) -> Taking:
         world, name = self._world, flight.host
@@ -153,6 +153,8 @@ class Audit:
         policy = reconciler.policy
         stalled_for = member.stalls.longest(within=invariants.recovery_seen(policy))
         attachment_id = str(flight.parameters.get("AttachmentId", ""))
+        if flight.operation is Operation.STOP:
+            attachment_id = self._attachment_of_the_first()
         eni = state.by_attachment(attachment_id)
         eni_id = str(flight.parameters.get("NetworkInterfaceId", eni.id if eni else ""))
         attachment = eni.attachment if eni else None
@@ -193,6 +195,10 @@ class Audit:
             + (DECISION_AGE if member.host.disk.delays(within=DECISION_AGE) else 0.0),
             rested_for=world.now - self._rests_since.get(name, float("-inf")),
         )
+
+    def _attachment_of_the_first(self) -> str:
+        first = next(iter(self._world.floating()), None)
+        return first.attachment.id if first and first.attachment else ""
 
     def _pause_until(self, state: State) -> float:
         """Until when the pause that this member knows holds it back, by what the operator was told."""
@@ -249,6 +255,8 @@ class Audit:
         taking, problems = sent
         for invariant, problem in problems:
             self.wrong(invariant, f"{taking}: {problem}")
+        if flight.operation is Operation.STOP:
+            return
         if taking.intent is not None and taking.trigger is not Trigger.MANUAL:
             self._accepted.add(taking.intent.takeover_id)
         self._count(taking)

@@ -196,7 +196,7 @@ class Life:
             self.lock_free_since = now if self.lock_free_since is None else self.lock_free_since
         elif self.tenure is None or self.tenure.attachment_id != attachment["AttachmentId"]:
             known = not self.has_looked and attachment["AttachmentId"] == self.last_up
-            since = None if known else now
+            since = None if known else now if self.has_looked else self.began_at
             self.tenure = Tenure(attachment_id=attachment["AttachmentId"], since=since)
             self.lock_free_since = None
         self.has_looked = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from eni_failover.core.policy import FailbackMode, Policy, TakeoverMode
-from eni_failover.core.words import Result, Scope, Trigger
+from eni_failover.core.words import Answer, Result, Scope, Trigger
 from tests.sim.sim_facts import Counted, Taking
 
 DECISION_AGE = 3.0  # how old a decision may be that is still acted on
@@ -32,7 +32,8 @@ def a_serving_holder_is_left_alone(one: Taking) -> str | None:
 def probes_decide_by_falls(one: Taking) -> str | None:
     """A takeover by probes rests on `fall` downs of enough probes in this life; unknown is not down.
 
-    They are the newest answers to the question asked now, and young, unless the holder was asked to stop.
+    They are the newest answers to the question asked now, and young. Of a holder that was asked to stop only an
+    answer that it is up counts.
     """
     if one.trigger is not Trigger.PROBES or one.committed or not one.from_another:
         return None
@@ -43,15 +44,15 @@ def probes_decide_by_falls(one: Taking) -> str | None:
         if name in names and verdict.about[:2] == (names[name], one.holder_instance)
     ]
     if one.fenced:
-        down = [verdict for verdict in asked if verdict.was_down(one.at, within=DECISION_AGE)]
-    else:
-        down = [verdict for verdict in asked if verdict.was_evidence(one.at, within=DECISION_AGE)]
+        up = [verdict for verdict in asked if verdict.streak is Answer.UP]
+        return "the holder is up" if len(names) - len(up) < one.policy.down_needed else None
+    down = [verdict for verdict in asked if verdict.was_evidence(one.at, within=DECISION_AGE)]
     return None if len(down) >= one.policy.down_needed else "probes did not say so"
 
 
 def an_up_answer_starts_nothing(one: Taking) -> str | None:
     """No takeover by probes begins when the latest answer of the probes that decide is up."""
-    if one.trigger is not Trigger.PROBES or one.committed or not one.from_another:
+    if one.trigger is not Trigger.PROBES or one.committed or one.fenced or not one.from_another:
         return None
     names = {probe.name for probe in one.policy.probes if probe.scope is Scope.HOLDER}
     verdicts = [verdict for name, verdict in one.life.verdicts.items() if name in names]
@@ -60,8 +61,8 @@ def an_up_answer_starts_nothing(one: Taking) -> str | None:
 
 
 def an_unproven_holder_has_its_grace(one: Taking) -> str | None:
-    """A holder that came while the taker watched, and was never seen up by it, is given its time."""
-    if one.trigger is not Trigger.PROBES or one.committed or not one.from_another:
+    """A holder that was never seen up by the taker is given its time, from its coming or the taker's start."""
+    if one.trigger is not Trigger.PROBES or one.committed or one.fenced or not one.from_another:
         return None
     tenure = one.life.tenure
     if tenure is None or tenure.proven or tenure.since is None or tenure.attachment_id != one.attachment_id:

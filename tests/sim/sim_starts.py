@@ -21,8 +21,8 @@ FOREIGN_FOR = 60.0
 
 
 def _starts(one: Taking, *triggers: Trigger) -> bool:
-    """Whether it is the first move of a takeover for one of these causes."""
-    return one.trigger in triggers and not one.committed
+    """Whether it is the first move of a takeover for one of these causes, the stop of its holder included."""
+    return one.trigger in triggers and not one.committed and not one.fenced
 
 
 def _ups(one: Taking, scope: Scope) -> tuple[int, int]:
