@@ -123,7 +123,7 @@ def test_the_same_member_by_a_new_attachment_is_a_new_holder():
     bench.see(attached("alpha", "att-9"))
     bench.look()
 
-    assert bench.state.tenure.since == bench.state.started_at
+    assert bench.state.tenure.since == bench.now
     assert bench.state.tenure.proven is False
 
 
