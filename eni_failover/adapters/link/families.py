@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,14 @@ def carried(link: str, *, proc: Path = Path("/proc")) -> frozenset[int]:
     except FileNotFoundError:
         return frozenset({4})
     except OSError:
+        return BOTH
+
+
+def carried_by(index: int, *, proc: Path = Path("/proc")) -> frozenset[int]:
+    """The IP versions that this link may have addresses of, under the name that it has by now."""
+    try:
+        return carried(socket.if_indextoname(index), proc=proc)
+    except OSError:  # it has just left
         return BOTH
 
 

@@ -162,7 +162,7 @@ class LinkManager:
 
     def _serves(self, eni: Eni, link: KernelLink, mirror: Mirror) -> bool:
         """Whether one address family has all it needs: the other may wait for its router for ever."""
-        kernel = needs.Kernel(carried=families.carried(link.name), refused=self.refused(eni.eni_id))
+        kernel = needs.Kernel(carried=families.carried_by(link.index), refused=self.refused(eni.eni_id))
         return not all(needs.lacking(mirror, eni, link, kernel).values())
 
     def _plan(self, eni: Eni, link: KernelLink, mirror: Mirror) -> plan.Plan | None:
@@ -171,7 +171,7 @@ class LinkManager:
         subnet = self._subnet_of(eni.subnet_id)
         if subnet is None:
             return None
-        carried = families.carried(link.name)
+        carried = families.carried_by(link.index)
         return plan.plan_for(eni, subnet, link, mirror, ipv6_router=self._ipv6_router, carried=carried)
 
     def _has_left(self, eni: Eni) -> bool:

@@ -100,7 +100,7 @@ def _catching(enis: tuple[Eni, ...], mirror: Mirror, fib: Fib) -> tuple[str, ...
 
 def _silent(eni: Eni, link: KernelLink, mirror: Mirror, fib: Fib, proc: Path) -> str:
     """What one family lacks while another serves."""
-    kernel = needs.Kernel(carried=families.carried(link.name, proc=proc), way=fib.way)
+    kernel = needs.Kernel(carried=families.carried_by(link.index, proc=proc), way=fib.way)
     lacks = needs.lacking(mirror, eni, link, kernel)
     if all(lacks.values()):
         return ""

@@ -264,7 +264,7 @@ class LinkWatcher:
 
     def _missing(self, eni: Eni, link: KernelLink) -> tuple[str, ...]:
         kernel = needs.Kernel(
-            carried=families.carried(link.name),
+            carried=families.carried_by(link.index),
             way=self._fib.way if self._fib is not None else None,
             refused=self._manager.refused(eni.eni_id) if self._manager is not None else frozenset(),
         )

@@ -60,7 +60,7 @@ class Host:
         self.errors: list[Exception] = []
         self.refused: list[tuple[str, str, str]] = []
         self.unnamed: set[str] = set()
-        manager = LinkManager(
+        self.manager = LinkManager(
             clock=self._clock,
             subnet_of=self.subnets.get,
             is_elsewhere=lambda _: self.elsewhere,
@@ -77,7 +77,7 @@ class Host:
             clock=self._clock,
             on_change=self.changed.set,
             on_error=self.errors.append,
-            manager=manager,
+            manager=self.manager,
         )
         self.kernel = AsyncIPRoute()
 
@@ -727,7 +727,7 @@ def test_the_same_thing_is_put_back_after_a_moment(inside):
 
 def test_what_the_kernel_refuses_is_named_once_and_stops_nothing_else(inside, monkeypatch):
     """IPv6 is off and not seen to be: IPv4 works, the link is ready, and the log says what was refused."""
-    monkeypatch.setattr(families, "carried", lambda _: families.BOTH)
+    monkeypatch.setattr(families, "carried", lambda *_, **__: families.BOTH)
 
     async def main() -> tuple[Any, ...]:
         sysctl("ipv6/conf/default/disable_ipv6", 1)
@@ -827,6 +827,31 @@ def test_a_link_that_is_renamed_later_stays_as_it_is(inside):
             return host.set_up, host.repairs
 
     assert inside(main) == (["eni1"], ["rule"])
+
+
+def test_a_new_name_that_is_not_heard_yet_takes_no_family_away(inside):
+    """The kernel has settings of IPv6 by a link's name: under the old one it seemed to be switched off, and
+    the IPv6 address was removed and put back."""
+
+    async def main() -> tuple[tuple[str, ...], set[Any], set[Any]]:
+        async with Host(DUAL, router="fe80::1") as host:
+            index = await host.plug()
+            await host.ready()
+            host._running.cancel()
+            await asyncio.gather(host._running, return_exceptions=True)
+            before = await host.addresses(index)
+            await host.kernel.link("set", index=index, ifname="ens6")
+            mirror = host.watcher.mirror
+            (link,) = mirror.with_mac(MAC)
+            assert link.name == "eni1"
+            await host.manager.bring([DUAL], mirror, host.kernel, lambda _: link)
+            return host.watcher.state(DUAL).missing, before, await host.addresses(index)
+
+    missing, before, after = inside(main)
+
+    assert missing == ()
+    assert ("2001:db8:1::101", 128) in before
+    assert after == before
 
 
 def test_a_link_with_the_index_of_one_that_left_is_new(inside):
