@@ -46,9 +46,10 @@ class LinkManager:
 
     `subnet_of` gives the subnet with an id, None while EC2 has not told it; `is_elsewhere` whether EC2
     says that another instance has the ENI. `on_set_up` is called when a link has all that was planned for
-    the first time, and an address family serves by it, `on_repair` for each thing put back later,
-    `on_refused` for each thing that the kernel refuses, once; what belongs to a link that has left has
-    neither ENI nor link. `awaits_name`: another program is about to name this link, and cannot once it is up.
+    the first time, but for what the kernel refuses, and an address family serves by it, `on_repair` for
+    each thing put back later, `on_refused` for each thing that the kernel refuses, once; what belongs to a
+    link that has left has neither ENI nor link. `awaits_name`: another program is about to name this link,
+    and cannot once it is up.
     """
 
     def __init__(
@@ -116,13 +117,14 @@ class LinkManager:
         if wanted is None:
             return
         change = plan.change_to(wanted, mirror)
-        if not change:
+        if not without(change, kept.refused):
             if kept.done is not None:
-                kept.done = wanted
+                kept.done = wanted.but_for(change)
             elif wanted.addresses and self._serves(eni, link, mirror):
-                kept.done = wanted
+                kept.done = wanted.but_for(change)
                 kept.rests = Rests(self._clock)
                 self._on_set_up(eni, link)
+        if not change:
             return
         if change.up and self._awaits_name(link) and self._clock() < kept.since + _NAMED_WITHIN:
             self._come_again(self._clock() + _LOOK_FOR_NAME)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from eni_failover.adapters.link import needs
@@ -56,6 +56,16 @@ class Plan:
     routes: frozenset[Route] = frozenset()
     rules: frozenset[Rule] = frozenset()
     subnets: tuple[Network, ...] = ()
+
+    def but_for(self, change: Change) -> Plan:
+        """What of it is there while this change is still to be made."""
+        coming = {interface for _, interface in change.addresses}
+        return replace(
+            self,
+            addresses=tuple(interface for interface in self.addresses if interface not in coming),
+            routes=self.routes - set(change.routes),
+            rules=self.rules - set(change.rules),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -725,6 +725,34 @@ def test_the_same_thing_is_put_back_after_a_moment(inside):
     assert inside(main) == (("rule",), ["rule", "rule"])
 
 
+def test_a_link_counts_as_set_up_without_what_the_kernel_refuses(inside, monkeypatch):
+    """It was never announced, and what others undid later was no repair. What is taken in the end is none."""
+    monkeypatch.setattr(families, "carried", lambda *_, **__: families.BOTH)
+
+    async def main() -> tuple[list[str], list[str]]:
+        sysctl("ipv6/conf/default/disable_ipv6", 1)
+        async with Host(DUAL, router="fe80::1") as host:
+            index = await host.plug()
+            await host.ready()
+
+            async def is_set_up() -> bool:
+                return bool(host.set_up)
+
+            await host.settled(is_set_up)
+            await _flush_rule(host, index)
+            await host.repaired(["rule"])
+            sysctl("ipv6/conf/eni1/disable_ipv6", 0)
+
+            async def is_taken() -> bool:
+                host.watcher.poke()
+                return host.watcher.mirror.address(index, ipaddress.ip_address("2001:db8:1::101")) is not None
+
+            await host.settled(is_taken)
+            return host.set_up, host.repairs
+
+    assert inside(main) == (["eni1"], ["rule"])
+
+
 def test_what_the_kernel_refuses_is_named_once_and_stops_nothing_else(inside, monkeypatch):
     """IPv6 is off and not seen to be: IPv4 works, the link is ready, and the log says what was refused."""
     monkeypatch.setattr(families, "carried", lambda *_, **__: families.BOTH)
