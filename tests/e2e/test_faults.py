@@ -67,7 +67,7 @@ def test_an_aws_setting_that_boto3_rejects_is_one_clear_line(idle_pair):
     idle_pair.beta.environment["AWS_PROFILE"] = "absent"
     status = idle_pair.beta.start().ended()
 
-    why = "The config profile (absent) could not be found"
+    why = "AWS_PROFILE: neither /dev/null nor /dev/null has that profile"
     assert status == 1
     assert idle_pair.beta.log.read_text() == f"eni-failover: boto3 cannot make an EC2 client: {why}\n"
 

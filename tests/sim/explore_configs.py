@@ -154,7 +154,7 @@ CONFIGS = {
             name="reload",
             faults=("reload", "crash"),
             files=("renamed", "trial", "grown", "patient"),
-            starts=("quiet", "judged", "sent", "detaching", "attaching", "held"),
+            starts=("quiet", "judged", "sent", "detaching", "free", "attaching", "held"),
             waits=(1, 5),
         ),
         Config(

@@ -6,6 +6,8 @@ takeover limit, so that the core is not measured by its own memory. Moves nothin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from eni_failover.core.decision import Attach, Decision, Detach, StopInstance
 from eni_failover.core.group import View
 from eni_failover.core.model import (
@@ -15,6 +17,7 @@ from eni_failover.core.model import (
     Mutation,
     Observation,
     PauseKind,
+    PauseRequest,
     Presence,
     TakeoverRequest,
     Verdict,
@@ -30,6 +33,7 @@ NEVER = float("-inf")
 VERDICT_LASTS = 3  # intervals without an up or a down leave no verdict
 STUCK_AFTER = 180.0
 REFUSED_FOR = 600.0
+SAME_RECORD = 0.0005  # the times of two pauses differ by more
 
 _ENDED = {
     InstanceState.STOPPING,
@@ -130,6 +134,28 @@ def _meet(ghost: Ghost, holder: Member | None, view: View) -> Ghost:
         met = met._replace(since=None)
     last_up = met.attachment_id if met.since is None else ghost.last_up
     return ghost._replace(met=met, last_up=last_up)
+
+
+def hear_pause(ghost: Ghost, view: View, said: Iterable[tuple[float, float]]) -> Ghost:
+    """The group's pause that this member knows now: an operator's at its own door, or another member's.
+
+    `said` is what the others know of theirs, whatever their clocks say.
+    """
+    record, known = view.state.durable.pause, ghost.pause
+    if record is None or record.kind is not PauseKind.PAUSE:
+        return ghost._replace(pause=None)
+    if known is not None and _is_same(known[0], record.at):
+        return ghost
+    asked = [one for one in view.obs.requests if isinstance(one, PauseRequest) and not one.local]
+    lengths = [one.duration for one in asked if one.kind is PauseKind.PAUSE and one.duration is not None]
+    heard = [until for at, until in said if _is_same(at, record.at)]
+    if heard:
+        return ghost._replace(pause=(record.at, max(heard)))
+    return ghost._replace(pause=(record.at, view.now + lengths[-1]) if lengths else None)
+
+
+def _is_same(one: float, other: float) -> bool:
+    return abs(one - other) < SAME_RECORD
 
 
 # What EC2 shows ------------------------------------------------------------------------------------

@@ -359,6 +359,7 @@ def _ghost(frame: Frame, one: Ghost) -> Key:
         one.last_had,
         one.has_looked,
         frame.age(one.ended_at, LONG),
+        () if one.pause is None else (_stamp(frame, one.pause[0]), _left(frame, one.pause[1])),
         tuple(frame.age(at, LOOK) for at in one.ready),
     )
 

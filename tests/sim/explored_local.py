@@ -65,6 +65,7 @@ def crashed(node: Node) -> Node:
         last_up=node.ghost.last_up,
         last_had=node.ghost.last_had,
         ended_at=node.ghost.ended_at,
+        pause=node.ghost.pause,
     )
     return replace(
         node,

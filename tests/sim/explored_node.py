@@ -107,7 +107,8 @@ class Ghost(NamedTuple):
     ENI as shown. `facts`: what EC2 last said of this instance; `refused_at`: when EC2 refused it an attach in
     earnest, if nothing else was said of it since. `met`: the holder; `last_up`: the newest attachment whose
     holder was seen up, in any life; `last_had`: who had the first ENI last; `has_looked`: whether this life has known where the ENIs are.
-    `ended_at`: when its last takeover ended, of its own accord and past return, or failed. `ready`: since when
+    `ended_at`: when its last takeover ended, of its own accord and past return, or failed. `pause`: the `at` of the
+    group's pause that it knows, and until when that lasts, as it was said. `ready`: since when
     nothing has held it back from one by probes, and from taking what nobody has.
     """
 
@@ -127,6 +128,7 @@ class Ghost(NamedTuple):
     last_had: str | None = None
     has_looked: bool = False
     ended_at: float | None = None
+    pause: tuple[float, float] | None = None
     ready: tuple[float | None, float | None] = (None, None)
 
 
@@ -135,7 +137,8 @@ class Shows(NamedTuple):
 
     alive: bool
     role: str
-    pause: tuple[str, float, float | None] | None
+    pause: tuple[str, float, float | None, float | None] | None
+    said: tuple[float, float] | None
     trigger: str
     last_trigger: str
 
@@ -266,11 +269,14 @@ def shows(node: Node) -> Shows:
     told = None
     if record is not None:
         ends_at = None if record.ends_at is None else _exact(record.ends_at - node.base)
-        told = (str(record.kind), _exact(record.at - node.base), ends_at)
+        until = None if record.until is None else _exact(record.until - node.base)
+        told = (str(record.kind), _exact(record.at - node.base), ends_at, until)
+    said = node.ghost.pause
     return Shows(
         alive=node.is_awake,
         role=str(node.state.role) if node.state else "",
         pause=told,
+        said=None if said is None else (_exact(said[0] - node.base), _exact(said[1] - node.base)),
         trigger=str(takeover.trigger) if takeover else "",
         last_trigger=node.last_trigger,
     )

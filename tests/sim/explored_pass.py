@@ -104,6 +104,8 @@ def think(node: Node, around: Around) -> Node:
     after = with_role(View(decided, obs, node.policy))
     view = View(after, obs, node.policy)
     ghost = ghosts.take_in(node.ghost, state, view)
+    said = [(node.base + at, node.base + until) for at, until in _said(around)]
+    ghost = ghosts.hear_pause(ghost, view, said)
     ghost = ghost._replace(ready=progress.ready(ghost, node, view))
     intent = ghosts.intended(ghost, state, view)
     one = Pass(before=state, obs=obs, policy=node.policy, after=decided, decision=decision)
@@ -162,9 +164,13 @@ def _peer(node: Node, which: int, shown: Shows) -> Peer:
         return Peer(member=name, instance_id=ident, reachable=False)
     record = None
     if shown.pause is not None:
-        kind, at, until = shown.pause
-        ends_at = None if until is None else node.base + until
-        record = PauseRecord(kind=PauseKind(kind), at=node.base + at, ends_at=ends_at)
+        kind, at, left, until = shown.pause
+        record = PauseRecord(
+            kind=PauseKind(kind),
+            at=node.base + at,
+            ends_at=None if left is None else node.base + left,
+            until=None if until is None else node.base + until,
+        )
     return Peer(
         member=name,
         instance_id=ident,
@@ -175,6 +181,10 @@ def _peer(node: Node, which: int, shown: Shows) -> Peer:
         takeover_trigger=shown.trigger,
         last_takeover_trigger=shown.last_trigger,
     )
+
+
+def _said(around: Around) -> list[tuple[float, float]]:
+    return [shown.said for _, shown in around.others if shown.said is not None]
 
 
 def _flight(node: Node, call: Call, now: float) -> Flight:

@@ -23,6 +23,7 @@ from tests.sim.explored_ghosts import LIMITED, is_ended, is_evidence, is_freed, 
 from tests.sim.explored_node import FOREIGN, Ghost, Heard, Intent, Node
 
 FOREIGN_FOR = 60.0
+CLOCK_GRAIN = 0.01
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,19 @@ def what_somebody_takes_is_left_to_him(scene: Scene) -> None:
         assert not any(peer.reachable and peer.role == Role.TAKING for peer in scene.one.obs.peers)
 
 
-def a_pause_ends_no_fence(scene: Scene) -> None:
-    """Once its stop was accepted a takeover goes on in a pause: else the holder is stopped, and nobody acts."""
-    intent, ended = scene.ghost.intent, scene.one.decision.ended
-    if intent is not None and intent.fence == "accepted" and ended is not None:
-        assert ended.reason is not Reason.PAUSED
+def a_fence_is_carried_on(scene: Scene) -> None:
+    """Once its stop was accepted no pause, restart or silence ends a takeover: the holder serves nobody any more.
+
+    But for a holder that answers again, another attachment, a refusal, or another file.
+    """
+    intent, ended, first = scene.ghost.intent, scene.one.decision.ended, scene.view.first
+    if intent is None or intent.fence != "accepted" or ended is None or scene.past_return:
+        return
+    attachment = first.attachment if first else None
+    changed = attachment is None or attachment.attachment_id not in intent.recorded
+    unable = scene.node.denied or not scene.node.allowed or scene.ghost.refused_at is not None
+    observes = scene.view.policy.takeover is TakeoverMode.OBSERVE
+    assert changed or unable or observes or scene.ghost.holder.word == Answer.UP, ended.reason
 
 
 def is_paused(scene: Scene) -> bool:
@@ -168,6 +177,13 @@ def paused_or_observing_takes_nothing_unasked(scene: Scene) -> None:
         assert scene.intent is not None
         fenced = scene.intent.trigger is Trigger.PROBES and scene.intent.fence != "no"
         assert scene.past_return or scene.intent.trigger is Trigger.MANUAL or (is_paused(scene) and fenced)
+
+
+def a_pause_lasts_as_long_as_was_said(scene: Scene) -> None:
+    """Whatever the wall clocks say: who knows of a pause starts nothing before its end but the last resort."""
+    pause = scene.ghost.pause
+    if pause is not None and scene.view.now < pause[1] - CLOCK_GRAIN:
+        assert scene.one.started is None or scene.one.rescues
 
 
 def past_return_ends_held_lost_or_stuck(scene: Scene) -> None:
@@ -323,8 +339,9 @@ OF_A_WALK: tuple[Callable[[Scene], None], ...] = (
     an_unproven_holder_has_its_time,
     a_foreign_eni_makes_the_rest_wait,
     what_somebody_takes_is_left_to_him,
-    a_pause_ends_no_fence,
+    a_fence_is_carried_on,
     paused_or_observing_takes_nothing_unasked,
+    a_pause_lasts_as_long_as_was_said,
     past_return_ends_held_lost_or_stuck,
     the_limit_holds_over_restarts,
     an_unfit_member_starts_nothing_of_its_own,

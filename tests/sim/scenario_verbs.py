@@ -6,6 +6,7 @@ ENIs are named by their number in the file, `1` being the lock; members by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from tests.sim.sim_disk import Health
 from tests.sim.sim_faults import set_service
@@ -155,6 +156,11 @@ def _freeze(world: World, names: Names, options: Options) -> None:
     world.members[names[0]].freeze(float(names[1]))
 
 
+def _sleep(world: World, names: Names, options: Options) -> None:
+    """`sleep beta 600`: the host is suspended for so long."""
+    world.guests.sleep(names[0], float(names[1]))
+
+
 def _hang(world: World, names: Names, options: Options) -> None:
     world.guests.hang(names[0], float(names[1]))
 
@@ -226,6 +232,19 @@ def _place(world: World, names: Names, options: Options) -> None:
             world.lab.place(eni, name, index=int(options.get("index", "1")))
 
 
+def _delete(world: World, names: Names, options: Options) -> None:
+    """`delete 2`: somebody deletes an ENI."""
+    world.say("human", "deletes", names[0])
+    world.lab.remove_eni(_eni(world, names[0]))
+
+
+def _endless(world: World, names: Names, options: Options) -> None:
+    """`endless 1`: EC2 never ends the attach that is under way, of this one alone."""
+    world.say("fault", "the attach never ends", names[0])
+    world.lab.stick_attach(_eni(world, names[0]))
+    world.lab.change_eni(_eni(world, names[0]), attach_stuck=False)
+
+
 def _doom(world: World, names: Names, options: Options) -> None:
     """`doom 1`: DeleteOnTermination is set on its attachment."""
     world.say("human", "sets DeleteOnTermination of", names[0])
@@ -251,9 +270,18 @@ def _resume(world: World, names: Names, options: Options) -> None:
 
 
 def _reload(world: World, names: Names, options: Options) -> None:
-    """`reload beta takeover=observe`: the file with these changes, read again."""
+    """`reload beta takeover=observe`: the file with these changes, read again.
+
+    `reload beta trial`: its first probe asks a wrong port, in observe mode; `reload beta renamed`: the members
+    have each other's names.
+    """
     changes = {key: int(value) if value.isdigit() else value for key, value in options.items()}
-    world.members[names[0]].write_config(**changes)
+    plan, other = world.plan, None
+    if "trial" in names:
+        other = replace(plan, wrong_port=True, policy={**plan.policy, "takeover": "observe"})
+    elif "renamed" in names:
+        other = replace(plan, called=(*plan.names[1:], plan.names[0]))
+    world.members[names[0]].write_config(other, **changes)
     world.members[names[0]].console.reload()
 
 
@@ -278,6 +306,7 @@ VERBS: Mapping[str, Verb] = {
     "start": _start,
     "freeze": _freeze,
     "hang": _hang,
+    "sleep": _sleep,
     "disk": _disk,
     "journal": _journal,
     "clock": _clock,
@@ -286,6 +315,8 @@ VERBS: Mapping[str, Verb] = {
     "strip": _strip,
     "deaf": _deaf,
     "place": _place,
+    "delete": _delete,
+    "endless": _endless,
     "doom": _doom,
     "takeover": _takeover,
     "pause": _pause,

@@ -320,7 +320,9 @@ class Audit:
         )
         if problem:
             self.wrong("who_has_everything_stays_active", f"{name}: {problem}")
-        self._role_shown(name, role, [eni.eni_id for eni in view.enis if eni.member != FOREIGN])
+        there = self._world.lab.state.enis
+        group = [eni.eni_id for eni in view.enis if eni.member != FOREIGN and eni.eni_id in there]
+        self._role_shown(name, role, group)
 
     def _takeover_shown(self, name: str, daemon: Daemon, takeover: Takeover) -> None:
         if takeover.takeover_id in self._begun_under:

@@ -21,6 +21,7 @@ Mend = Mending | None
 Fault = Callable[["World", random.Random], Mend]
 
 SHORT, LONG = 10.0, 120.0
+HANGS_FOR = 1200.0
 
 
 def one_of(world: World, rng: random.Random) -> str:
@@ -163,7 +164,7 @@ def taker_dies(world: World, rng: random.Random) -> Mend:
 
 
 def taker_dies_attaching(world: World, rng: random.Random) -> Mend:
-    """Whoever attaches next dies at it, with its instance, and EC2 never ends that attach."""
+    """Whoever attaches next dies at it, EC2 says so or not, and EC2 never ends that attach."""
     world.say("fault", "the next attach will never end")
     world.when_attaching(lambda eni, name: _never_end(world, eni, name))
     return world.when_attaching_no_more
@@ -173,11 +174,14 @@ def _never_end(world: World, eni: str, name: str) -> None:
     attachment = world.lab.eni(eni).attachment
     if attachment is None or not world.is_running(name):
         return
-    world.say("fault", name, "stops, attaching", eni)
+    world.say("fault", name, "dies, attaching", eni)
     world.endless.add(attachment.id)
     world.lab.stick_attach(eni)
     world.lab.change_eni(eni, attach_stuck=False)  # the next attach ends
-    world.lab.stop_instance(name, force=True)
+    if world.random.random() < 0.3:
+        world.lab.stop_instance(name, force=True)
+    else:
+        world.guests.hang(name, HANGS_FOR)
 
 
 def _stop_the_dead(world: World) -> None:

@@ -142,7 +142,7 @@ def _endless_attach(world: World) -> str | None:
 def _left_out(world: World) -> str:
     """The member whose instance stays stopped: one whose takeover was interrupted, or the holder."""
     attaching = _endless_attach(world)
-    if attaching is not None and len(world.present()) > 1 and not world.is_running(attaching):
+    if attaching is not None and len(world.present()) > 1 and not world.hosts[attaching].is_alive:
         return attaching
     present = [name for name in world.present() if not world.is_starting(name)]
     if len(world.present()) < 2 or not present:
