@@ -161,6 +161,7 @@ class _Lane:
 
     def ask(self, member: Member | None) -> None:
         if member == self._member:
+            self._member = member  # it may be called otherwise by now
             return
         self._member = member
         self._slot = None

@@ -165,5 +165,5 @@ def _apply(parts: Parts, policy: Policy, probes: tuple[ProbeSpec, ...]) -> None:
     parts.hooks.member = policy.me.name
     parts.hooks.priority = priority_of(policy.members.index(policy.me))
     parts.peers.replace(policy.members)
-    parts.checks.me = policy.me
+    parts.checks.renew(policy.me)
     parts.prober.replace(probes, me=policy.me)

@@ -79,7 +79,7 @@ value of another type and a contradiction are errors, exit status 2. No value co
 except the log's level (`ENI_FAILOVER_LOG_LEVEL`).
 
 **Reload.** *yes*: `systemctl reload eni-failover`, or `eni-failover reload`, takes a changed value.
-*at rest*: so it does, once nothing of the group is moving; this member's own name and address need a restart.
+*at rest*: so it does, once nothing of the group is moving; this member's own address needs a restart.
 *restart*: a reload that changes it is refused as a whole, and the old file stays in force. A restart moves
 nothing.
 """

@@ -119,6 +119,7 @@ class PeerWatcher:
         last = self._known.get(member)
         if last is None:
             return
+        answer = replace(answer, member=last.member)
         if not answer.reachable:
             # What it was doing is not known any more; what it has said still stands, a pause above all.
             answer = replace(last, reachable=False, role="", takeover_trigger="")

@@ -47,7 +47,7 @@ def client_of(config: Path | None, group: str | None, *, mention: bool = True) -
     if mistakes and not found and not is_certain:
         raise mistakes
     if mistakes and mention:
-        complain(f"{mistakes.problems[0]} ({_count(mistakes)}; the daemon goes on without them)")
+        complain(f"{mistakes.problems[0]} ({_count(mistakes)}; the daemon goes on with the file it had)")
     if found not in {None, named} and is_certain and mention:
         complain(f"{path}: the daemon that runs it listens at {found} until it is restarted, not at {named}")
     return Client(found or named)

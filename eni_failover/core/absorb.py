@@ -19,6 +19,7 @@ from eni_failover.core.model import (
     Attempt,
     Eni,
     Observation,
+    PauseKind,
     Presence,
     Stall,
     TakeoverRequest,
@@ -50,7 +51,14 @@ def _operators(view: View) -> State:
     request = next((one for one in view.obs.requests if isinstance(one, TakeoverRequest)), None)
     if request is not None and state.request is None:
         state = replace(state, request=request)
+    if state.durable.pause != view.state.durable.pause and _is_resumed(state.durable):
+        state = changed(state, barred_at=None)  # an operator has looked
     return changed(state, was_paused=paused)
+
+
+def _is_resumed(durable: Durable) -> bool:
+    """Whether the group's newest word is a resume."""
+    return durable.pause is not None and durable.pause.kind is PauseKind.RESUME
 
 
 def _stalls(view: View) -> State:
@@ -193,6 +201,8 @@ def _probes(view: View) -> State:
     for probe in view.policy.probes:
         target = _target(view, probe.scope)
         health = known.get((probe, target)) or healths.fresh(probe, target, view.now)
+        if health.member is not target:
+            health = replace(health, member=target)  # it may be called otherwise by now
         for attempt in view.obs.attempts:
             if (attempt.probe, attempt.member) != (probe, target):
                 continue

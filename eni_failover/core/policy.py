@@ -6,7 +6,7 @@ Owns no defaults and no validation: `eni_failover.config` does both and builds t
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
@@ -43,10 +43,10 @@ class FenceMode(StrEnum):
 class Member:
     """An instance that may hold the group; `address` is on its primary ENI, where probes go.
 
-    It is known by its instance id; `name` is for people alone.
+    It is known by its instance id; `name` is for people alone, and makes no other member.
     """
 
-    name: MemberName
+    name: MemberName = field(compare=False)
     instance_id: InstanceId
     address: str
 

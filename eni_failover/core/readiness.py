@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from eni_failover.core import fitness
+from eni_failover.core import fitness, rests
 from eni_failover.core.candidates import limit_until
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.links import not_ready
 from eni_failover.core.pause import is_in_force
 from eni_failover.core.snapshot import Check
+from eni_failover.core.state import Rest
 from eni_failover.core.words import Answer, CheckResult, Reason, Scope
 
 UNDECIDED_INTERVALS = 3
@@ -40,7 +41,7 @@ _ABLE = (
     (
         "attach_refused",
         {Reason.ATTACH_REFUSED},
-        "fix what EC2 said of it: see ec2.attach in the log",
+        "fix what ec2.attach says in the log, then eni-failover resume (it ends after ten minutes too)",
     ),
 )
 
@@ -121,6 +122,9 @@ def _local(view: View) -> Iterator[Check]:
     yield _check(
         "subnets", unplanned, "allow ec2:DescribeSubnets to this role, or let another program set up links"
     )
+    if rests.until(view.state, Rest.FENCE) > view.now:
+        remedy = "see what EC2 said of the stop (ec2.stop in the log): nothing moves without it"
+        yield _check("fence", [Reason.FENCE_REFUSED.value], remedy)
     spent = [Reason.LIMIT_REACHED.value] if limit_until(view) > view.now else []
     yield _check(
         "takeover_limit", spent, "mend what moves the group, then eni-failover resume", CheckResult.WARN

@@ -10,6 +10,7 @@ the next round is another try.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -109,6 +110,7 @@ class RepeatedChecks:
         self._last: Cloud | None = None
         self._due: dict[EniId | InstanceId, float] = {}
         self._crash = ""
+        self._renewed = asyncio.Event()
         self._log = structlog.get_logger()
 
     @property
@@ -118,10 +120,23 @@ class RepeatedChecks:
 
     async def run(self) -> None:
         """Rounds until cancelled."""
-        await asyncio.sleep(self._first_after)
+        self._renewed = asyncio.Event()  # of this loop
+        wait = self._first_after
         while True:
-            self._take(await self._checked())
-            await asyncio.sleep(self._interval)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._renewed.wait()
+            self._renewed.clear()
+            checks = await self._checked()
+            if not self._renewed.is_set():
+                self._take(checks)
+            wait = 0.0 if self._renewed.is_set() else self._interval
+
+    def renew(self, me: Member) -> None:
+        """The file has changed: what was found of the old one is dropped, and a round begins at once."""
+        self.me = me
+        self._take(())
+        self._renewed.set()
 
     def _take(self, checks: tuple[Check, ...]) -> None:
         before, after = ([(one.name, one.result) for one in each] for each in (self._checks, checks))

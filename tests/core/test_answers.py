@@ -123,11 +123,21 @@ def test_a_probe_under_another_name_is_another_probe():
     assert [one.verdict for one in bench.state.health] == [Answer.UNKNOWN] * 2
 
 
-@pytest.mark.parametrize("changes", [{"address": "10.0.9.9"}, {"name": "gamma"}], ids=["address", "name"])
-def test_a_member_that_a_reload_changed_is_asked_afresh(changes):
-    """Address and name are in what the probe asks: {address} and {member} are in its command or URL."""
+def test_a_member_that_a_reload_renamed_keeps_its_evidence():
+    """Names are for people; the new one is shown."""
     bench = fallen()
-    alpha = replace(MEMBERS["alpha"], **changes)
+    alpha = replace(MEMBERS["alpha"], name="gamma")
+    bench.set_policy(members=(alpha, MEMBERS["beta"]), startup_grace=1e9)
+    bench.peek()
+
+    assert verdict(bench) is Answer.DOWN
+    assert bench.state.health[0].member.name == "gamma"
+
+
+def test_a_member_whose_address_a_reload_changed_is_asked_afresh():
+    """Its answers were another address's."""
+    bench = fallen()
+    alpha = replace(MEMBERS["alpha"], address="10.0.9.9")
     bench.set_policy(members=(alpha, MEMBERS["beta"]), startup_grace=0.0)
     bench.peek(attempts=tuple(attempt(at=bench.now, answer="down") for _ in range(3)))
     before = verdict(bench)
