@@ -201,8 +201,6 @@ def _probes(view: View) -> State:
     for probe in view.policy.probes:
         target = _target(view, probe.scope)
         health = known.get((probe, target)) or healths.fresh(probe, target, view.now)
-        if health.member is not target:
-            health = replace(health, member=target)  # it may be called otherwise by now
         for attempt in view.obs.attempts:
             if (attempt.probe, attempt.member) != (probe, target):
                 continue

@@ -7,7 +7,7 @@ from eni_failover.core.frozen import changed
 from eni_failover.core.group import View
 from eni_failover.core.links import are_late, lost_at, not_ready
 from eni_failover.core.model import Eni, Presence
-from eni_failover.core.policy import EniId
+from eni_failover.core.policy import EniId, Member
 from eni_failover.core.readiness import checks, merged
 from eni_failover.core.snapshot import (
     FOREIGN,
@@ -138,13 +138,19 @@ def _probe_lines(view: View) -> tuple[ProbeLine, ...]:
         ProbeLine(
             name=health.probe.name,
             scope=health.probe.scope,
-            member=health.member.name if health.member else NOBODY,
+            member=_name_now(view, health.member),
             state=health.verdict,
             consecutive=health.consecutive,
             detail=health.detail,
         )
         for health in view.state.health
     )
+
+
+def _name_now(view: View, asked: Member | None) -> str:
+    """What the member is called by now: a reload may have renamed it since it was asked."""
+    member = None if asked is None else view.policy.member_of(asked.instance_id)
+    return member.name if member else NOBODY
 
 
 def _takeover_line(view: View) -> TakeoverLine | None:

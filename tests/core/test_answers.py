@@ -131,7 +131,7 @@ def test_a_member_that_a_reload_renamed_keeps_its_evidence():
     bench.peek()
 
     assert verdict(bench) is Answer.DOWN
-    assert bench.state.health[0].member.name == "gamma"
+    assert bench.snapshot().probes[0].member == "gamma"
 
 
 def test_a_member_whose_address_a_reload_changed_is_asked_afresh():
