@@ -33,8 +33,9 @@ class Narration:
         """A pass has decided."""
         self._tell_pauses(view)
         self._tell_refused(view)
+        asked = {line.name: line.member for line in view.probes}
         for health in state.health:
-            self._tell_verdict(health)
+            self._tell_verdict(health, about=asked[health.probe.name])
 
     def started(self, takeover: Takeover) -> None:
         """A takeover begins: told once, however often its first call is refused."""
@@ -73,17 +74,17 @@ class Narration:
                     detail=f"{record.at - view.at_wall:.0f} s ahead of this host's clock: correct the clocks",
                 )
 
-    def _tell_verdict(self, health: Health) -> None:
+    def _tell_verdict(self, health: Health, *, about: str) -> None:
         """A probe's verdict, after rise or fall. Another member to ask is no change of a verdict."""
-        about, was = self._standings.get(health.probe.name, (health.member, Answer.UNKNOWN))
-        if about != health.member:
+        before, was = self._standings.get(health.probe.name, (health.member, Answer.UNKNOWN))
+        if before != health.member:
             was = Answer.UNKNOWN
         self._standings[health.probe.name] = (health.member, health.verdict)
         if health.verdict is was:
             return
         keys = {"probe": health.probe.name, "to": str(health.verdict), "was": str(was)}
         if health.member is not None:
-            keys["about"] = health.member.name
+            keys["about"] = about
         if health.detail:
             keys["detail"] = health.detail
         tell = self._log.warning if health.verdict is Answer.DOWN else self._log.info

@@ -320,8 +320,7 @@ class Audit:
         )
         if problem:
             self.wrong("who_has_everything_stays_active", f"{name}: {problem}")
-        there = self._world.lab.state.enis
-        group = [eni.eni_id for eni in view.enis if eni.member != FOREIGN and eni.eni_id in there]
+        group = [eni.eni_id for eni in view.enis if eni.member != FOREIGN]
         self._role_shown(name, role, group)
 
     def _takeover_shown(self, name: str, daemon: Daemon, takeover: Takeover) -> None:
@@ -337,13 +336,14 @@ class Audit:
 
     def _role_shown(self, name: str, role: str, enis: list[str]) -> None:
         host, now = self._world.hosts[name], self._world.now
+        gone = [self.attachments.ended_for(host.lost[one], now) for one in enis if one in host.lost]
+        enis = [one for one in enis if one in self._world.lab.state.enis]
         problem = invariants.active_has_every_link(
             role, {one: host.lost_at.get(one) for one in enis if one not in host.links}, now
         )
         if problem:
             self.wrong("active_has_every_link", f"{name}: {problem}")
         unready = [one for one in enis if one not in host.links or host.links[one].ready_at > now]
-        gone = [self.attachments.ended_for(host.lost[one], now) for one in enis if one in host.lost]
         problem = invariants.fault_has_a_cause(
             role,
             unready_for=max((self.attachments.attached_for(one, now) for one in unready), default=0.0),

@@ -163,14 +163,15 @@ def taker_dies(world: World, rng: random.Random) -> Mend:
     return mend
 
 
-def taker_dies_attaching(world: World, rng: random.Random) -> Mend:
+def taker_dies_attaching(world: World, rng: random.Random, *, silently: bool = False) -> Mend:
     """Whoever attaches next dies at it, EC2 says so or not, and EC2 never ends that attach."""
     world.say("fault", "the next attach will never end")
-    world.when_attaching(lambda eni, name: _never_end(world, eni, name))
+    silently = silently or rng.random() < 0.7
+    world.when_attaching(lambda eni, name: _never_end(world, eni, name, silently=silently))
     return world.when_attaching_no_more
 
 
-def _never_end(world: World, eni: str, name: str) -> None:
+def _never_end(world: World, eni: str, name: str, *, silently: bool) -> None:
     attachment = world.lab.eni(eni).attachment
     if attachment is None or not world.is_running(name):
         return
@@ -178,10 +179,10 @@ def _never_end(world: World, eni: str, name: str) -> None:
     world.endless.add(attachment.id)
     world.lab.stick_attach(eni)
     world.lab.change_eni(eni, attach_stuck=False)  # the next attach ends
-    if world.random.random() < 0.3:
-        world.lab.stop_instance(name, force=True)
-    else:
+    if silently:
         world.guests.hang(name, HANGS_FOR)
+    else:
+        world.lab.stop_instance(name, force=True)
 
 
 def _stop_the_dead(world: World) -> None:

@@ -83,13 +83,14 @@ class Guests:
         self._stop_for(host, seconds, self._world.members[name].freeze)
 
     def _stop_for(self, host: Host, seconds: float, stop: Callable[[float], None]) -> None:
-        host.is_hung = True
+        host.is_hung, host.hung_until = True, self._world.now + seconds
         stop(seconds)
         self._world.refresh()
         boots = host.boots
 
         def again() -> None:
-            if host.boots == boots and host.is_hung:
+            late = self._world.now >= host.hung_until
+            if host.boots == boots and host.is_hung and late:
                 host.is_hung = False
                 self._world.refresh()
 

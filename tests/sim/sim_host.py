@@ -49,6 +49,7 @@ class Host:
     disk: Disk
     is_on: bool = True
     is_hung: bool = False
+    hung_until: float = 0.0
     boots: int = 1
     service: Service = Service.UP
     is_deaf: bool = False

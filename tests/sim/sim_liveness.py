@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from eni_failover.core.policy import FailbackMode, FenceMode, TakeoverMode
 from eni_failover.core.words import Role
+from tests.sim.sim_faults import taker_dies_attaching
 from tests.sim.sim_host import Service
 from tests.sim.sim_invariants import recovery_seen
 from tests.sim.sim_plan import SELF
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SETTLED_WITHIN = 420.0  # a hung attach twice, a cooldown, a rescue
 BOOTED_WITHIN = 120.0
 STAYS_FOR = 45.0
+LATE = 90.0
+FORGOTTEN_AFTER = 10.0  # beyond three observe intervals: an answer of EC2 is old then
 SHIFT = 30.0
 MOST_SPOILT = 8  # indexes that force has cost an instance; then it is started anew, and has them all again
 
@@ -106,8 +109,32 @@ def _settle(world: World, rng: random.Random, *, sick: bool) -> None:
         world.audit.wrong("in_the_end_one_member_holds_everything", _picture(world))
         return
     _stays(world, but)
-    if not but and not sick and not world.audit.violations and rng.random() < 0.2:
-        _take_without_describe_instances(world)
+    if not but and not sick and not world.audit.violations and len(_running(world)) > 1:
+        chance = rng.random()
+        if chance < 0.15:
+            _take_without_describe_instances(world)
+        elif chance < 0.25:
+            _die_attaching(world, rng)
+
+
+def _running(world: World) -> list[str]:
+    """The members whose daemon runs, of a group that is to take over by itself."""
+    found = {name: member.daemon for name, member in world.members.items() if member.daemon is not None}
+    policies = [daemon.reconciler.policy for daemon in found.values()]
+    observes = any(policy.takeover is TakeoverMode.OBSERVE for policy in policies)
+    return [] if observes else list(found)
+
+
+def _die_attaching(world: World, rng: random.Random) -> None:
+    """An operator's takeover: the taker's host dies while EC2 attaches, and EC2 neither ends that nor knows."""
+    taker = rng.choice([name for name in _running(world) if name != world.holder()])
+    taker_dies_attaching(world, rng, silently=True)
+    world.members[taker].console.take_over(timeout=60.0)
+    world.run(LATE, until=lambda: _endless_attach(world) is not None)
+    world.when_attaching_no_more()
+    if _endless_attach(world) == taker:
+        _must_settle_without(world, taker, "an_endless_attach_is_taken")
+    heal(world)
 
 
 def _take_without_describe_instances(world: World) -> None:
@@ -115,20 +142,31 @@ def _take_without_describe_instances(world: World) -> None:
     holder = world.holder()
     daemons = [member.daemon for member in world.members.values() if member.daemon is not None]
     knows = all(one.reconciler.state.me is not None for one in daemons)
-    policy = daemons[0].reconciler.policy if daemons else None
-    unfit = policy is None or policy.fence is FenceMode.STOP or policy.takeover is TakeoverMode.OBSERVE
-    if unfit or not knows or len(daemons) < 2 or not world.is_running(holder):
+    policy = daemons[0].reconciler.policy
+    if policy.fence is FenceMode.STOP:
         return
-    world.say("fault", "api", "DescribeInstances denied,", holder, "stops")
+    if not knows or len(daemons) < 2 or not world.is_running(holder):
+        return
+    world.say("fault", "api", "denies DescribeInstances", "everybody")
     world.lab.deny("DescribeInstances", None)
+    world.run(3 * policy.observe_interval + FORGOTTEN_AFTER)
+    if world.holder() != holder or not world.is_running(holder):
+        heal(world)
+        return
+    world.say("fault", holder, "stops")
     world.lab.stop_instance(holder, force=True)
-    world.run(_until_seen(world))
-    _wait(world, SETTLED_WITHIN, but=holder)
-    if not _is_settled(world, holder):
-        _wait(world, _longest_block(world) + SETTLED_WITHIN, but=holder)
-    if not _is_settled(world, holder):
-        world.audit.wrong("a_takeover_needs_no_describe_instances", _picture(world))
+    _must_settle_without(world, holder, "a_takeover_needs_no_describe_instances")
     heal(world)
+
+
+def _must_settle_without(world: World, but: str, promise: str) -> None:
+    """The others must have everything in the end."""
+    world.run(_until_seen(world))
+    _wait(world, SETTLED_WITHIN, but=but)
+    if not _is_settled(world, but):
+        _wait(world, _longest_block(world) + SETTLED_WITHIN, but=but)
+    if not _is_settled(world, but):
+        world.audit.wrong(promise, _picture(world))
 
 
 def _endless_attach(world: World) -> str | None:

@@ -93,6 +93,7 @@ class Plan:
 
 
 WRONG_PORT = 8081
+QUICK_TIMEOUT = 0.2
 
 
 def _off_by_one(probe: Probe) -> Probe:
@@ -126,6 +127,8 @@ def draw(rng: random.Random, *, calm: bool) -> Plan:
     if SELF in probes and rng.random() < 0.6:
         policy |= {"failback": "automatic", "failback_delay": rng.choice(("5s", "60s"))}
     interval = rng.choice((5, 10, 20)) if calm else rng.choice((1, 2, 2, 5))
+    round_trip = rng.choice((0.002, 0.05, 0.4))
+    is_quick = round_trip < QUICK_TIMEOUT / 2 and rng.random() < 0.2
     return Plan(
         members=rng.choice((2, 2, 2, 3, 4)),
         enis=rng.choice((1, 1, 2, 3, 4)),
@@ -135,6 +138,7 @@ def draw(rng: random.Random, *, calm: bool) -> Plan:
             "fast_interval": f"{min(interval, rng.choice((1, 1, 2)))}s",
             "fall": rng.choice((1, 2, 3, 3)),
             "rise": rng.choice((1, 2, 2)),
+            **({"timeout": f"{QUICK_TIMEOUT * 1000:.0f}ms"} if is_quick else {}),
         },
         policy=policy,
         timing={"observe_interval": rng.choice(("30s", "60s") if calm else ("5s", "10s", "30s", "30s"))},
@@ -152,7 +156,7 @@ def draw(rng: random.Random, *, calm: bool) -> Plan:
         lag=rng.choice((0.0, 0.0, 0.5, 1.5, 4.0)),
         link_delay=rng.uniform(0.05, 2.0),
         hook_seconds=rng.choice((0.05, 1.0, 40.0)),
-        round_trip=rng.choice((0.002, 0.05, 0.4)),
+        round_trip=round_trip,
         calm=calm,
         true_lag=not calm and rng.random() < 0.1,
     )

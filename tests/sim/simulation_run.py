@@ -37,6 +37,7 @@ from tests.sim.sim_trouble import (
     operator_pauses,
     operator_reloads,
     operator_takes,
+    operator_tries_out,
     short_pause,
 )
 from tests.sim.sim_world import World
@@ -52,6 +53,7 @@ PROVOCATIONS: Menu = (
     (loop_stalls, 2),
     (probes_unsent, 1),
     (operator_takes, 3),
+    (operator_tries_out, 2),
 )
 """What makes somebody take over."""
 PRESSED: Menu = ((operator_reloads, 3), (operator_takes, 2), (operator_pauses, 1), (everybody_observes, 1))

@@ -95,4 +95,7 @@ def test_an_eni_that_is_left_on_the_floor_is_found(monkeypatch):
     """Its taker died between detach and attach, and nobody looks for it."""
     monkeypatch.setattr(candidates, "unowned", lambda view: None)
 
-    assert found("pair", starts=("detaching",)).name == "the_first_eni_finds_a_member_while_one_lives"
+    assert found("pair", starts=("detaching",)).name in {
+        "the_first_eni_finds_a_member_while_one_lives",
+        "who_may_act_acts",
+    }

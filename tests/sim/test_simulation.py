@@ -130,8 +130,9 @@ def test_a_member_that_nothing_holds_back_is_found(rule, invariant):
 
 
 def test_a_member_that_trusts_what_it_saw_while_it_stalled_is_found():
-    """Defect: stalls of the watcher are not told."""
-    scenario = parse((FOLDER / "watcher_stalls.txt").read_text(encoding="utf-8"))
+    """Defect: stalls of the watcher are not told. After a long one the downs are too old to act on anyway."""
+    text = (FOLDER / "watcher_stalls.txt").read_text(encoding="utf-8")
+    scenario = parse(text.replace("freeze beta 10", "freeze beta 1.2"))
 
     with patch.object(LoopLag, "stalls", lambda _: ()), pytest.raises(ScenarioError):
         perform(scenario)
