@@ -41,8 +41,9 @@ class Config:
 
     `faults` names kinds of events (see `explore_events`); `hears` what the holder probes may answer
     beside `up`. `operations` are those of EC2's that may fail alone; `files` the files that a member may be
-    given, beside the right one. `budget` is how many faults one walk may have. `starts` are the moments of an ordinary
-    takeover that walks begin at; `waits` are the lengths of time that may go by at once, in ticks.
+    given, beside the right one. `budget` is how many faults one walk may have. `starts` are the moments of
+    an ordinary takeover that walks begin at; `waits` are the lengths of time that may go by at once, in
+    ticks.
     """
 
     name: str

@@ -228,7 +228,8 @@ _KINDS: dict[type, str] = {
         "was_paused:keep reported_cause:keep"
     ),
     state.Durable: (
-        "last_had:keep last_up:keep lost_at:known excused:keep lost_unseen:keep failback_at:window failback_blocked:keep "
+        "last_had:keep last_up:keep lost_at:known excused:keep lost_unseen:keep failback_at:window "
+        "failback_blocked:keep "
         "past:nest pause:nest local_pause:nest takeover:nest"
     ),
     state.Takeover: (
@@ -250,7 +251,8 @@ _KINDS: dict[type, str] = {
     state.Unseen: "instance_id:keep since:short sure:keep",
     state.Confirm: "trigger:keep attachment_id:keep since:against_both",
     health.Health: (
-        "probe:question member:called verdict:keep streak:keep consecutive:few newest_at:asked down_since:drop "
+        "probe:question member:called verdict:keep streak:keep consecutive:few newest_at:asked "
+        "down_since:drop "
         "counts_from:from undecided_since:drop detail:drop"
     ),
     model.TakeoverRequest: "request_id:drop deadline:deadline reason:drop",

@@ -47,8 +47,8 @@ class Heard(NamedTuple):
     """The explorer's own reading of one question's answers.
 
     `about` is the question: the probe's settings and whom it asks. `word` is the newest answer that was up or
-    down, `run` how many of them in a row, `newest_at` when the newest was asked for. `is_up` is what `rise` ups
-    made of it until `fall` downs; `is_down` whether the newest `fall` are all down.
+    down, `run` how many of them in a row, `newest_at` when the newest was asked for. `is_up` is what `rise`
+    ups made of it until `fall` downs; `is_down` whether the newest `fall` are all down.
     """
 
     about: tuple[object, ...] = ()
@@ -82,8 +82,8 @@ class Intent(NamedTuple):
     """The takeover under way as it was when it began, and what the explorer knows of its calls.
 
     `shot` is the point of no return by the explorer's own count: no | maybe (a call is unanswered) | yes;
-    `place` is which ENI that call was about, `attaches` whether it was to attach it. `fence` is what is known of
-    its stop: no | asked | accepted.
+    `place` is which ENI that call was about, `attaches` whether it was to attach it. `fence` is what is
+    known of its stop: no | asked | accepted.
     """
 
     trigger: Trigger
@@ -103,13 +103,14 @@ class Ghost(NamedTuple):
 
     `spoiled`: it was unfit or not running when, or since, it lost the first ENI. `ledger`: when its takeovers
     by probes or failback passed the point of no return. `causes`: since when it has seen each cause
-    (probes, unowned, ec2) without a break. `told`: the last role that its hooks heard in this life. `seen`: each
-    ENI as shown. `facts`: what EC2 last said of this instance; `refused_at`: when EC2 refused it an attach in
-    earnest, if nothing else was said of it since. `met`: the holder; `last_up`: the newest attachment whose
-    holder was seen up, in any life; `last_had`: who had the first ENI last; `has_looked`: whether this life has known where the ENIs are.
-    `ended_at`: when its last takeover ended, of its own accord and past return, or failed. `pause`: the `at` of the
-    group's pause that it knows, and until when that lasts, as it was said. `ready`: since when
-    nothing has held it back from one by probes, and from taking what nobody has.
+    (probes, unowned, ec2) without a break. `told`: the last role that its hooks heard in this life. `seen`:
+    each ENI as shown. `facts`: what EC2 last said of this instance; `refused_at`: when EC2 refused it an
+    attach in earnest, if nothing else was said of it since. `met`: the holder; `last_up`: the newest
+    attachment whose holder was seen up, in any life; `last_had`: who had the first ENI last; `has_looked`:
+    whether this life has known where the ENIs are. `ended_at`: when its last takeover ended, of its own
+    accord and past return, or failed. `pause`: the `at` of the group's pause that it knows, and until when
+    that lasts, as it was said. `ready`: since when nothing has held it back from one by probes, and from
+    taking what nobody has.
     """
 
     holder: Heard = Heard()
@@ -148,8 +149,9 @@ class Node:
     """A member. `tokens` are the ids of what its newest survey showed; `due`: there is news for a pass.
 
     `file` is which of `files` its host has; `policy` is the one in force. `failing` are EC2's operations that
-    fail for it while all others work; `denied`: IAM has denied it an attach, and no DryRun was allowed since. `asleep_since`: its host sleeps since then. `asked_at` is when its probes
-    last went out; `skew` is what its wall clock is wrong by.
+    fail for it while all others work; `denied`: IAM has denied it an attach, and no DryRun was allowed
+    since. `asleep_since`: its host sleeps since then. `asked_at` is when its probes last went out; `skew` is
+    what its wall clock is wrong by.
     """
 
     index: int
@@ -206,7 +208,9 @@ class Node:
 
     @property
     def impaired(self) -> bool:
-        """Whether this member is unfit or not running, whether it knows it or not; EC2's silence is no matter."""
+        """Whether this member is unfit or not running, whether it knows it or not; EC2's silence is no
+        matter.
+        """
         refused = self.ghost.refused_at is not None or self.denied
         return not (self.state and self.fit and self.allowed) or refused
 

@@ -62,7 +62,9 @@ class Scene:
 
 
 def no_up_holder_is_taken_from(scene: Scene) -> None:
-    """Only an operator, failback, split, EC2's word, young downs, an endless attach, or one past return detach."""
+    """Only an operator, failback, split, EC2's word, young downs, an endless attach, or one past return
+    detach.
+    """
     for call, owner in scene.taken:
         if scene.past_return:
             continue
@@ -124,7 +126,9 @@ def nobody_is_stopped_on_old_downs(scene: Scene) -> None:
 
 
 def an_unproven_holder_has_its_time(scene: Scene) -> None:
-    """A holder that was never seen up is taken from by probes only after cooldown, a silent one after its grace."""
+    """A holder that was never seen up is taken from by probes only after cooldown, a silent one after its
+    grace.
+    """
     met, policy = scene.ghost.met, scene.view.policy
     if scene.one.started is Trigger.PROBES and met is not None and met.since is not None:
         grace = policy.cooldown if met.answered else max(policy.cooldown, policy.unproven_grace)
@@ -139,7 +143,9 @@ def a_foreign_eni_makes_the_rest_wait(scene: Scene) -> None:
 
 
 def what_somebody_takes_is_left_to_him(scene: Scene) -> None:
-    """What nobody has is not taken while a reachable member says that it is taking, but for the last resort."""
+    """What nobody has is not taken while a reachable member says that it is taking, but for the last
+    resort.
+    """
     if scene.one.started is Trigger.UNOWNED and not scene.one.rescues:
         assert not any(peer.reachable and peer.role == Role.TAKING for peer in scene.one.obs.peers)
 
@@ -180,14 +186,17 @@ def paused_or_observing_takes_nothing_unasked(scene: Scene) -> None:
 
 
 def a_pause_lasts_as_long_as_was_said(scene: Scene) -> None:
-    """Whatever the wall clocks say: who knows of a pause starts nothing before its end but the last resort."""
+    """Whatever the wall clocks say: who knows of a pause starts nothing before its end but the last resort.
+    """
     pause = scene.ghost.pause
     if pause is not None and scene.view.now < pause[1] - CLOCK_GRAIN:
         assert scene.one.started is None or scene.one.rescues
 
 
 def past_return_ends_held_lost_or_stuck(scene: Scene) -> None:
-    """A takeover past its point of no return ends with everything here, lost, hung in attach, or refused it."""
+    """A takeover past its point of no return ends with everything here, lost, hung in attach, or refused
+    it.
+    """
     if not scene.past_return or scene.view.takeover is not None:
         return
     ended, first = scene.one.decision.ended, scene.view.first

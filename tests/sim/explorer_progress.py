@@ -71,7 +71,9 @@ def _is_fit(ghost: Ghost, view: View) -> bool:
 
 
 def _may_by_probes(ghost: Ghost, view: View) -> bool:
-    """A proven holder is down by young answers, nothing moves or is foreign, witnesses up, limit not reached."""
+    """A proven holder is down by young answers, nothing moves or is foreign, witnesses up, limit not
+    reached.
+    """
     policy, attachment = view.policy, view.holder_attachment
     if attachment is None or view.i_hold or policy.fence is not FenceMode.NONE:
         return False
@@ -84,7 +86,9 @@ def _may_by_probes(ghost: Ghost, view: View) -> bool:
 
 
 def _may_take_the_unattached(ghost: Ghost, view: View) -> bool:
-    """Nobody has the first ENI, or its attach never ends, and no reachable member says that it is taking it."""
+    """Nobody has the first ENI, or its attach never ends, and no reachable member says that it is taking
+    it.
+    """
     taking = any(peer.reachable and peer.role == Role.TAKING for peer in view.obs.peers)
     first = view.first
     return first is not None and (first.attachment is None or is_stuck(ghost, view)) and not taking

@@ -272,8 +272,8 @@ def _resume(world: World, names: Names, options: Options) -> None:
 def _reload(world: World, names: Names, options: Options) -> None:
     """`reload beta takeover=observe`: the file with these changes, read again.
 
-    `reload beta trial`: its first probe asks a wrong port, in observe mode; `reload beta renamed`: the members
-    have each other's names.
+    `reload beta trial`: its first probe asks a wrong port, in observe mode; `reload beta renamed`: the
+    members have each other's names.
     """
     changes = {key: int(value) if value.isdigit() else value for key, value in options.items()}
     plan, other = world.plan, None

@@ -220,7 +220,8 @@ class Audit:
         return ""
 
     def _could_tell(self, one: str, other: str, at: float) -> bool:
-        """Whether this record is known long enough, and both daemons and the way between them work so long."""
+        """Whether this record is known long enough, and both daemons and the way between them work so long.
+        """
         now, both = self._world.now, (one, other)
         known_for = now - self._acknowledged_at.get(at, now)
         runs_for = min(now - self.lives[name].began_at for name in both)

@@ -23,8 +23,8 @@ SAME_RECORD = 0.0005  # the times of two pauses or resumes differ by more
 class Verdict:
     """One question, a probe that asks a member, counted here a second time.
 
-    `answer` is what `rise` and `fall` made of the answers. It is evidence as long as the newest `fall` answers
-    are all down, and the newest of them was not begun longer ago than `lasts`.
+    `answer` is what `rise` and `fall` made of the answers. It is evidence as long as the newest `fall`
+    answers are all down, and the newest of them was not begun longer ago than `lasts`.
     """
 
     about: tuple[object, ...]
@@ -231,8 +231,8 @@ class Taking:
     late. `on_disk` is whether the journal has the takeover, or cannot be written; `rested_for` is the time
     since this member's last takeover of its own accord; `begun_under` is the file that the takeover began
     under, and `old` by how much what was decided on may be older than the call. `fenced` is whether the
-    holder was asked to stop; `pause_until` until when the pause that this member knows lasts, as it was said, and
-    `unheard` whose pause it must have heard of by now, and has not.
+    holder was asked to stop; `pause_until` until when the pause that this member knows lasts, as it was
+    said, and `unheard` whose pause it must have heard of by now, and has not.
     """
 
     flight: Flight

@@ -32,8 +32,8 @@ def a_serving_holder_is_left_alone(one: Taking) -> str | None:
 def probes_decide_by_falls(one: Taking) -> str | None:
     """A takeover by probes rests on `fall` downs of enough probes in this life; unknown is not down.
 
-    They are the newest answers to the question asked now, and young. Of a holder that was asked to stop only an
-    answer that it is up counts.
+    They are the newest answers to the question asked now, and young. Of a holder that was asked to stop only
+    an answer that it is up counts.
     """
     if one.trigger is not Trigger.PROBES or one.committed or not one.from_another:
         return None
@@ -61,7 +61,8 @@ def an_up_answer_starts_nothing(one: Taking) -> str | None:
 
 
 def an_unproven_holder_has_its_grace(one: Taking) -> str | None:
-    """A holder that was never seen up by the taker is given its time, from its coming or the taker's start."""
+    """A holder that was never seen up by the taker is given its time, from its coming or the taker's start.
+    """
     if one.trigger is not Trigger.PROBES or one.committed or one.fenced or not one.from_another:
         return None
     tenure = one.life.tenure
@@ -82,7 +83,8 @@ def ec2s_word_was_heard(one: Taking) -> str | None:
 
 
 def unowned_means_unowned(one: Taking) -> str | None:
-    """A rescue takes from nobody who has the ENI: only a detach that is stuck, or an attach without an end."""
+    """A rescue takes from nobody who has the ENI: only a detach that is stuck, or an attach without an end.
+    """
     if one.trigger is not Trigger.UNOWNED or one.committed or not one.from_another:
         return None
     endless = one.status == "attaching" and one.attaching_for > STUCK_ATTACHING_AFTER
@@ -126,7 +128,9 @@ def a_pause_takes_from_nobody(one: Taking) -> str | None:
 
 
 def a_pause_lasts_as_long_as_was_said(one: Taking) -> str | None:
-    """Whatever the clocks say: who knows the record is held back until then, and no sooner takes from anybody."""
+    """Whatever the clocks say: who knows the record is held back until then, and no sooner takes from
+    anybody.
+    """
     told = one.committed or one.fenced or one.trigger in {Trigger.MANUAL, Trigger.UNOWNED}
     wrong = one.from_another and not told and one.at < one.pause_until - CLOCK_GRAIN
     return f"the pause lasts {one.pause_until - one.at:.1f} s more" if wrong else None

@@ -126,7 +126,9 @@ def _running(world: World) -> list[str]:
 
 
 def _die_attaching(world: World, rng: random.Random) -> None:
-    """An operator's takeover: the taker's host dies while EC2 attaches, and EC2 neither ends that nor knows."""
+    """An operator's takeover: the taker's host dies while EC2 attaches, and EC2 neither ends that nor
+    knows.
+    """
     taker = rng.choice([name for name in _running(world) if name != world.holder()])
     taker_dies_attaching(world, rng, silently=True)
     world.members[taker].console.take_over(timeout=60.0)

@@ -97,7 +97,8 @@ def what_somebody_takes_is_left_to_him(
 ) -> str | None:
     """What nobody has is left to a reachable member that says it is taking, but for the last resort.
 
-    `taking` are the members that said so to the pass that began; `free_for` is for how long nobody has had it.
+    `taking` are the members that said so to the pass that began; `free_for` is for how long nobody has had
+    it.
     """
     wrong = trigger is Trigger.UNOWNED and taking and free_for < RESCUE_AFTER - CLOCK_GRAIN
     return f"{sorted(taking)} said that they are taking" if wrong else None
