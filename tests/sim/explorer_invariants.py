@@ -151,7 +151,7 @@ def what_somebody_takes_is_left_to_him(scene: Scene) -> None:
 
 
 def a_fence_is_carried_on(scene: Scene) -> None:
-    """Once its stop was accepted no pause, restart or silence ends a takeover: the holder serves nobody any more.
+    """Once its stop was accepted no pause, restart or silence ends a takeover: the holder serves nobody.
 
     But for a holder that answers again, another attachment, a refusal, or another file.
     """
@@ -186,8 +186,7 @@ def paused_or_observing_takes_nothing_unasked(scene: Scene) -> None:
 
 
 def a_pause_lasts_as_long_as_was_said(scene: Scene) -> None:
-    """Whatever the wall clocks say: who knows of a pause starts nothing before its end but the last resort.
-    """
+    """Whatever the clocks say: who knows of a pause starts nothing before its end but the last resort."""
     pause = scene.ghost.pause
     if pause is not None and scene.view.now < pause[1] - CLOCK_GRAIN:
         assert scene.one.started is None or scene.one.rescues

@@ -220,8 +220,7 @@ class Audit:
         return ""
 
     def _could_tell(self, one: str, other: str, at: float) -> bool:
-        """Whether this record is known long enough, and both daemons and the way between them work so long.
-        """
+        """Whether this record is known for long enough, with both daemons and their way at work."""
         now, both = self._world.now, (one, other)
         known_for = now - self._acknowledged_at.get(at, now)
         runs_for = min(now - self.lives[name].began_at for name in both)

@@ -61,8 +61,7 @@ def an_up_answer_starts_nothing(one: Taking) -> str | None:
 
 
 def an_unproven_holder_has_its_grace(one: Taking) -> str | None:
-    """A holder that was never seen up by the taker is given its time, from its coming or the taker's start.
-    """
+    """A holder never seen up by the taker is given its time, from its coming or the taker's start."""
     if one.trigger is not Trigger.PROBES or one.committed or one.fenced or not one.from_another:
         return None
     tenure = one.life.tenure
@@ -83,8 +82,7 @@ def ec2s_word_was_heard(one: Taking) -> str | None:
 
 
 def unowned_means_unowned(one: Taking) -> str | None:
-    """A rescue takes from nobody who has the ENI: only a detach that is stuck, or an attach without an end.
-    """
+    """A rescue takes from nobody who has the ENI: only a stuck detach, or an attach without an end."""
     if one.trigger is not Trigger.UNOWNED or one.committed or not one.from_another:
         return None
     endless = one.status == "attaching" and one.attaching_for > STUCK_ATTACHING_AFTER
