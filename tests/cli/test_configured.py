@@ -17,7 +17,7 @@ def test_a_file_with_mistakes_still_finds_its_daemon(run, daemon, desk, member, 
 
     assert result.code != 3
     assert line.startswith(f"eni-failover: {member.config}:23: probe[0].fall: must be 1 or more")
-    assert line.endswith("(a mistake in the file; the daemon goes on without them)")
+    assert line.endswith("(a mistake in the file; the daemon goes on with the file it had)")
 
 
 def test_several_mistakes_are_counted(run, daemon, member):
@@ -123,7 +123,7 @@ def test_a_file_that_is_no_toml_still_finds_its_daemon(run, daemon, broken_off, 
 
     assert result.code not in {2, 3}
     assert result.err.startswith(f"eni-failover: {broken_off.config}:30: not valid TOML: ")
-    assert result.err.splitlines()[0].endswith("(a mistake in the file; the daemon goes on without them)")
+    assert result.err.splitlines()[0].endswith("(a mistake in the file; the daemon goes on with the file it had)")
 
 
 @pytest.mark.parametrize("line", ["control.socket = '{}'\n", '  socket="{}" # here\n'])
@@ -154,7 +154,7 @@ def test_a_file_that_names_no_socket_finds_the_daemon_that_runs_it(
 
     assert result.code == 0
     assert result.err.count("\n") == 1
-    assert "the daemon goes on without them" in result.err
+    assert "the daemon goes on with the file it had" in result.err
 
 
 def test_a_file_that_is_no_toml_and_has_no_daemon_is_2(run, broken_off):

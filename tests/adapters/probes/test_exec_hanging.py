@@ -65,4 +65,4 @@ def test_a_start_that_hangs_is_unknown_and_stops_nobody_else(tmp_path):
 
     assert cut_short
     assert (second.answer, second.detail) == (Answer.UNKNOWN, "not started: an earlier start hangs")
-    assert (third.answer, ran.exists(), probe.unsent) == (Answer.UP, True, False)
+    assert (third.answer, ran.exists(), probe.unsent) == (Answer.UP, True, "")
