@@ -123,7 +123,8 @@ def test_a_file_that_is_no_toml_still_finds_its_daemon(run, daemon, broken_off, 
 
     assert result.code not in {2, 3}
     assert result.err.startswith(f"eni-failover: {broken_off.config}:30: not valid TOML: ")
-    assert result.err.splitlines()[0].endswith("(a mistake in the file; the daemon goes on with the file it had)")
+    first = result.err.splitlines()[0]
+    assert first.endswith("(a mistake in the file; the daemon goes on with the file it had)")
 
 
 @pytest.mark.parametrize("line", ["control.socket = '{}'\n", '  socket="{}" # here\n'])
