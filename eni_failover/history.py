@@ -361,6 +361,7 @@ def _holding_back(durable: Durable) -> Durable:
     takeover = durable.takeover
     return Durable(
         last_had=durable.last_had,
+        lock=durable.lock,
         failback_at=durable.failback_at,
         failback_blocked=durable.failback_blocked,
         past=durable.past,

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import structlog
 
-from eni_failover.adapters.probes import registry
 from eni_failover.adapters.probes.spec import ProbeSpec
 from eni_failover.assembly import WALL, Parts, configure_log, make_ec2, warm
 from eni_failover.config import Config, load
@@ -22,6 +21,7 @@ from eni_failover.errors import ConfigError, StartError
 from eni_failover.hooks import priority_of
 from eni_failover.identity import Self
 from eni_failover.linking import refuse_unprivileged
+from eni_failover.preflight.runnable import why_not_runnable
 from eni_failover.rolefile import RoleFile
 from eni_failover.sdnotify import Notifier
 
@@ -72,7 +72,7 @@ class Reloader:
                 config = await asyncio.to_thread(load, self._config.path, self._env)
                 if config.discovery is not None:
                     config = replace(config, members=self._config.members)
-                self._check(config, parts)
+                self._check(config, parts, await why_not_runnable(config))
                 await self._apply(config, parts)
             except ConfigError as error:
                 parts.metrics.config_reload(WALL(), ok=False)
@@ -99,7 +99,7 @@ class Reloader:
             policy = config.policy_for(parts.me.instance_id)
             parts.reconciler.take_policy(policy, lambda taken: _apply(parts, taken, config.probes))
 
-    def _check(self, new: Config, parts: Parts) -> None:
+    def _check(self, new: Config, parts: Parts, unrunnable: tuple[str, ...]) -> None:
         old, problems = self._config, []
         fixed = (
             ("discovery", _members_by(old), _members_by(new)),
@@ -122,10 +122,7 @@ class Reloader:
             refuse_unprivileged(new.network)
         except StartError as error:
             problems.append(f"{new.path}: {error}")
-        try:
-            registry.refuse_unrunnable(new.probes)
-        except ConfigError as error:
-            problems += [f"{new.path}: {problem}" for problem in error.problems]
+        problems += [f"{new.path}: {problem}" for problem in unrunnable]
         if problems:
             raise ConfigError(*problems)
 

@@ -42,6 +42,7 @@ _LOAD_ERRORS = (BotoCoreError, ClientError, OSError, RuntimeError, ValueError)
 LOAD_WITHIN = 15.0
 MOST_LOADS = 4
 _ENSURE_WITHIN = 1.0
+REASK_AFTER = 5.0  # seconds between questions about credentials that EC2 does not accept
 # Of the calls that providers make: to STS, to IAM Identity Center.
 _CLIENTS = Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 2, "mode": "standard"})
 
@@ -95,8 +96,8 @@ class CredentialKeeper(Credentials):
         self._held: Held | None = None
         self._lock = threading.Lock()
         self._loads: list[_Load] = []
-        self._is_suspect = False
-        self._rejected_key: str | None = None
+        self._is_rejected = False
+        self._reasked_at = -math.inf
 
     @property
     def expiry(self) -> float | None:
@@ -117,9 +118,12 @@ class CredentialKeeper(Credentials):
         Waits a second for the chain, no call has longer; what it says later serves the next call. Raises
         TransientError when there are no usable ones afterwards.
         """
-        held = self._held
-        if held is not None and self._is_usable(held) and not self._is_suspect:
+        held, now = self._held, self._clock()
+        asks_anew = self._is_rejected and now - self._reasked_at >= REASK_AFTER
+        if held is not None and self._is_usable(held) and not asks_anew:
             return held
+        if asks_anew:
+            self._reasked_at = now
         problem = self._ask(_ENSURE_WITHIN)
         held = self._held
         if held is None or not self._is_usable(held):
@@ -136,10 +140,13 @@ class CredentialKeeper(Credentials):
             raise TransientError(f"no newer AWS credentials from the credential chain: {problem}")
 
     def reject(self, used: Held) -> None:
-        """EC2 did not accept these: the next `ensure` asks the chain, once for each access key."""
-        if used is self._held and used.frozen.access_key != self._rejected_key:
-            self._rejected_key = used.frozen.access_key
-            self._is_suspect = True
+        """EC2 did not accept these: `ensure` asks the chain at once, then every `REASK_AFTER` seconds.
+
+        The chain may know the new ones only minutes later: a secret that is rotated by hand, an instance
+        profile that was exchanged.
+        """
+        if used is self._held:
+            self._is_rejected = True
 
     def _is_usable(self, held: Held) -> bool:
         return self._wall() < held.usable_until
@@ -162,7 +169,6 @@ class CredentialKeeper(Credentials):
                 return self._loads[-1]
             load = _Load(now)
             self._loads.append(load)
-            self._is_suspect = False
         threading.Thread(target=self._run, args=(load,), name="credentials", daemon=True).start()
         return load
 
@@ -201,6 +207,7 @@ class CredentialKeeper(Credentials):
             return "the ones it has are expired"
         if before is None or before.asked_at <= load.began_at or not self._is_usable(before):
             self._held = taken
+            self._is_rejected = False
         return ""
 
 

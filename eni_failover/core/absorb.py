@@ -165,6 +165,7 @@ def _holder(view: View) -> State:
 
 def _had(view: View, holder: InstanceId, *, at_start: bool) -> Durable:
     durable, local = view.state.durable, view.policy.me.instance_id
+    durable = changed(durable, lock=view.first.eni_id if view.first else None)
     if holder == local:
         return changed(durable, last_had=holder, lost_at=None, excused=False, lost_unseen=False)
     if durable.last_had != local:
@@ -206,16 +207,21 @@ def _probes(view: View) -> State:
                 continue
             health = healths.advance(health, attempt)
             if probe.scope is Scope.HOLDER and tenure is not None:
-                tenure = changed(
-                    tenure,
-                    answered=tenure.answered or _is_refusal(attempt),
-                    proven=tenure.proven or attempt.answer is health.verdict is Answer.UP,
-                )
+                tenure = changed(tenure, answered=tenure.answered or _is_refusal(attempt))
         standing.append(healths.lapse(health, view.now))
     durable = state.durable
-    if tenure is not None and tenure.proven:
+    if tenure is not None and _is_seen_up(view.policy, tenure, standing):
+        tenure = changed(tenure, proven=True)
         durable = changed(durable, last_up=tenure.attachment_id)
     return changed(state, health=tuple(standing), tenure=tenure, durable=durable)
+
+
+def _is_seen_up(policy: Policy, tenure: Tenure, standing: list[Health]) -> bool:
+    """Whether so many holder probes have found this holder up that the others do not make it down."""
+    of_holder = [health for health in standing if health.probe.scope is Scope.HOLDER]
+    since = float("-inf") if tenure.since is None else tenure.since
+    ups = [health for health in of_holder if health.is_up and (health.newest_at or since) >= since]
+    return bool(ups) and len(of_holder) - len(ups) < policy.down_needed
 
 
 def _is_refusal(attempt: Attempt) -> bool:

@@ -132,8 +132,9 @@ def committed_4(view: View) -> Turnout | None:
         return endings.end(view, takeover, Result.LOST, lost)
     if view.missing and not view.usable and not view.unknown and not view.foreign:
         return endings.end(view, takeover, Result.FAILED, Reason.ENI_MISSING)
-    if moves.is_barred(view, takeover):
-        return _give_up(view, takeover, Reason.ATTACH_REFUSED)
+    barred = moves.why_barred(view, takeover)
+    if barred is not None:
+        return _give_up(view, takeover, barred)
     if moves.has_hung_twice(view, takeover):
         takeover = replace(takeover, failing=True)
     hanging = any(view.is_mine(eni) and not view.is_attached_here(eni) for eni in view.usable)
@@ -148,6 +149,8 @@ def committed_4(view: View) -> Turnout | None:
 def _give_up(view: View, takeover: Takeover, reason: Reason) -> Turnout:
     """EC2 will not let this member have the first ENI: who can have it must be free to take it."""
     state, decision = endings.end(view, takeover, Result.FAILED, reason)
+    if reason in {Reason.NO_INDEX, Reason.INSTANCE_NOT_RUNNING}:
+        return state, decision  # it is not able for as long as that is so
     return rests.begin(state, Rest.RESCUE, view.policy, view.now), decision
 
 

@@ -234,10 +234,16 @@ class View:
         """This member's place among those that may act, from 0; None for the one left out.
 
         Left out is the member that has the first ENI, else the one that last had it: a living
-        daemon on a holder with a dead service would else take the ENI back each time.
+        daemon on a holder with a dead service would else take the ENI back each time. Where no member had
+        it, because another ENI was the first until now, the one that has that other comes before all.
         """
-        out = self.holder.instance_id if self.holder else self.state.durable.last_had
+        durable = self.state.durable
+        is_same_lock = self.first is None or durable.lock in {None, self.first.eni_id}
+        last_had = durable.last_had if is_same_lock else None
+        out = self.holder.instance_id if self.holder else last_had
         others = [member.instance_id for member in self.policy.members if member.instance_id != out]
+        if not is_same_lock:
+            others.sort(key=lambda instance_id: instance_id != durable.last_had)
         return others.index(self.policy.me.instance_id) if self.policy.me.instance_id in others else None
 
     @property

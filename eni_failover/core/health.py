@@ -38,6 +38,11 @@ class Health:
     detail: str = ""
 
     @property
+    def is_up(self) -> bool:
+        """Whether the newest answer is up, and so is the verdict."""
+        return self.verdict is self.streak is Answer.UP
+
+    @property
     def is_down(self) -> bool:
         """Whether the newest `fall` answers are all down."""
         return self.streak is Answer.DOWN and self.consecutive >= self.probe.fall

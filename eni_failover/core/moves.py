@@ -21,6 +21,7 @@ from eni_failover.core.fitness import planned_indexes
 from eni_failover.core.group import View
 from eni_failover.core.model import Attachment, AttachmentStatus, Eni
 from eni_failover.core.outcomes import BACKOFF_CAP
+from eni_failover.core.policy import EniId
 from eni_failover.core.state import Move, Sent, Takeover
 from eni_failover.core.words import Reason
 
@@ -90,14 +91,32 @@ def undo(view: View, takeover: Takeover, enis: tuple[Eni, ...]) -> Step:
     return Step(takeover=takeover, calls=tuple(calls), reason=Reason.DETACHING)
 
 
-def is_barred(view: View, takeover: Takeover) -> bool:
-    """Whether EC2 refuses this member an unattached ENI for good, and nothing else is left to do.
+def why_barred(view: View, takeover: Takeover) -> Reason | None:
+    """Why this member cannot have an unattached ENI, where nothing else is left to do; None while it may.
 
-    Nothing else: the lock itself is refused, or all other ENIs are here.
+    Nothing else: the lock itself is out of reach, or all other ENIs are here.
     """
-    refused = [eni for eni in view.usable if eni.attachment is None and takeover.move(eni.eni_id).barred]
-    rest = [eni for eni in view.usable if eni not in refused and not view.is_attached_here(eni)]
-    return bool(refused) and (view.first in refused or not rest)
+    indexes = planned_indexes(view, takeover)
+    refused: dict[EniId, Reason] = {}
+    for eni in view.usable:
+        why = _why_refused(view, takeover.move(eni.eni_id), indexes.get(eni.eni_id))
+        if eni.attachment is None and why is not None:
+            refused[eni.eni_id] = why
+    rest = [eni for eni in view.usable if eni.eni_id not in refused and not view.is_attached_here(eni)]
+    is_over = (view.first is not None and view.first.eni_id in refused) or not rest
+    return next(iter(refused.values()), None) if is_over else None
+
+
+def _why_refused(view: View, move: Move, index: int | None) -> Reason | None:
+    """Why no attach of this unattached ENI can succeed here; None while one may, or is on its way."""
+    if move.attach is not Sent.NO:
+        return None
+    if move.barred:
+        return Reason.ATTACH_REFUSED
+    me = view.state.me
+    if me is not None and me.state.is_ended and move.attempts:
+        return Reason.INSTANCE_NOT_RUNNING
+    return Reason.NO_INDEX if index is None else None
 
 
 def has_hung_twice(view: View, takeover: Takeover) -> bool:

@@ -132,14 +132,15 @@ class Past:
 class Durable:
     """What outlives the process: journalled whenever it changes, before anything is done.
 
-    `last_had` is the member that has, or last had, the first ENI; `last_up` the newest attachment whose
-    holder this member has seen up. `lost_at` is when this member
-    lost it to another; `excused` whether it was unfit or not running when or since then, and
-    `lost_unseen` whether its daemon was down at that moment. `failback_blocked` is set when a
-    takeover followed too soon on a failback.
+    `last_had` is the member that has, or last had, the first ENI, and `lock` which ENI that was. `last_up` is
+    the newest attachment whose holder this member has seen up. `lost_at` is when this member lost the first
+    ENI to another; `excused` whether it was unfit or not running when or since then, and `lost_unseen`
+    whether its daemon was down at that moment. `failback_blocked` is set when a takeover followed too soon
+    on a failback.
     """
 
     last_had: InstanceId | None = None
+    lock: EniId | None = None
     last_up: AttachmentId | None = None
     lost_at: float | None = None
     excused: bool = False

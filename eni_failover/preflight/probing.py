@@ -63,9 +63,12 @@ async def _fact(spec: ProbeSpec, about: Member | None) -> ProbeFact:
 async def _problem(spec: ProbeSpec) -> str:
     """Why this host could not ask, whoever is there; empty when it could."""
     try:
-        return await Aside[str]().run(lambda: registry.problem_of(spec), within=spec.policy.timeout)
+        problems = await Aside[tuple[str, ...]]().run(
+            lambda: registry.problems_of(spec), within=spec.policy.timeout
+        )
     except TimeoutError:
         return f"files not read in {spec.policy.timeout:g} s"
+    return "\n".join(problems)
 
 
 async def _ask(spec: ProbeSpec, target: Target) -> ProbeResult:

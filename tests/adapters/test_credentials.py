@@ -62,7 +62,7 @@ class Keeper:
     def __init__(self, *answers) -> None:
         self.now = NOW
         self.chain = Chain(*answers)
-        self.keeper = CredentialKeeper(self.chain, wall=lambda: self.now)
+        self.keeper = CredentialKeeper(self.chain, wall=lambda: self.now, clock=lambda: self.now)
 
 
 def key_of(keeper: CredentialKeeper) -> str:
@@ -152,15 +152,44 @@ def test_the_exported_expiry_is_not_moved_ahead_for_the_same_key():
     assert (key_of(it.keeper), it.keeper.expiry, it.chain.asked) == ("AKIA1", NOW + HOUR, 2)
 
 
-def test_rejected_credentials_are_asked_for_anew_once():
-    """EC2 refused a key: the chain may know a newer one, but is not asked for the same key again."""
-    it = Keeper(
-        temporary("AKIA1", NOW + HOUR), temporary("AKIA1", NOW + HOUR), temporary("AKIA2", NOW + HOUR)
-    )
-    for _ in range(3):
-        it.keeper.reject(it.keeper.ensure())
+def rejected(it: Keeper, seconds: int) -> list[str]:
+    """EC2 refuses every call, one a second; the keys that were signed with."""
+    keys = []
+    for _ in range(seconds):
+        used = it.keeper.ensure()
+        it.keeper.reject(used)
+        keys.append(used.frozen.access_key)
+        it.now += 1
+    return keys
 
-    assert (key_of(it.keeper), it.chain.asked) == ("AKIA1", 2)
+
+def test_rejected_credentials_are_asked_for_anew_until_the_chain_has_others():
+    """The new ones may come minutes later. It is asked at once, and then every five seconds."""
+    old, new = temporary("AKIA1", NOW + HOUR), temporary("AKIA2", NOW + HOUR)
+    it = Keeper(old, old, old, old, new)
+
+    keys = rejected(it, 17)
+
+    assert keys == ["AKIA1"] * 16 + ["AKIA2"]
+    assert it.chain.asked == 5
+
+
+def test_a_chain_that_fails_leaves_rejected_credentials_rejected():
+    """One failed question is no answer: the next call but four asks again."""
+    it = Keeper(
+        temporary("AKIA1", NOW + HOUR),
+        CredentialRetrievalError(provider="x", error_msg="busy"),
+        temporary("AKIA2", NOW + HOUR),
+    )
+    used = it.keeper.ensure()
+    it.keeper.reject(used)
+    keys = []
+    for _ in range(6):
+        keys.append(key_of(it.keeper))
+        it.now += 1
+
+    assert keys == ["AKIA1"] * 5 + ["AKIA2"]
+    assert it.chain.asked == 3
 
 
 def test_a_late_rejection_does_not_touch_newer_credentials():

@@ -118,9 +118,10 @@ def test_silence_is_transient(serve, monkeypatch):
 
     with pytest.raises(TransientError) as caught:
         identity_from(server.url)
+    arrived = [server.read.acquire(timeout=10) for _ in range(3)]
     closing.set()
 
-    assert (caught.value.code, len(server.requests)) == ("timeout", 3)
+    assert (caught.value.code, all(arrived), len(server.requests)) == ("timeout", True, 3)
 
 
 @pytest.mark.parametrize(

@@ -208,3 +208,51 @@ def test_a_newcomer_obeys_an_operator_at_once():
     bench.peek(requests=(takeover_request(deadline=bench.now + 60),))
 
     assert bench.act(within=1).calls == (detach(),)
+
+
+WEB_AND_SSH = (WEB, probe("ssh"))
+
+
+@pytest.mark.parametrize("newcomer", [found, unproven], ids=["a newcomer", "a new holder"])
+def test_one_probe_of_many_proves_no_holder_that_the_others_judge_down(newcomer):
+    """With `any`, the port that the security group lets through says nothing of the one that it does not."""
+    bench = newcomer("silent", probes=WEB_AND_SSH, down_needed=1)
+    bench.says(ssh="up")
+    held_back = bench.idle(50)
+
+    assert held_back.reason is Reason.UNPROVEN_HOLDER
+    assert bench.state.durable.last_up != bench.state.tenure.attachment_id
+    assert bench.act(within=600).calls != ()
+
+
+def test_a_holder_whose_probes_are_up_in_turn_has_never_been_up():
+    """Each was up once, and never so many at a time that it was not judged down."""
+    bench = found("up", probes=WEB_AND_SSH, down_needed=1)
+    bench.says(web="up", ssh="down")
+    bench.idle(10)
+    bench.says(web="down", ssh="up")
+    bench.idle(10)
+
+    assert bench.decision.reason is Reason.UNPROVEN_HOLDER
+    assert bench.state.durable.last_up is None
+
+
+@pytest.mark.parametrize(("needed", "proven"), [(1, False), (2, True)], ids=["any", "all"])
+def test_as_many_ups_prove_it_as_keep_it_from_being_judged_down(needed, proven):
+    """With `all`, one that is up is enough."""
+    bench = found("up", probes=WEB_AND_SSH, down_needed=needed)
+    bench.says(web="up", ssh="down")
+    bench.idle(10)
+
+    assert (bench.state.durable.last_up == "att-1") is proven
+
+
+def test_an_up_of_before_it_became_holder_proves_nothing():
+    """The same member by another attachment: the service is started anew."""
+    bench = Bench(attached("alpha"), stagger=0.0)
+    bench.says(web="unknown")
+    bench.see(attached("alpha", "att-9"))
+    bench.look()
+
+    assert bench.state.tenure.attachment_id == "att-9"
+    assert not bench.state.tenure.proven

@@ -34,7 +34,7 @@ def test_having_it_again_clears_the_loss():
     lost = Durable(last_had="i-beta", lost_at=1.0, excused=True, lost_unseen=True)
     bench = Bench(attached("alpha"), local="alpha", durable=lost)
 
-    assert bench.state.durable == Durable(last_had="i-alpha")
+    assert bench.state.durable == Durable(last_had="i-alpha", lock="eni-1")
 
 
 def test_a_second_change_among_others_keeps_the_date_of_the_loss():

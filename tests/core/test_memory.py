@@ -168,7 +168,7 @@ def test_another_holder_is_new_in_office():
 
     assert found["tenure"] == Tenure(instance_id="i-gamma", attachment_id="att-9", since=NOW)
     assert found["holder_changed_at"] == NOW
-    assert found["durable"] == Durable(last_had="i-gamma")
+    assert found["durable"] == Durable(last_had="i-gamma", lock="eni-1")
 
 
 def test_the_same_holder_with_another_attachment_is_new_in_office_too():
@@ -186,7 +186,7 @@ def test_what_comes_here_is_here_and_not_ready():
 
     assert found["here"] == ("eni-1",)
     assert found["not_ready_since"] == NOW
-    assert found["durable"] == Durable(last_had="i-beta")
+    assert found["durable"] == Durable(last_had="i-beta", lock="eni-1")
 
 
 def test_what_another_takes_from_here_is_lost():
@@ -195,7 +195,7 @@ def test_what_another_takes_from_here_is_lost():
 
     assert found["here"] == ()
     assert found["not_ready_since"] is None
-    assert found["durable"] == Durable(last_had="i-alpha", lost_at=NOW)
+    assert found["durable"] == Durable(last_had="i-alpha", lock="eni-1", lost_at=NOW)
 
 
 def test_a_member_that_recovers_in_the_pass_that_shows_its_loss_was_unfit_when_it_lost():

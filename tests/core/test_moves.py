@@ -353,8 +353,8 @@ def test_a_written_index_that_is_taken_is_not_tried_again():
     assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.ATTACH_REFUSED)]
 
 
-def test_without_a_free_index_the_attach_waits():
-    """The written index is in use now; the ENI is on the floor and the reason says why."""
+def test_without_a_free_index_the_eni_is_left_to_the_others():
+    """The written index is in use now: this member is not able, and takes it as soon as the index is free."""
     bench = detaching_bench(device_index=4)
     bench.machine("beta", used_indexes=(0, 4))
     bench.see(detaching("alpha"))
@@ -365,6 +365,7 @@ def test_without_a_free_index_the_attach_waits():
     bench.machine("beta")
 
     assert waiting.reason is Reason.NO_INDEX
+    assert bench.takeover is None
     assert bench.act(within=30).calls == (attach(index=4),)
 
 

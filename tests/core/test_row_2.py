@@ -277,6 +277,19 @@ def test_what_is_left_is_the_lock_for_row_6(other):
     assert bench.now - began < 5
 
 
+@pytest.mark.parametrize(("local", "turn"), [("beta", 0), ("alpha", 1)])
+def test_a_first_eni_that_a_stranger_gives_back_goes_to_who_has_the_rest(local, turn):
+    """Nobody of the group had it last: who has the others comes first, and not the side that lost them."""
+    bench = Bench(foreign(), attached("beta"), local=local, stagger=5.0)
+    bench.idle(70)
+    bench.see(free(), attached("beta"))
+    bench.look()
+    bench.idle(5 * (turn + 1) - 0.5)
+    (call,) = bench.act(within=2).calls
+
+    assert call.eni_id == "eni-1"
+
+
 @pytest.mark.parametrize("shape", [unknown(), missing()], ids=["unknown", "absent from one answer"])
 def test_an_unknown_eni_stops_the_rest_all_the_same(shape):
     """Row 1: what is not known is neither missing nor foreign."""

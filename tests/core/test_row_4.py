@@ -139,6 +139,45 @@ def test_a_written_index_that_is_taken_ends_it_too():
     assert ending(bench) == [("failed", "attach_refused")]
 
 
+def test_a_written_index_that_somebody_takes_meanwhile_ends_it():
+    """An operator has attached another ENI there since the detach: EC2 need not even be asked."""
+    bench = committed(device_index=3)
+    bench.machine("beta", eni_indexes=(("eni-primary", 0), ("eni-other", 3)))
+    bench.see(free())
+    bench.look()
+
+    assert ending(bench) == [("failed", "no_index")]
+    assert bench.role is Role.STANDBY
+    assert bench.idle(55).calls == ()
+
+
+def test_a_written_index_that_is_free_again_is_taken_after_a_minute():
+    """Nobody else could have it: the ENI is without a holder, and this member tries again."""
+    bench = committed(device_index=3)
+    bench.machine("beta", eni_indexes=(("eni-primary", 0), ("eni-other", 3)))
+    bench.see(free())
+    bench.look()
+    bench.idle(70)
+    bench.machine("beta", eni_indexes=(("eni-primary", 0),))
+
+    assert bench.act(within=80).calls == (attach(1, index=3),)
+
+
+def test_the_end_of_this_instance_ends_it_once_ec2_has_refused_the_attach():
+    """An instance that stops gets no ENI any more, and its daemon may live on for a minute."""
+    bench = committed()
+    bench.see(free())
+    bench.act(within=1)
+    bench.answered("bad_state")
+    going_on = ending(bench)
+    bench.machine("beta", "stopping")
+    bench.look()
+
+    assert going_on == []
+    assert ending(bench) == [("failed", "instance_not_running")]
+    assert bench.role is Role.STANDBY
+
+
 @pytest.mark.parametrize("verdict", EARNEST)
 @pytest.mark.parametrize("cooldown", [0.0, 60.0, 3600.0])
 def test_a_refused_member_leaves_the_eni_to_the_others_for_a_minute(verdict, cooldown):

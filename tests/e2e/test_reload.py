@@ -55,6 +55,35 @@ def test_a_probe_that_this_daemon_may_not_run_is_refused_and_the_old_file_stays(
         assert beta.status()["probes"][0]["state"] == "up"
 
 
+UNRUNNABLE = """
+[[probe]]
+name = "web"
+type = "http"
+scope = "holder"
+url = "https://{{address}}:1/"
+ca_file = "/nonexistent/ca.pem"
+[[probe]]
+name = "disk"
+type = "exec"
+scope = "self"
+command = ["/nonexistent/program"]
+[hooks]
+on_active = ["/nonexistent/hook"]
+"""
+
+
+def test_what_the_new_file_names_and_is_not_there_is_refused(pair):
+    """Certificates, programs of probes and hooks, the role file's directory: all at once, one line each."""
+    text = pair.text(pair.beta, probe=UNRUNNABLE)
+    found = reload(pair.beta, text.replace(str(pair.beta.role_file), "/nonexistent/beta.role"))
+    problems = found.stderr.splitlines()
+
+    assert found.returncode == 2
+    for word in ("ca_file", "/nonexistent/program", "/nonexistent/hook", "control.role_file: /nonexistent"):
+        assert sum(word in problem for problem in problems) == 1
+    assert pair.beta.status()["probes"][0]["state"] == "up"
+
+
 def test_a_holder_that_is_renamed_is_still_probed(pair):
     """A member is its instance id; its name is for people."""
     pair.acquainted()

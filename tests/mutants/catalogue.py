@@ -108,8 +108,8 @@ MUTANTS = (
         edits=(
             (
                 CORE + "group.py",
-                "        out = self.holder.instance_id if self.holder else self.state.durable.last_had",
-                '        out = self.holder.instance_id if self.holder else ""',
+                "        out = self.holder.instance_id if self.holder else last_had\n",
+                "        out = self.holder.instance_id if self.holder else None\n",
             ),
         ),
     ),
@@ -321,7 +321,40 @@ MUTANTS = (
     Mutant(
         name="a_refusal_is_tried_again",
         says="who is refused an attach in earnest keeps the ENI unattached, and tries again",
-        edits=((CORE + "decide.py", "    if moves.is_barred(view, takeover):\n", "    if False:\n"),),
+        edits=((CORE + "moves.py", "    if move.barred:\n", "    if False:\n"),),
+    ),
+    Mutant(
+        name="an_index_is_waited_for",
+        says="who has no free index any more after its detach keeps the ENI unattached, as `taking`",
+        edits=(
+            (
+                CORE + "moves.py",
+                "    return Reason.NO_INDEX if index is None else None\n",
+                "    return None\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="one_up_proves",
+        says="a holder of which one probe is up has been seen up, whatever the others say",
+        edits=(
+            (
+                CORE + "absorb.py",
+                "    return bool(ups) and len(of_holder) - len(ups) < policy.down_needed\n",
+                "    return bool(ups)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="any_lock_is_the_lock",
+        says="who had another first ENI comes last for the one that a stranger gives back",
+        edits=(
+            (
+                CORE + "group.py",
+                "durable.lock in {None, self.first.eni_id}\n",
+                "True\n",
+            ),
+        ),
     ),
     Mutant(
         name="a_refusal_is_forgotten",
@@ -431,16 +464,15 @@ MUTANTS = (
             ),
             (
                 CORE + "absorb.py",
-                "    durable, local = view.state.durable, view.policy.me.instance_id\n    if holder == local:",
-                "    durable, local = view.state.durable, view.policy.me.name\n    if holder == local:",
+                "    durable, local = view.state.durable, view.policy.me.instance_id\n    durable = changed",
+                "    durable, local = view.state.durable, view.policy.me.name\n    durable = changed",
             ),
             (
                 CORE + "group.py",
-                "        out = self.holder.instance_id if self.holder else self.state.durable.last_had\n",
+                "        last_had = durable.last_had if is_same_lock else None\n",
                 (
-                    "        named = [one.instance_id for one in self.policy.members"
-                    " if one.name == self.state.durable.last_had]\n"
-                    "        out = self.holder.instance_id if self.holder else next(iter(named), None)\n"
+                    "        named = [one for one in self.policy.members if one.name == durable.last_had]\n"
+                    "        last_had = named[0].instance_id if named and is_same_lock else None\n"
                 ),
             ),
         ),

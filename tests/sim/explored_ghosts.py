@@ -176,8 +176,26 @@ def _look(ghost: Ghost, view: View) -> Ghost:
             word = str(attachment.status) if is_member else FOREIGN
         now = Seen(word, attachment.attachment_id if attachment else None, view.now)
         shown.append(before if before[:2] == now[:2] else now)
-    had = view.holder.instance_id if view.holder else ghost.last_had
-    return ghost._replace(seen=tuple(shown), last_had=had)
+    if view.holder is None:
+        return ghost._replace(seen=tuple(shown))
+    return ghost._replace(seen=tuple(shown), last_had=view.holder.instance_id, lock=view.first.eni_id)
+
+
+def place_of(ghost: Ghost, view: View) -> int | None:
+    """This member's place among those that may act, None for the one that has, or last had, the first ENI.
+
+    When that is another ENI than before, who had the one before comes first.
+    """
+    order = [member.instance_id for member in view.policy.members]
+    first = view.first.eni_id if view.first else ghost.lock
+    if view.holder is not None:
+        order.remove(view.holder.instance_id)
+    elif ghost.last_had in order:
+        order.remove(ghost.last_had)
+        if ghost.lock != first:
+            order.insert(0, ghost.last_had)
+    me = view.policy.me.instance_id
+    return order.index(me) if me in order else None
 
 
 def _refused(ghost: Ghost, view: View) -> Ghost:

@@ -228,7 +228,7 @@ _KINDS: dict[type, str] = {
         "was_paused:keep reported_cause:keep"
     ),
     state.Durable: (
-        "last_had:keep last_up:keep lost_at:known excused:keep lost_unseen:keep failback_at:window "
+        "last_had:keep lock:keep last_up:keep lost_at:known excused:keep lost_unseen:keep failback_at:window "
         "failback_blocked:keep "
         "past:nest pause:nest local_pause:nest takeover:nest"
     ),
@@ -359,6 +359,7 @@ def _ghost(frame: Frame, one: Ghost) -> Key:
         () if one.met is None else (one.met[0], frame.age(one.met.since, LOOK), one.met.answered),
         one.last_up,
         one.last_had,
+        one.lock,
         one.has_looked,
         frame.age(one.ended_at, LONG),
         () if one.pause is None else (_stamp(frame, one.pause[0]), _left(frame, one.pause[1])),

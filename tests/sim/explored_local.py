@@ -64,6 +64,7 @@ def crashed(node: Node) -> Node:
         spoiled=True,
         last_up=node.ghost.last_up,
         last_had=node.ghost.last_had,
+        lock=node.ghost.lock,
         ended_at=node.ghost.ended_at,
         pause=node.ghost.pause,
     )

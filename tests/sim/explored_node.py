@@ -106,11 +106,11 @@ class Ghost(NamedTuple):
     (probes, unowned, ec2) without a break. `told`: the last role that its hooks heard in this life. `seen`:
     each ENI as shown. `facts`: what EC2 last said of this instance; `refused_at`: when EC2 refused it an
     attach in earnest, if nothing else was said of it since. `met`: the holder; `last_up`: the newest
-    attachment whose holder was seen up, in any life; `last_had`: who had the first ENI last; `has_looked`:
-    whether this life has known where the ENIs are. `ended_at`: when its last takeover ended, of its own
-    accord and past return, or failed. `pause`: the `at` of the group's pause that it knows, and until when
-    that lasts, as it was said. `ready`: since when nothing has held it back from one by probes, and from
-    taking what nobody has.
+    attachment whose holder was seen up, in any life; `last_had`: who had the first ENI last, and `lock`
+    which that was; `has_looked`: whether this life has known where the ENIs are. `ended_at`: when its last
+    takeover ended, of its own accord and past return, or failed. `pause`: the `at` of the group's pause that
+    it knows, and until when that lasts, as it was said. `ready`: since when nothing has held it back from
+    one by probes, and from taking what nobody has.
     """
 
     holder: Heard = Heard()
@@ -127,6 +127,7 @@ class Ghost(NamedTuple):
     met: Met | None = None
     last_up: str | None = None
     last_had: str | None = None
+    lock: str | None = None
     has_looked: bool = False
     ended_at: float | None = None
     pause: tuple[float, float] | None = None

@@ -19,7 +19,7 @@ from eni_failover.core.policy import FailbackMode, FenceMode, MemberName, Takeov
 from eni_failover.core.words import Answer, Reason, Result, Role, Scope, Trigger
 from tests.core import invariants as of_a_pass
 from tests.core.invariants import Pass
-from tests.sim.explored_ghosts import LIMITED, is_ended, is_evidence, is_freed, is_stuck
+from tests.sim.explored_ghosts import LIMITED, is_ended, is_evidence, is_freed, is_stuck, place_of
 from tests.sim.explored_node import FOREIGN, Ghost, Heard, Intent, Node
 
 FOREIGN_FOR = 60.0
@@ -239,10 +239,7 @@ def nobody_acts_out_of_turn(scene: Scene) -> None:
     if trigger not in causes or scene.one.rescues:
         return
     since, stagger = causes[trigger], view.policy.stagger
-    out = view.holder.instance_id if view.holder else scene.ghost.last_had
-    others = [member.instance_id for member in view.policy.members if member.instance_id != out]
-    me = view.policy.me.instance_id
-    place = others.index(me) if me in others else None
+    place = place_of(scene.ghost, view)
     if trigger is Trigger.UNOWNED:
         wait = 10.0 if place is None else max(2.0, (place + 1) * stagger)
     else:

@@ -9,7 +9,7 @@ from eni_failover.core.group import View
 from eni_failover.core.model import Mutation, Verdict
 from eni_failover.core.policy import FenceMode, TakeoverMode
 from eni_failover.core.words import Action, Role, Scope
-from tests.sim.explored_ghosts import EARNEST, is_evidence, is_stuck
+from tests.sim.explored_ghosts import EARNEST, is_evidence, is_stuck, place_of
 from tests.sim.explored_node import FOREIGN, Ghost, Node
 
 RESTS_FOR = 60.0
@@ -96,10 +96,7 @@ def _may_take_the_unattached(ghost: Ghost, view: View) -> bool:
 
 def who_may_act_acts(ghost: Ghost, view: View, action: Action) -> None:
     """Who nothing has held back for as long as its turn asks for confirms the cause, or takes over."""
-    out = view.holder.instance_id if view.holder else ghost.last_had
-    others = [member.instance_id for member in view.policy.members if member.instance_id != out]
-    me, stagger = view.policy.me.instance_id, view.policy.stagger
-    place = others.index(me) if me in others else None
+    place, stagger = place_of(ghost, view), view.policy.stagger
     by_probes, unattached = ghost.ready
     if by_probes is not None and place is not None:
         assert action in ACTS or view.now - by_probes < place * stagger

@@ -13,7 +13,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 from eni_failover import reconciler, reloading, surveys
-from eni_failover.adapters.probes import registry
 from eni_failover.hooks import runner
 from eni_failover.lab import Settings
 from eni_failover.lab import World as Lab
@@ -37,6 +36,11 @@ EPOCH = 1_800_000_000.0
 CALM_PASSES = 60.0
 CALM_PERMISSION = 300.0
 CALLS_KEPT = 2_000
+
+
+async def nothing_wrong(_: object) -> tuple[str, ...]:
+    """The stage has no disks to look at."""
+    return ()
 
 
 class World:
@@ -123,7 +127,7 @@ class World:
             stack.enter_context(
                 patch.object(reloading, "make_ec2", lambda _, __, metrics: metrics.make_ec2())
             )
-            stack.enter_context(patch.object(registry, "refuse_unrunnable", lambda _: None))
+            stack.enter_context(patch.object(reloading, "why_not_runnable", nothing_wrong))
             if self.plan.calm:
                 stack.enter_context(patch.object(reconciler, "LONGEST_WAIT", CALM_PASSES))
                 stack.enter_context(patch.object(surveys, "PERMISSION_INTERVAL", CALM_PERMISSION))

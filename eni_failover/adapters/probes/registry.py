@@ -5,7 +5,7 @@ Adding a probe is one file, one line here, its settings in `spec` and its tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -38,31 +38,17 @@ def make(spec: ProbeSpec) -> Probe:
     return FACTORIES[spec.policy.type](spec.settings)
 
 
-def refuse_unrunnable(specs: Iterable[ProbeSpec]) -> None:
-    """Raise ConfigError, with every problem and its probe's name, when this process cannot run them all.
-
-    Tries what making the probes would try, and leaves nothing open.
-    """
-    problems: list[str] = []
-    for spec in specs:
-        try:
-            make(spec)  # opens nothing before it is called
-        except ConfigError as error:
-            problems += [f"probe {spec.policy.name}: {problem}" for problem in error.problems]
-    if problems:
-        raise ConfigError(*problems)
-
-
-def problem_of(spec: ProbeSpec) -> str:
+def problems_of(spec: ProbeSpec) -> tuple[str, ...]:
     """Why this process could not ask by this probe now; empty when it could.
 
-    Beside `refuse_unrunnable` it reads the probe's files, and blocks on the disk: a file may be there later,
-    so that a missing one is no reason to refuse the configuration.
+    Tries what making the probe would try, and reads its files: blocks on the disk. Leaves nothing open.
     """
     try:
         make(spec)
         if isinstance(spec.settings, HttpSettings):
             credentials.load(spec.settings)
-    except (ConfigError, UnusableFileError) as error:
-        return str(error)
-    return ""
+    except ConfigError as error:
+        return error.problems
+    except UnusableFileError as error:
+        return (str(error),)
+    return ()

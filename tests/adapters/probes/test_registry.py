@@ -56,37 +56,23 @@ def test_a_spec_makes_the_probe_of_its_type(kind, settings, made):
     assert isinstance(registry.make(ProbeSpec(policy=policy_of("web", kind), settings=settings)), made)
 
 
-def test_probes_that_can_be_run_are_not_refused():
-    """Nothing is raised, and a file that is not there yet is no reason either."""
+def test_what_a_probe_needs_is_asked_for_before_it_is_made():
+    """Its files, too: one that is missing now would make every attempt unknown."""
     missing = HttpSettings(url="https://{address}/", ca_file=Path("/nonexistent/ca.pem"))
-    specs = [
-        ProbeSpec(policy=policy_of("web", ProbeType.HTTP), settings=missing),
-        ProbeSpec(policy=policy_of("port", ProbeType.TCP), settings=TcpSettings(host="{address}", port=80)),
-    ]
+    web = ProbeSpec(policy=policy_of("web", ProbeType.HTTP), settings=missing)
+    port = ProbeSpec(policy=policy_of("port", ProbeType.TCP), settings=TcpSettings(host="{address}", port=80))
 
-    assert registry.refuse_unrunnable(specs) is None
-    assert registry.problem_of(specs[0]) == "ca_file is not readable, or holds no certificate"
-    assert registry.problem_of(specs[1]) == ""
+    assert registry.problems_of(web) == ("ca_file is not readable, or holds no certificate",)
+    assert registry.problems_of(port) == ()
 
 
-def test_every_probe_that_cannot_be_run_is_named(monkeypatch):
-    """All at once, in their order, as mistakes of a file are."""
+def test_each_problem_of_a_probe_is_one_line(monkeypatch):
+    """As mistakes of a file are."""
 
     def refuse(_):
         raise ConfigError("no socket", "no luck")
 
-    monkeypatch.setattr(registry, "FACTORIES", {ProbeType.TCP: TcpProbe, ProbeType.ICMP: refuse})
-    specs = [
-        ProbeSpec(policy=policy_of("ping", ProbeType.ICMP), settings=IcmpSettings(host="{address}")),
-        ProbeSpec(policy=policy_of("port", ProbeType.TCP), settings=TcpSettings(host="{address}", port=80)),
-        ProbeSpec(policy=policy_of("pong", ProbeType.ICMP), settings=IcmpSettings(host="{address}")),
-    ]
+    monkeypatch.setattr(registry, "FACTORIES", {ProbeType.ICMP: refuse})
+    ping = ProbeSpec(policy=policy_of("ping", ProbeType.ICMP), settings=IcmpSettings(host="{address}"))
 
-    with pytest.raises(ConfigError) as caught:
-        registry.refuse_unrunnable(specs)
-    assert caught.value.problems == (
-        "probe ping: no socket",
-        "probe ping: no luck",
-        "probe pong: no socket",
-        "probe pong: no luck",
-    )
+    assert registry.problems_of(ping) == ("no socket", "no luck")
