@@ -1,14 +1,9 @@
-"""The http probe: one request, and what is expected of the answer.
-
-Not guaranteed: a regular expression that backtracks without end stalls the whole daemon; 64 KiB of
-body is what bounds it.
-"""
+"""The http probe: one request, and what is expected of the answer."""
 
 from __future__ import annotations
 
-import re
-
 from eni_failover.adapters.probes import credentials
+from eni_failover.adapters.probes.expected_body import EndlessSearchError, ExpectedBody
 from eni_failover.adapters.probes.files import Loaded
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import HttpSettings, Target
@@ -24,7 +19,7 @@ class HttpProbe:
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
-        self._body = None if settings.expect_body is None else re.compile(settings.expect_body)
+        self._body = None if settings.expect_body is None else ExpectedBody(settings.expect_body)
         self._waiting = Waiting()
         self._web = WebClient(self._waiting)
         paths = credentials.files(settings)
@@ -64,7 +59,7 @@ class HttpProbe:
         """Close what the last attempts have left open."""
         await self._web.close()
 
-    def _judge(self, outcome: Outcome) -> ProbeResult:
+    async def _judge(self, outcome: Outcome) -> ProbeResult:
         """The answer; and whether it may come from the files of ours instead of the target."""
         if isinstance(outcome, ProbeResult):
             return outcome
@@ -72,16 +67,23 @@ class HttpProbe:
             self._is_doubtful |= outcome.was_tls
             return outcome.result
         self._is_doubtful |= 400 <= outcome.status < 500
-        return self._judge_page(outcome)
+        return await self._judge_page(outcome)
 
-    def _judge_page(self, page: Page) -> ProbeResult:
+    async def _judge_page(self, page: Page) -> ProbeResult:
         detail = f"status {page.status}"
-        answer = Answer.UP
         if not self._is_expected(page.status):
-            answer = Answer.DOWN
-        elif self._body is not None and not self._body.search(page.body.content.decode("utf-8", "replace")):
-            answer = Answer.UNKNOWN if page.body.problem else Answer.DOWN
-            detail += f", {page.body.problem or 'body does not match'}"
+            return ProbeResult(answer=Answer.DOWN, answered=True, detail=detail)
+        if self._body is None:
+            return ProbeResult(answer=Answer.UP, answered=True, detail=detail)
+        try:
+            with self._waiting.on_host("body not searched"):
+                if await self._body.is_in(page.body.content):
+                    return ProbeResult(answer=Answer.UP, answered=True, detail=detail)
+        except EndlessSearchError:
+            detail += ", the search for expect_body takes too long"
+            return ProbeResult(answer=Answer.UNKNOWN, answered=True, detail=detail)
+        answer = Answer.UNKNOWN if page.body.problem else Answer.DOWN
+        detail += f", {page.body.problem or 'body does not match'}"
         return ProbeResult(answer=answer, answered=True, detail=detail)
 
     def _is_expected(self, status: int) -> bool:

@@ -44,7 +44,11 @@ class PeerProbe:
             reads_body=lambda status: status == _OK,
             limit=MAX_BODY,
         )
-        return await self._web.ask(request, lambda outcome: self._judge(outcome, target))
+
+        async def judge(outcome: Outcome) -> ProbeResult:
+            return self._judge(outcome, target)
+
+        return await self._web.ask(request, judge)
 
     async def close(self) -> None:
         """Close what the last attempts have left open."""

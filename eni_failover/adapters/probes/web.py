@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from eni_failover import __version__
@@ -78,7 +78,7 @@ class _Hop:
     """One request of an attempt: the first, or where a redirect leads. `home` is the first one's place."""
 
     asked: Request
-    judge: Callable[[Outcome], ProbeResult]
+    judge: Callable[[Outcome], Awaitable[ProbeResult]]
     home: Place
     place: Place
     method: str
@@ -95,7 +95,7 @@ class WebClient:
         self._connector = Connector(waiting)
         self._leaving: set[asyncio.Task[None]] = set()
 
-    async def ask(self, request: Request, judge: Callable[[Outcome], ProbeResult]) -> ProbeResult:
+    async def ask(self, request: Request, judge: Callable[[Outcome], Awaitable[ProbeResult]]) -> ProbeResult:
         """What `judge` says of the answer; of the best one, where the name has several addresses."""
         try:
             home = parse(request.url, request.server_name)
@@ -132,7 +132,7 @@ class WebClient:
     async def _visit_at(self, address: Address, hop: _Hop) -> ProbeResult:
         connection = await self._connector.connect(address)
         if isinstance(connection, ProbeResult):
-            return hop.judge(connection)
+            return await hop.judge(connection)
         wire = Wire(connection)
         try:
             with self._waiting.on_target(lambda: "" if was_sent(connection) is not False else DROPPED):
@@ -141,7 +141,9 @@ class WebClient:
             wire.close()
             raise
         self._leave(wire)
-        return hop.judge(outcome) if not isinstance(outcome, _Hop) else await self._visit(outcome)
+        if isinstance(outcome, _Hop):
+            return await self._visit(outcome)
+        return await hop.judge(outcome)
 
     def _leave(self, wire: Wire) -> None:
         """Close the connection beside the attempt: its answer stands, whatever still comes."""

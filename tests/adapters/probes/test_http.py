@@ -16,6 +16,7 @@ from eni_failover.adapters.probes.http import HttpProbe
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import HttpSettings, Target
 from eni_failover.core.words import Answer
+from eni_failover.errors import ConfigError
 from tests.adapters.probes.servers import (
     LOCAL,
     LOCAL6,
@@ -105,6 +106,33 @@ def test_the_body_is_searched_for_the_pattern(body, pattern, answer):
 
     assert (answer, True) == (result.answer, result.answered)
     assert result.detail == ("status 200" if answer is UP else "status 200, body does not match")
+
+
+def test_an_expression_that_backtracks_without_end_is_given_up():
+    """Nothing is known of the body then, and everything else has gone on meanwhile."""
+    beats = []
+
+    async def beat():
+        while True:
+            beats.append(await asyncio.sleep(0.01))
+
+    async def main():
+        async with serving(says(page(b"a" * 60_000 + b"b"))) as server:
+            beating = asyncio.create_task(beat())
+            result = await attempt(server.port, expect_body="(a+)+$")
+            beating.cancel()
+            return result
+
+    detail = "status 200, the search for expect_body takes too long"
+
+    assert asyncio.run(main()) == ProbeResult(answer=UNKNOWN, answered=True, detail=detail)
+    assert len(beats) > 3
+
+
+def test_what_only_the_search_does_not_understand_is_a_mistake_of_the_file():
+    """The configuration asks `re`, the search is `regex`."""
+    with pytest.raises(ConfigError, match="expect_body is no regular expression"):
+        HttpProbe(HttpSettings(url="http://{address}/", expect_body="(?V1)[a--"))
 
 
 def test_a_wrong_status_is_named_before_the_body():
