@@ -23,7 +23,7 @@ from eni_failover.errors import ConfigError
 from tests.fuzz.config_texts import GOOD, documents, near_documents, written
 from tests.fuzz.efforts import FEW, LONG, QUICK
 
-HOST = re.compile(r"[a-z0-9_.:-]+", re.IGNORECASE)
+HOST = re.compile(r"[a-z0-9_.:%-]+", re.IGNORECASE)
 
 
 def outcome(content: bytes) -> tuple[Path, Config | tuple[str, ...]]:
