@@ -124,7 +124,7 @@ def test_a_member_that_writes_nothing_down_is_found():
     ],
 )
 def test_a_member_that_nothing_holds_back_is_found(rule, invariant, first):
-    """Defect: one of the things that keep a member from taking over is never so. `first` is where it shows."""
+    """Defect: what keeps a member from taking over never does. `first` is the seed where it shows."""
     with patch.object(candidates, rule, lambda _: None if rule == "why_not_fit" else 0.0):
         assert found(invariant=invariant, seeds=range(first, first + 100))
 
