@@ -62,7 +62,7 @@ def problems_of_a_reload(tmp_path, before, after):
     me = Self(member=alpha, region="eu-central-1", zone="eu-central-1a")
     reloader = Reloader(old, me, env={}, notifier=Notifier({}))
     try:
-        reloader._check(new, type("Parts", (), {"me": me.member}))
+        reloader._check(new, type("Parts", (), {"me": me.member}), ())
     except ConfigError as error:
         return [line.split(": ")[1] for line in error.problems]
     return []
