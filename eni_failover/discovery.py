@@ -26,7 +26,7 @@ from eni_failover.errors import AdapterError
 RETRY_FIRST = 0.5
 RETRY_CAP = 5.0
 INTERVALS = 3  # of observe_interval, between two looks
-LEFT_AFTER = 2  # looks without this instance, before it is believed to be no member any more
+LEFT_AFTER = 2  # looks without a member, before it is believed to be none any more
 _SERVES = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 
 
@@ -150,6 +150,7 @@ class Discovery:
         self._on_members = on_members
         self._on_left = on_left
         self._missed = 0
+        self._absent: set[InstanceId] = set()
         self._log = structlog.get_logger()
 
     async def run(self) -> None:
@@ -185,6 +186,11 @@ class Discovery:
                 self._on_left(f"this instance, {self._me}, is no member of {self._group} any more")
             return
         self._missed = 0
+        absent = {one.instance_id for one in self._members} - {one.instance_id for one in members}
+        if not absent <= self._absent:
+            self._absent = absent
+            return
+        self._absent = absent
         if members != self._members:
             before = {one.instance_id for one in self._members}
             after = {one.instance_id for one in members}

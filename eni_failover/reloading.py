@@ -127,9 +127,12 @@ class Reloader:
             raise ConfigError(*problems)
 
     async def _apply(self, new: Config, parts: Parts) -> None:
-        old, policy = self._config, new.policy_for(parts.me.instance_id)
+        old = self._config
         if new.aws != old.aws:
             await self._replace_ec2(new, parts)
+        if new.discovery is not None:  # they may have changed while the file was looked at
+            new = replace(new, members=self._config.members)
+        policy = new.policy_for(parts.me.instance_id)
         configure_log(new, self._env, member=policy.me.name)
         parts.hooks.commands = new.hooks
         if new.role_file != old.role_file:

@@ -31,6 +31,7 @@ from eni_failover.errors import AdapterError
 PERMISSION_INTERVAL = 3600.0  # at least, between two DryRuns of one attach that are allowed
 PERMISSION_SPREAD = 600  # seconds more, different for each member
 PERMISSION_RETRY = 60.0  # of one that is denied or not answered: a corrected policy is noticed
+LIMIT_RETRY_FIRST = 2.0  # of what the instance type takes, doubled up to
 LIMIT_RETRY = 60.0
 SUBNET_RETRY = 5.0
 LEAST_GAP = 0.01  # between two looks, whatever the core says: no loop of ours may flood EC2
@@ -230,10 +231,12 @@ class Surveys:
 
     async def _learn_limits(self) -> None:
         await self._known.wait()
+        delay = LIMIT_RETRY_FIRST
         while self.local.limits.interfaces is None:
             limits = await self.ec2.type_limits(self._own_type())
             if limits is None or limits == self.local.limits:
-                await asyncio.sleep(LIMIT_RETRY)
+                await asyncio.sleep(delay)
+                delay = min(LIMIT_RETRY, 2 * delay)
                 continue
             self.local = replace(self.local, limits=limits)
             self._wake()
@@ -256,13 +259,14 @@ class Surveys:
     async def _not_allowed(self, policy: Policy, eni_ids: Sequence[EniId]) -> list[EniId]:
         """Those of these ENIs whose attach EC2 does not allow by its last word, or says nothing about."""
         answers: dict[EniId, bool | None] = {}
-        for eni_id in eni_ids:
+        missing = {eni.eni_id for eni in self.enis.enis if eni.presence is Presence.MISSING}
+        for eni_id in (eni_id for eni_id in eni_ids if eni_id not in missing):
             await self.calm()
             answers[eni_id] = await self.ec2.may_attach(
                 eni_id=eni_id, instance_id=policy.me.instance_id, device_index=policy.device_index or 1
             )
         denied = False in answers.values()
-        if denied or all(answers.values()):
+        if denied or (answers and all(answers.values())):
             self._say_of_attach(allowed=not denied)
         return [eni_id for eni_id, allowed in answers.items() if not allowed]
 

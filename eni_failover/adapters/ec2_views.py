@@ -197,7 +197,12 @@ def _read_instance(raw: Raw) -> Instance:
         state=InstanceState(state) if state in set(InstanceState) else InstanceState.UNKNOWN,
         zone=(raw.get("Placement") or {}).get("AvailabilityZone") or "",
         instance_type=raw.get("InstanceType") or "",
-        eni_indexes=tuple((EniId(eni_id), _index(attachment)) for eni_id, attachment in ours),
+        # Sorted: EC2 keeps no order, and other facts would be a reason to try again what it has refused.
+        eni_indexes=tuple(
+            sorted(
+                ((EniId(eni_id), _index(attachment)) for eni_id, attachment in ours), key=lambda one: one[0]
+            )
+        ),
     )
 
 

@@ -25,7 +25,7 @@ from eni_failover.core.model import (
     TakeoverRequest,
     Verdict,
 )
-from eni_failover.core.policy import InstanceId, Member, Policy
+from eni_failover.core.policy import AttachmentId, InstanceId, Member, Policy, question_of
 from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen
 from eni_failover.core.words import Answer, Scope
 
@@ -149,11 +149,7 @@ def _holder(view: View) -> State:
         return changed(state, tenure=None)
     tenure = state.tenure
     if tenure is None or tenure.attachment_id != attachment.attachment_id:
-        is_known = at_start and attachment.attachment_id == state.durable.last_up
-        since = None if is_known else state.started_at if at_start else view.now
-        tenure = Tenure(
-            instance_id=view.holder.instance_id, attachment_id=attachment.attachment_id, since=since
-        )
+        tenure = _new_tenure(view, view.holder.instance_id, attachment.attachment_id, at_start=at_start)
     is_another = state.durable.last_had != view.holder.instance_id
     return changed(
         state,
@@ -161,6 +157,23 @@ def _holder(view: View) -> State:
         holder_changed_at=view.now if is_another else state.holder_changed_at,
         durable=_had(view, view.holder.instance_id, at_start=at_start),
     )
+
+
+def _new_tenure(view: View, holder: InstanceId, attachment_id: AttachmentId, *, at_start: bool) -> Tenure:
+    """What is known of a holder by another attachment than a moment ago.
+
+    One stale read shows another holder for a moment, and another first ENI is no other holder: what was seen
+    of this one before still holds.
+    """
+    state, before = view.state, view.state.tenure
+    lock = view.first.eni_id if view.first else None
+    is_other_lock = state.durable.lock not in {None, lock}
+    if before is not None and before.instance_id == holder and is_other_lock:
+        return replace(before, attachment_id=attachment_id)
+    asked = question_of(view.policy.probes)
+    is_known = attachment_id == state.durable.last_up and state.durable.last_up_by in {"", asked}
+    since = None if is_known else state.started_at if at_start else view.now
+    return Tenure(instance_id=holder, attachment_id=attachment_id, since=since, asked=asked)
 
 
 def _had(view: View, holder: InstanceId, *, at_start: bool) -> Durable:
@@ -196,7 +209,10 @@ def _target(view: View, scope: Scope) -> Member | None:
 
 
 def _probes(view: View) -> State:
-    state, tenure = view.state, view.state.tenure
+    state, tenure, asked = view.state, view.state.tenure, question_of(view.policy.probes)
+    if tenure is not None and tenure.asked != asked:
+        # What proved the holder was another question: the new one may never be answered at all.
+        tenure = replace(tenure, since=view.now, proven=False, answered=False, asked=asked)
     known = {(health.probe, health.member): health for health in state.health}
     standing = []
     for probe in view.policy.probes:
@@ -212,7 +228,7 @@ def _probes(view: View) -> State:
     durable = state.durable
     if tenure is not None and _is_seen_up(view.policy, tenure, standing):
         tenure = changed(tenure, proven=True)
-        durable = changed(durable, last_up=tenure.attachment_id)
+        durable = changed(durable, last_up=tenure.attachment_id, last_up_by=asked)
     return changed(state, health=tuple(standing), tenure=tenure, durable=durable)
 
 

@@ -14,11 +14,11 @@ from eni_failover.core import candidates, fitness
 from eni_failover.core.decision import Decision
 from eni_failover.core.fences import begins_on_instances, is_being_stopped
 from eni_failover.core.group import CONFIRM_AFTER, RESCUE_AFTER, View
-from eni_failover.core.links import READY_BOUND, lost_at
+from eni_failover.core.links import READY_BOUND, doubted_until, lost_at
 from eni_failover.core.model import Presence, Verdict
 from eni_failover.core.moves import ATTACH_BOUND
 from eni_failover.core.state import Takeover
-from eni_failover.core.words import Action, Scope, Trigger
+from eni_failover.core.words import Action, Role, Scope, Trigger
 
 RETRY_FIRST = 0.25
 RETRY_CAP = 5.0
@@ -65,6 +65,9 @@ def _describe_at(view: View) -> float:
     since = view.state.not_ready_since
     if since is not None and survey.began_at < since + READY_BOUND:
         times.append(since + READY_BOUND)
+    doubted = doubted_until(view)
+    if view.state.role is Role.ACTIVE and doubted is not None:
+        times.append(doubted)
     if view.is_unowned or (view.i_hold and view.somebody_takes):
         times.append(survey.began_at + UNOWNED_INTERVAL)
     if view.state.request is not None:

@@ -101,7 +101,7 @@ def ec2(view: View) -> Candidate | None:
     holder, attachment = view.holder, view.holder_attachment
     if holder is None or attachment is None or view.i_hold:
         return None
-    survey, unseen = view.obs.instances, view.state.unseen
+    survey, unseen = view.instances, view.state.unseen
     if not survey.answered:
         return None
     instance = survey.find(holder.instance_id)
@@ -162,10 +162,23 @@ def _down(view: View) -> list[Health]:
 
 
 def too_old(view: View) -> tuple[str, ...]:
-    """The probes to ask once more, because row 10 rests on old downs; none where enough are young."""
+    """The probes to ask once more, because row 10 rests on old answers; none where enough are young."""
     down = _down(view)
     old = tuple(health.probe.name for health in down if not health.is_young(view.now))
-    return old if len(down) - len(old) < view.policy.down_needed else ()
+    unsure = old if len(down) - len(old) < view.policy.down_needed else ()
+    return (*unsure, *_old_witnesses(view, down))
+
+
+def _old_witnesses(view: View, down: list[Health]) -> tuple[str, ...]:
+    """The witnesses to ask once more: none of them was found up since the holder began to be down.
+
+    What cuts this member off cuts off the holder and the witnesses in the same moment.
+    """
+    witnesses = [health for health in view.state.health if health.probe.scope is Scope.WITNESS]
+    began = min((health.down_since for health in down if health.down_since is not None), default=view.now)
+    if any(health.is_up and (health.newest_at or 0.0) >= began for health in witnesses):
+        return ()
+    return tuple(health.probe.name for health in witnesses)
 
 
 def _probes_blocks(view: View) -> Iterator[Reason]:

@@ -176,6 +176,9 @@ def intended_4(view: View) -> Turnout | None:
     gone = _why_gone(view, takeover)
     if gone is not None:
         return endings.end(view, takeover, Result.FAILED, gone)
+    barred = moves.why_barred(view, takeover)
+    if barred is Reason.ATTACH_REFUSED:
+        return _give_up(view, takeover, barred)
     return pursue(view, takeover)
 
 
@@ -185,7 +188,7 @@ def _why_gone(view: View, takeover: Takeover) -> Reason | None:
     if _is_replaced(view, takeover):
         return Reason.CAUSE_GONE
     if takeover.fence is not Sent.NO and view.holder is not None:
-        return fences.why_gone(view)
+        return fences.why_gone(view, takeover)
     waits = None if takeover.trigger is Trigger.UNOWNED else _why_rest_waits(view)
     if waits is not None:
         return waits

@@ -42,12 +42,15 @@ def begins_on_instances(view: View, trigger: Trigger) -> bool:
     return trigger is Trigger.EC2 or (trigger is Trigger.PROBES and view.policy.fence is FenceMode.STOP)
 
 
-def why_gone(view: View) -> Reason | None:
+def why_gone(view: View, takeover: Takeover) -> Reason | None:
     """Why a takeover whose stop was asked for ends before it has moved anything, None while it goes on.
 
     The stop is a point of no return as far as pauses, and our own stalls and restarts, go: the holder serves
-    nobody any more, and nobody else would act before the resume. Only a holder that answers again ends it.
+    nobody any more, and nobody else would act before the resume. Only a holder that answers again ends it,
+    and after an accepted stop only one that EC2 still shows running: it may answer for as long as it stops.
     """
+    if takeover.fence is Sent.ACCEPTED and not _is_without_effect(view, takeover):
+        return why_not_able(view)
     asked = [health for health in view.state.health if health.probe.scope is Scope.HOLDER]
     silent = sum(health.streak is not Answer.UP for health in asked)
     return Reason.CAUSE_GONE if silent < view.policy.down_needed else why_not_able(view)
@@ -105,8 +108,13 @@ def _may_ask(view: View, takeover: Takeover) -> bool:
         return False
     if takeover.fence is Sent.NO:
         return True
-    # StopInstances is idempotent: an answer that shows no effect in good time may be asked for again.
+    # StopInstances is idempotent: it may be asked for again.
+    return _is_without_effect(view, takeover)
+
+
+def _is_without_effect(view: View, takeover: Takeover) -> bool:
+    """Whether EC2 shows the instance running, long enough after it was asked to stop it."""
     sent_at, survey = takeover.fence_sent_at, view.obs.instances
     settled = sent_at is not None and survey.began_at >= sent_at + view.policy.call_timeout
     instance = survey.find(takeover.fence_instance)
-    return bool(settled and instance is not None and instance.state is InstanceState.RUNNING)
+    return settled and instance is not None and instance.state is InstanceState.RUNNING

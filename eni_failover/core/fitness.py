@@ -14,7 +14,6 @@ from eni_failover.core.policy import EniId
 from eni_failover.core.state import Takeover
 from eni_failover.core.words import Answer, Reason, Scope
 
-LEAST_INTERFACES = 2  # every EC2 instance type allows at least this many (DescribeInstanceTypes)
 BARRED_FOR = 600.0  # what EC2 refuses for good it would refuse again
 LAST_INDEX = 31  # beyond any instance type's limit on one network card
 STALL_MEMORY = 1.0  # a stall this recent leaves doubt about everything seen since
@@ -30,6 +29,7 @@ def obstacles(view: View) -> Iterator[Reason]:
 
     Facts about this instance stay known however old they are: DescribeInstances may fail just when a whole
     zone does. That it runs is known by running here; only EC2's word that it ends counts against that.
+    A limit that EC2 has not said refuses nothing.
     """
     state, me = view.state, view.state.me
     if state.last_answer_at is None or not view.is_recent(state.last_answer_at) or me is None:
@@ -39,8 +39,8 @@ def obstacles(view: View) -> Iterator[Reason]:
     wanted = [eni for eni in view.usable if not view.is_mine(eni)]
     for eni in wanted:
         yield from _obstacles_of(eni, view)
-    limit = view.obs.local.limits.interfaces or LEAST_INTERFACES
-    if me is not None and len(_taken_indexes(view)) + len(wanted) > limit:
+    limit = view.obs.local.limits.interfaces
+    if me is not None and limit is not None and len(_taken_indexes(view)) + len(wanted) > limit:
         yield Reason.NO_SLOT
     if me is not None and None in planned_indexes(view, view.takeover).values():
         yield Reason.NO_INDEX

@@ -6,6 +6,7 @@ from eni_failover.core.group import View
 from eni_failover.core.model import AttachmentStatus, Eni, Link
 from eni_failover.core.policy import EniId
 
+LOSS_CONFIRM = 1.0  # seconds between the two describes that say that the group has left this host
 READY_BOUND = 60.0  # seconds that an attached ENI's link may take before this is a fault
 
 
@@ -45,6 +46,25 @@ def lost_at(view: View) -> float | None:
         if one.lost_at is not None and one.eni_id in view.state.here and one.lost_at >= _here_since(view, one)
     ]
     return max(times, default=None)
+
+
+def doubted_until(view: View) -> float | None:
+    """Until when a describe must begin that says again that the group has left this host; None without doubt.
+
+    The kernel has all its links, and one describe, which may be a stale read, shows them elsewhere. A detach
+    from this host is no stale read.
+    """
+    gone = [eni for eni in view.usable if not view.is_attached_here(eni)]
+    if not gone or view.missing or lost_at(view) is not None:
+        return None
+    sights = [view.sight(eni.eni_id) for eni in gone]
+    for eni in gone:
+        link = link_of(view, eni.eni_id)
+        is_leaving = eni.attachment is not None and eni.attachment.instance_id == view.policy.me.instance_id
+        if not (link.watched and link.is_ready) or (is_leaving and not view.is_mine(eni)):
+            return None
+    until = min(sight.since + LOSS_CONFIRM for sight in sights if sight is not None)
+    return until if view.obs.enis.began_at < until else None
 
 
 def _here_since(view: View, link: Link) -> float:

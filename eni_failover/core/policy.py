@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
+from hashlib import sha256
 from typing import NewType
 
 from eni_failover.core.words import ProbeType, Scope
@@ -77,6 +79,16 @@ class ProbePolicy:
     def worst_case(self) -> float:
         """The longest time from a holder's death to the verdict, in seconds."""
         return self.interval + (self.fall - 1) * max(self.timeout, self.fast_interval) + self.timeout
+
+
+@lru_cache(maxsize=8)
+def question_of(probes: tuple[ProbePolicy, ...]) -> str:
+    """A fingerprint of what the holder probes ask, without their names and their rhythm.
+
+    Of the settings, which may hold secrets, no more than a hash is kept.
+    """
+    asked = [(str(probe.type), repr(probe.settings)) for probe in probes if probe.scope is Scope.HOLDER]
+    return sha256(repr(asked).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

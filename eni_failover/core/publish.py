@@ -5,7 +5,7 @@ from __future__ import annotations
 from eni_failover.core.endings import phase
 from eni_failover.core.frozen import changed
 from eni_failover.core.group import View
-from eni_failover.core.links import are_late, lost_at, not_ready
+from eni_failover.core.links import are_late, doubted_until, lost_at, not_ready
 from eni_failover.core.model import Eni, Presence
 from eni_failover.core.policy import EniId, Member
 from eni_failover.core.readiness import checks, merged
@@ -46,6 +46,8 @@ def _role(view: View) -> Role:
         # The kernel is all there is: it can take a role away, and it cannot give one.
         return before if gone_at is None or before is Role.FAULT else Role.STANDBY
     if not view.all_here:
+        if before is Role.ACTIVE and view.takeover is None and doubted_until(view) is not None:
+            return before
         return Role.STANDBY if view.takeover is None else Role.TAKING
     if gone_at is not None:
         # Only a describe begun after the loss can say that EC2 still sees the ENI here.

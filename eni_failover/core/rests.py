@@ -11,12 +11,15 @@ from typing import assert_never
 from eni_failover.core.policy import Policy
 from eni_failover.core.state import Rest, State
 
+SHORTEST_UNATTACHED = 10.0  # EC2 is not asked again and again for what it refuses
 LONGEST_UNATTACHED = 60.0
 
 
 def _seconds(rest: Rest, policy: Policy) -> float:
     match rest:
-        case Rest.RESCUE | Rest.SPLIT:
+        case Rest.RESCUE:
+            return max(SHORTEST_UNATTACHED, min(policy.cooldown, LONGEST_UNATTACHED))
+        case Rest.SPLIT:
             return min(policy.cooldown, LONGEST_UNATTACHED)
         case Rest.FENCE:
             return policy.cooldown

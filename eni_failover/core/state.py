@@ -133,7 +133,8 @@ class Durable:
     """What outlives the process: journalled whenever it changes, before anything is done.
 
     `last_had` is the member that has, or last had, the first ENI, and `lock` which ENI that was. `last_up` is
-    the newest attachment whose holder this member has seen up. `lost_at` is when this member lost the first
+    the newest attachment whose holder this member has seen up, `last_up_by` what the probes asked
+    (`policy.question_of`). `lost_at` is when this member lost the first
     ENI to another; `excused` whether it was unfit or not running when or since then, and `lost_unseen`
     whether its daemon was down at that moment. `failback_blocked` is set when a takeover followed too soon
     on a failback.
@@ -142,6 +143,7 @@ class Durable:
     last_had: InstanceId | None = None
     lock: EniId | None = None
     last_up: AttachmentId | None = None
+    last_up_by: str = ""
     lost_at: float | None = None
     excused: bool = False
     lost_unseen: bool = False
@@ -175,7 +177,8 @@ class Tenure:
     """The present holder's time in office, as this member saw it.
 
     `since` None means known up before this daemon's start. `proven`: this member has seen it up.
-    `answered`: it has given any sign of life, a refusal included.
+    `answered`: it has given any sign of life, a refusal included. `asked`: what the probes ask
+    (`policy.question_of`).
     """
 
     instance_id: InstanceId
@@ -183,6 +186,7 @@ class Tenure:
     since: float | None
     proven: bool = False
     answered: bool = False
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -215,7 +215,7 @@ def test_an_instance_is_read_whole():
         state=InstanceState.RUNNING,
         zone="eu-central-1a",
         instance_type="m5.large",
-        eni_indexes=(("eni-2", 2), ("eni-3", None), ("", 0), ("", None)),
+        eni_indexes=(("", 0), ("", None), ("eni-2", 2), ("eni-3", None)),
     )
     assert expected == instance
     assert macs_of(raw) == ("02:00:00:00:00:0a", "02:00:00:00:00:0b", "02:00:00:00:00:0c")

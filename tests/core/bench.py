@@ -69,7 +69,7 @@ class Bench:
         self._shapes = shapes
 
     def says(self, **answers: str) -> None:
-        """The probes answer so from now on: up, down, silent or unknown."""
+        """The probes answer so from now on: up, down, silent, unknown; or are not asked."""
         self.answers |= answers
 
     def machine(self, name: str, state: str = "running", **changes: Any) -> None:
@@ -196,7 +196,8 @@ class Bench:
         found = []
         for probe in self.policy.probes:
             about = holder if probe.scope is Scope.HOLDER else me
-            if probe.scope is not Scope.HOLDER or about != me:
+            is_asked = self.answers[probe.name] != "not asked"
+            if is_asked and (probe.scope is not Scope.HOLDER or about != me):
                 made = builders.attempt(probe, self.answers[probe.name], at=self.now)
                 found.append(replace(made, member=about))
         return tuple(found)

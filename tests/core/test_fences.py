@@ -155,10 +155,39 @@ def test_a_stopping_instance_is_not_asked_again():
     assert bench.idle(60).reason is Reason.FENCING
 
 
-def test_a_holder_that_recovers_during_the_fence_keeps_the_enis():
-    """The fence is before the point of no return: row 10 is asked again, every pass."""
+@pytest.mark.parametrize("paused", [False, True], ids=["", "in a pause"])
+def test_a_holder_that_answers_while_it_is_being_stopped_ends_nothing(paused):
+    """The stop was accepted and goes on: in a pause nobody else would act once it is over."""
     bench = fencing()
     bench.accepted()
+    if paused:
+        pause(bench)
+    bench.says(web="up")
+    bench.machine("alpha", "stopping")
+    bench.idle(20)
+    bench.machine("alpha", "stopped")
+
+    assert bench.act(within=3).calls == (detach(),)
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["", "in a pause"])
+def test_a_holder_that_answers_and_runs_on_keeps_the_enis(paused):
+    """The stop had no effect: EC2 shows it running, long enough after it was asked."""
+    bench = fencing()
+    bench.accepted()
+    if paused:
+        pause(bench)
+    bench.says(web="up")
+    bench.idle(10)
+
+    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
+
+
+@pytest.mark.parametrize("verdict", ["unanswered", "busy"])
+def test_a_holder_that_recovers_before_the_stop_is_accepted_keeps_the_enis(verdict):
+    """The fence is before the point of no return: row 10 is asked again, every pass."""
+    bench = fencing()
+    bench.answered(verdict)
     bench.peek(attempts=(attempt(at=bench.now), attempt(at=bench.now)))
 
     assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
@@ -323,15 +352,6 @@ def test_a_pause_ends_a_takeover_whose_stop_was_refused(verdict):
 
     assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.PAUSED)]
     assert bench.idle(60).reason is Reason.PAUSED
-
-
-def test_a_holder_that_is_up_ends_it_in_a_pause_as_well():
-    """The point of no return is one for pauses alone."""
-    bench = stop_asked()
-    pause(bench)
-    bench.peek(attempts=(attempt(at=bench.now), attempt(at=bench.now)))
-
-    assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
 
 
 def test_a_pause_on_another_member_does_not_end_it_either():

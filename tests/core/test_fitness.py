@@ -73,13 +73,6 @@ def test_a_running_member_with_room_is_able():
             },
         ),
         (
-            "no_slot",
-            {
-                "mine": instance("beta", interface_count=2),
-                "local": replace(LOCAL, limits=TypeLimits(interfaces=None)),
-            },
-        ),
-        (
             "too_many_addresses",
             {
                 "mine": instance("beta"),
@@ -121,6 +114,14 @@ def test_an_attach_refused_in_earnest_counts_for_ten_minutes():
 def test_an_eni_that_ec2_never_moves_makes_a_member_unable(why):
     """A primary or managed ENI elsewhere cannot be brought here."""
     assert why_not_able(view(attached("alpha", unmovable=why))) is why
+
+
+def test_a_limit_that_ec2_has_not_said_refuses_nothing():
+    """DescribeInstanceTypes may be denied or throttled alone: `check` warns, and a takeover is tried."""
+    unknown = replace(LOCAL, limits=TypeLimits(interfaces=None))
+    shapes = [attached("alpha")] * 3
+
+    assert why_not_able(view(*shapes, mine=instance("beta", interface_count=2), local=unknown)) is None
 
 
 def test_what_is_here_needs_no_slot_no_index_and_no_zone():

@@ -10,8 +10,12 @@ from tests.core.builders import (
     WEB,
     WITNESS,
     attached,
+    attaching,
     attempt,
     detach,
+    foreign,
+    free,
+    missing,
     probe,
     takeover_request,
 )
@@ -256,3 +260,87 @@ def test_an_up_of_before_it_became_holder_proves_nothing():
 
     assert bench.state.tenure.attachment_id == "att-9"
     assert not bench.state.tenure.proven
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [free(), missing(), attached("gamma", "att-0"), attaching("alpha", "att-0"), foreign("att-0")],
+    ids=["free", "missing", "another holder", "an older attachment", "a stranger"],
+)
+def test_one_stale_read_takes_no_proof_away(seen):
+    """The attachment that was seen up is there again: it is the same holder, and it was up."""
+    bench = Bench(attached("alpha"), local="beta", members=3, stagger=0.0)
+    bench.idle(5)
+    bench.see(seen)
+    bench.look()
+    bench.see(attached("alpha"))
+    bench.look()
+    bench.says(web="down")
+
+    assert bench.act(within=6).calls == (detach(),)
+
+
+def test_another_first_eni_is_no_other_holder():
+    """The first was deleted, or went to a stranger: the holder of the rest was up all the time."""
+    bench = Bench(attached("alpha"), attached("alpha"))
+    bench.idle(5)
+    bench.see(missing(), attached("alpha"))
+    bench.idle(10)
+    bench.says(web="silent")
+
+    assert bench.act(within=6).calls == (detach(2),)
+
+
+def test_a_reload_with_another_question_proves_nothing():
+    """The new port may be one that the security group drops: as at a first start."""
+    bench = Bench(attached("alpha"))
+    bench.set_policy(probes=(probe("web", settings="another port"),))
+    bench.says(web="silent")
+
+    assert bench.idle(250).reason is Reason.UNPROVEN_HOLDER
+
+
+def test_a_restart_with_another_question_proves_nothing_either():
+    """The journal has the attachment, seen up by the port of before."""
+    before = Bench(attached("alpha"))
+    after = Bench(
+        attached("alpha"),
+        durable=before.state.durable,
+        at=before.now + 1,
+        settle=False,
+        probes=(probe("web", settings="another port"),),
+    )
+    after.says(web="silent")
+
+    assert after.idle(250).reason is Reason.UNPROVEN_HOLDER
+
+
+def test_another_name_or_rhythm_is_the_same_question():
+    """Names are for show, and how often it is asked is no matter."""
+    bench = Bench(attached("alpha"))
+    bench.set_policy(probes=(probe("site", interval=2.0, fall=2),))
+    bench.answers["site"] = "silent"
+
+    assert bench.act(within=12).calls == (detach(),)
+
+
+# Witnesses -----------------------------------------------------------------------------------------
+
+
+def test_a_witness_from_before_the_cut_says_nothing_of_after_it():
+    """The same cable: a witness that is asked seldom was up a moment ago. It is asked once more."""
+    slow = probe("gateway", "witness", interval=60.0, fast_interval=1.0)
+    bench = Bench(attached("alpha"), probes=(WEB, slow))
+    bench.says(web="silent", gateway="not asked")
+    bench.idle(6)
+
+    assert bench.decision.action == "confirm"
+    assert bench.state.asked == ("gateway",)
+
+
+def test_a_witness_that_answers_since_is_enough():
+    """One attempt begun after the holder's first down."""
+    bench = Bench(attached("alpha"), probes=(WEB, WITNESS))
+    bench.says(web="down")
+
+    assert bench.act(within=5).calls == (detach(),)

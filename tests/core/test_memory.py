@@ -7,7 +7,7 @@ import pytest
 
 from eni_failover.core.absorb import absorb
 from eni_failover.core.model import Eni, Stall
-from eni_failover.core.policy import Policy
+from eni_failover.core.policy import Policy, question_of
 from eni_failover.core.state import Confirm, Durable, Past, Sight, State, Tenure, Unseen
 from eni_failover.core.words import Answer, Trigger
 from tests.core.builders import (
@@ -166,7 +166,9 @@ def test_another_holder_is_new_in_office():
     known = steady(attached("alpha"), asked=asked)
     found = later(known, attaching("gamma", "att-9"), asked=asked)
 
-    assert found["tenure"] == Tenure(instance_id="i-gamma", attachment_id="att-9", since=NOW)
+    assert found["tenure"] == Tenure(
+        instance_id="i-gamma", attachment_id="att-9", since=NOW, asked=question_of(())
+    )
     assert found["holder_changed_at"] == NOW
     assert found["durable"] == Durable(last_had="i-gamma", lock="eni-1")
 
@@ -175,7 +177,9 @@ def test_the_same_holder_with_another_attachment_is_new_in_office_too():
     """But the holder has not changed."""
     found = later(steady(attached("alpha")), attached("alpha", "att-9"))
 
-    assert found["tenure"] == Tenure(instance_id="i-alpha", attachment_id="att-9", since=NOW)
+    assert found["tenure"] == Tenure(
+        instance_id="i-alpha", attachment_id="att-9", since=NOW, asked=question_of(())
+    )
     assert {"holder_changed_at", "durable"} & found.keys() == set()
 
 

@@ -13,7 +13,8 @@ STATE = State(started_at=0.0)
 @pytest.mark.parametrize(
     ("rest", "cooldown", "seconds"),
     [
-        (Rest.RESCUE, 0.0, 0.0),
+        (Rest.RESCUE, 0.0, 10.0),
+        (Rest.RESCUE, 5.0, 10.0),
         (Rest.RESCUE, 20.0, 20.0),
         (Rest.RESCUE, 3600.0, 60.0),
         (Rest.SPLIT, 20.0, 20.0),

@@ -308,3 +308,74 @@ def test_what_is_left_of_a_takeover_without_its_link_is_a_standby():
     bench.look()
 
     assert (bench.takeover, bench.role) == (None, Role.STANDBY)
+
+
+# Stale reads ---------------------------------------------------------------------------------------
+
+
+def serving(*, watched: bool = True) -> Bench:
+    """Beta holds the ENI, its link is ready."""
+    bench = Bench(attached("beta", "att-7"), settle=False)
+    if watched:
+        bench.link(present=True)
+    bench.idle(15)
+    assert bench.role is Role.ACTIVE
+    return bench
+
+
+STALE = [free(), attaching("beta", "att-7"), attached("alpha", "att-1"), detaching("alpha", "att-1")]
+
+
+@pytest.mark.parametrize(
+    "seen", STALE, ids=["free", "attaching", "the one before", "the one before, leaving"]
+)
+def test_one_stale_read_does_not_end_the_role_of_a_member_whose_links_are_all_there(seen):
+    """Its hooks would restart the service, for nothing."""
+    bench = serving()
+    bench.see(seen)
+    bench.look()
+    once = bench.role
+    bench.see(attached("beta", "att-7"))
+    bench.idle(2)
+
+    assert (once, bench.role) == (Role.ACTIVE, Role.ACTIVE)
+
+
+@pytest.mark.parametrize(
+    "seen", STALE, ids=["free", "attaching", "the one before", "the one before, leaving"]
+)
+def test_two_reads_a_second_apart_end_it(seen):
+    """The kernel may be late, or wrong."""
+    bench = serving()
+    bench.see(seen)
+    bench.look()
+    bench.idle(1.5)
+
+    assert bench.role is Role.STANDBY
+
+
+def test_a_detach_from_here_ends_it_at_once():
+    """That is no stale read."""
+    bench = serving()
+    bench.see(detaching("beta", "att-7"))
+    bench.look()
+
+    assert bench.role is Role.STANDBY
+
+
+def test_without_watched_links_ec2s_word_is_all_there_is():
+    """Nothing here could contradict it."""
+    bench = serving(watched=False)
+    bench.see(attached("alpha", "att-9"))
+    bench.look()
+
+    assert bench.role is Role.STANDBY
+
+
+def test_a_lost_link_ends_it_whatever_ec2_shows():
+    """The kernel is always right about what is gone."""
+    bench = serving()
+    bench.link(present=False, lost_at=bench.now)
+    bench.peek()
+
+    assert bench.role is Role.STANDBY

@@ -312,3 +312,23 @@ def test_when_both_are_due_in_one_pass_it_is_row_10():
     bench.act(within=60)
 
     assert bench.takeover.trigger is Trigger.PROBES
+
+
+def test_a_restart_before_the_types_limits_are_known_undoes_no_operators_takeover():
+    """Two ENIs; DescribeInstanceTypes answers after DescribeInstances, or never."""
+    lost = Durable(last_had="i-beta", lost_at=900.0)
+    bench = Bench(
+        attached("beta"),
+        attached("beta"),
+        local="alpha",
+        probes=(WEB, SELF),
+        failback=FailbackMode.AUTOMATIC,
+        durable=lost,
+        settle=False,
+    )
+    bench.local = replace(LOCAL, limits=TypeLimits())
+    bench.run(1)
+    bench.local = LOCAL
+
+    assert bench.idle(400).calls == ()
+    assert not bench.state.durable.excused

@@ -378,3 +378,19 @@ def test_the_probes_have_no_say_in_it():
 
     assert bench.ended == []
     assert bench.act(within=2).calls == (detach(),)
+
+
+def test_every_second_look_at_the_instances_fails():
+    """An answer of a moment ago stays an answer, and the confirming one is waited for."""
+    bench = Bench(attached("alpha"))
+    bench.says(web="unknown")
+    bench.machine("alpha", "stopped")
+    answers = iter(range(1000))
+
+    def flaky() -> None:
+        bench.instances_answer = next(answers) % 2 == 0
+        describe()
+
+    describe, bench._describe_instances = bench._describe_instances, flaky
+
+    assert bench.act(within=30).calls == (detach(),)

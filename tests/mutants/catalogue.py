@@ -272,8 +272,8 @@ MUTANTS = (
         edits=(
             (
                 CORE + "candidates.py",
-                "    return old if len(down) - len(old) < view.policy.down_needed else ()",
-                "    return ()",
+                "    unsure = old if len(down) - len(old) < view.policy.down_needed else ()\n",
+                "    unsure = ()\n",
             ),
         ),
     ),
@@ -308,8 +308,41 @@ MUTANTS = (
         edits=(
             (
                 CORE + "absorb.py",
-                "is_known = at_start and attachment.attachment_id == state.durable.last_up",
-                "is_known = at_start",
+                "    is_known = attachment_id == state.durable.last_up and",
+                "    is_known = at_start or attachment_id == state.durable.last_up and",
+            ),
+        ),
+    ),
+    Mutant(
+        name="witnesses_without_age",
+        says="a witness that was up before the cut is up after it",
+        edits=(
+            (
+                CORE + "candidates.py",
+                "    return (*unsure, *_old_witnesses(view, down))\n",
+                "    return unsure\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="proven_by_another_question",
+        says="a holder that was seen up on one port is proven on another",
+        edits=(
+            (
+                CORE + "absorb.py",
+                "    if tenure is not None and tenure.asked != asked:\n",
+                "    if False:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="one_read_is_a_loss",
+        says="one stale read makes a member with all its links a standby",
+        edits=(
+            (
+                CORE + "publish.py",
+                "        if before is Role.ACTIVE and view.takeover is None and doubted_until(view) is not None:\n",
+                "        if False:\n",
             ),
         ),
     ),

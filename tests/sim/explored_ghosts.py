@@ -122,18 +122,25 @@ def _meet(ghost: Ghost, holder: Member | None, view: View) -> Ghost:
     tenure = view.state.tenure
     if tenure is None or holder is None:
         return ghost._replace(met=None)
-    met = ghost.met
+    met, lock = ghost.met, view.first.eni_id if view.first else ""
+    question = next((one.settings for one in view.policy.probes if one.scope is Scope.HOLDER), None)
+    if met is not None and met.holder == holder.instance_id and met.lock != lock:
+        met = met._replace(attachment_id=str(tenure.attachment_id), lock=lock)
     if met is None or met.attachment_id != tenure.attachment_id:
-        known = not ghost.has_looked and tenure.attachment_id == ghost.last_up
+        known = tenure.attachment_id == ghost.last_up and question == ghost.last_up_by
         since = view.now if ghost.has_looked else view.state.started_at
-        met = Met(attachment_id=str(tenure.attachment_id), since=None if known else since)
+        attachment_id = str(tenure.attachment_id)
+        met = Met(attachment_id, None if known else since, holder.instance_id, lock, question)
+    if met.question != question:
+        met = met._replace(question=question, since=view.now, answered=False)
     for one in view.obs.attempts:
         if one.probe.scope is Scope.HOLDER and one.member.instance_id == holder.instance_id:
             met = met._replace(answered=met.answered or one.answered)
     if ghost.holder.is_up:
         met = met._replace(since=None)
-    last_up = met.attachment_id if met.since is None else ghost.last_up
-    return ghost._replace(met=met, last_up=last_up)
+    if met.since is None:
+        ghost = ghost._replace(last_up=met.attachment_id, last_up_by=question)
+    return ghost._replace(met=met)
 
 
 def hear_pause(ghost: Ghost, view: View, said: Iterable[tuple[float, float]]) -> Ghost:

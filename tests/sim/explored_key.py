@@ -228,7 +228,8 @@ _KINDS: dict[type, str] = {
         "was_paused:keep reported_cause:keep"
     ),
     state.Durable: (
-        "last_had:keep lock:keep last_up:keep lost_at:known excused:keep lost_unseen:keep failback_at:window "
+        "last_had:keep lock:keep last_up:keep last_up_by:drop lost_at:known excused:keep "
+        "lost_unseen:keep failback_at:window "
         "failback_blocked:keep "
         "past:nest pause:nest local_pause:nest takeover:nest"
     ),
@@ -247,7 +248,7 @@ _KINDS: dict[type, str] = {
     ),
     state.Past: "trigger:keep ended_at:window forgiven:keep",
     state.Sight: "eni_id:drop status:keep attachment_id:keep since:short seen_at:drop unowned_since:drop",
-    state.Tenure: "instance_id:keep attachment_id:keep since:look proven:keep answered:keep",
+    state.Tenure: "instance_id:keep attachment_id:keep since:look proven:keep answered:keep asked:drop",
     state.Unseen: "instance_id:keep since:short sure:keep",
     state.Confirm: "trigger:keep attachment_id:keep since:against_both",
     health.Health: (

@@ -63,6 +63,7 @@ def crashed(node: Node) -> Node:
         ledger=node.ghost.ledger,
         spoiled=True,
         last_up=node.ghost.last_up,
+        last_up_by=node.ghost.last_up_by,
         last_had=node.ghost.last_had,
         lock=node.ghost.lock,
         ended_at=node.ghost.ended_at,

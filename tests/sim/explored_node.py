@@ -70,11 +70,15 @@ class Seen(NamedTuple):
 class Met(NamedTuple):
     """A holder as one daemon has come to know it: `since` when without having seen it up, None once it has.
 
-    `answered` is whether it has given any sign of life.
+    `answered` is whether it has given any sign of life. `holder` has the `lock`, the first ENI; `question` is
+    what the holder probe asks.
     """
 
     attachment_id: str
     since: float | None
+    holder: str
+    lock: str
+    question: object
     answered: bool = False
 
 
@@ -106,11 +110,11 @@ class Ghost(NamedTuple):
     (probes, unowned, ec2) without a break. `told`: the last role that its hooks heard in this life. `seen`:
     each ENI as shown. `facts`: what EC2 last said of this instance; `refused_at`: when EC2 refused it an
     attach in earnest, if nothing else was said of it since. `met`: the holder; `last_up`: the newest
-    attachment whose holder was seen up, in any life; `last_had`: who had the first ENI last, and `lock`
-    which that was; `has_looked`: whether this life has known where the ENIs are. `ended_at`: when its last
-    takeover ended, of its own accord and past return, or failed. `pause`: the `at` of the group's pause that
-    it knows, and until when that lasts, as it was said. `ready`: since when nothing has held it back from
-    one by probes, and from taking what nobody has.
+    attachment whose holder was seen up, in any life, by the question `last_up_by`; `last_had`: who had the
+    first ENI last, and `lock` which that was; `has_looked`: whether this life has known where the ENIs are.
+    `ended_at`: when its last takeover ended, of its own accord and past return, or failed. `pause`: the `at`
+    of the group's pause that it knows, and until when that lasts, as it was said. `ready`: since when
+    nothing has held it back from one by probes, and from taking what nobody has.
     """
 
     holder: Heard = Heard()
@@ -128,6 +132,7 @@ class Ghost(NamedTuple):
     last_up: str | None = None
     last_had: str | None = None
     lock: str | None = None
+    last_up_by: object = None
     has_looked: bool = False
     ended_at: float | None = None
     pause: tuple[float, float] | None = None
