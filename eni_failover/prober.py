@@ -23,6 +23,7 @@ import structlog
 from eni_failover.adapters.probes import registry
 from eni_failover.adapters.probes.probe import Probe, ProbeResult
 from eni_failover.adapters.probes.spec import ProbeSpec, Target
+from eni_failover.adapters.probes.waiting import within
 from eni_failover.core.model import Attempt
 from eni_failover.core.policy import Member
 from eni_failover.core.words import Answer, Scope
@@ -240,7 +241,7 @@ class _Lane:
 
     async def _ask(self, target: Target) -> ProbeResult:
         try:
-            async with asyncio.timeout(self._policy.timeout) as self._deadline:
+            async with within(self._policy.timeout) as self._deadline:
                 result = await self._probe(target)
         except TimeoutError as error:
             if self._deadline is None or not self._deadline.expired():

@@ -189,6 +189,8 @@ class CredentialKeeper(Credentials):
             return str(error)
         except _LOAD_ERRORS as error:
             return _words(error)
+        except Exception as error:  # noqa: BLE001 - a program that prints `null` is an AttributeError of botocore
+            return type(error).__name__
         if frozen is None:
             return "no provider has any"
         # botocore has no public name for it, and the attribute is as old as the class.

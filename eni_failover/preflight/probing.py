@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from eni_failover.adapters.probes import registry
 from eni_failover.adapters.probes.probe import Probe, ProbeResult
 from eni_failover.adapters.probes.spec import ProbeSpec, Target
+from eni_failover.adapters.probes.waiting import within
 from eni_failover.core.policy import Member, ProbePolicy
 from eni_failover.core.words import Answer, Scope
 from eni_failover.errors import ConfigError
@@ -77,7 +78,7 @@ async def _ask(spec: ProbeSpec, target: Target) -> ProbeResult:
     except ConfigError as error:
         return ProbeResult(answer=Answer.UNKNOWN, answered=False, detail=str(error))
     try:
-        async with asyncio.timeout(spec.policy.timeout):
+        async with within(spec.policy.timeout):
             return await probe(target)
     except TimeoutError:
         return _silence(probe, spec.policy)

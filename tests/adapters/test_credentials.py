@@ -192,6 +192,15 @@ def test_a_chain_that_fails_leaves_rejected_credentials_rejected():
     assert it.chain.asked == 3
 
 
+def test_a_provider_that_fails_in_an_odd_way_is_named():
+    """botocore takes what a program prints as an object: `null` is an AttributeError."""
+    it = Keeper(AttributeError("'NoneType' object has no attribute 'get'"), temporary("AKIA1", NOW + HOUR))
+    with pytest.raises(TransientError, match=r"AttributeError$"):
+        it.keeper.ensure()
+
+    assert key_of(it.keeper) == "AKIA1"
+
+
 def test_a_late_rejection_does_not_touch_newer_credentials():
     """What an old request was signed with says nothing about what came since."""
     it = Keeper(temporary("AKIA1", NOW + HOUR), temporary("AKIA2", NOW + HOUR))

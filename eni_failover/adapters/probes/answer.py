@@ -9,10 +9,11 @@ too long, an odd byte, or two contradicting lengths, whatever the status says.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import re
 import zlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MAX_HEAD = 256 * 1024
 _MAX_STATUS_LINE = 1024  # up to the digits
@@ -22,6 +23,9 @@ _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;.*)?\r?\n?", re.D
 _MAX_LINE = 8 * 1024
 _NO_BODY = frozenset({204, 304})
 _SWITCHING = 101
+_CUT = "more body than is read"
+_CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([A-Za-z0-9._:-]{1,40})", re.IGNORECASE)
+_ENCODINGS = ("utf-", "ascii", "iso8859-", "cp125", "koi8-", "shift_jis", "euc_", "gb", "big5")
 
 
 class NotHttpError(Exception):
@@ -34,10 +38,16 @@ class HeadTooLongError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """The first bytes of a body. `problem`: why it could not be read by us, empty when it was."""
+    """The first bytes of a body. `problem`: why it could not be read whole by us, empty when it was."""
 
     content: bytes
     problem: str = ""
+    encoding: str = "utf-8"
+
+    @property
+    def text(self) -> str:
+        """The content as text, whatever bytes it has."""
+        return self.content.decode(self.encoding, "replace")
 
 
 class Head:
@@ -58,6 +68,15 @@ class Head:
         """The comma-separated values of all fields of this name, in lower case."""
         values = ",".join(value for known, value in self._fields if known == name)
         return [word.strip().lower() for word in values.split(",") if word.strip()]
+
+    def encoding(self) -> str:
+        """The encoding that the body's type names, where it is a usual one; else UTF-8."""
+        found = _CHARSET.search(self.first("content-type") or "")
+        try:
+            name = codecs.lookup(found[1]).name if found else ""
+        except LookupError:
+            name = ""
+        return name if name.startswith(_ENCODINGS) else "utf-8"
 
     def length(self) -> int | None:
         """The length of the body, when the fields agree on one."""
@@ -108,7 +127,9 @@ class AnswerReader:
             length = head.length()
             content = await self._exactly(limit if length is None else min(length, limit))
         packed = [*head.words("content-encoding"), *(word for word in codings if word != "chunked")]
-        return _unpack(content, [word for word in packed if word != "identity"], limit)
+        body = _unpack(content, [word for word in packed if word != "identity"], limit)
+        is_cut = max(len(content), len(body.content)) >= limit
+        return replace(body, problem=body.problem or (_CUT if is_cut else ""), encoding=head.encoding())
 
     async def _more_of_status(self) -> bool:
         """Read on while a status may still come."""
@@ -201,5 +222,18 @@ def _inflate(content: bytes, windows: tuple[int, ...], limit: int) -> bytes | No
         except zlib.error:
             continue
         if unpacked or unpacking.eof or not content:
-            return unpacked
+            return unpacked + _next_members(unpacking.unused_data, limit - len(unpacked))
     return None
+
+
+def _next_members(content: bytes, limit: int) -> bytes:
+    """What follows the first member of gzip content (RFC 1952, section 2.2); what is none is left out."""
+    found = b""
+    while content and len(found) < limit:
+        unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            found += unpacking.decompress(content, limit - len(found))
+        except zlib.error:
+            break
+        content = unpacking.unused_data
+    return found

@@ -30,9 +30,8 @@ class ExpectedBody:
         except (regex.error, RecursionError) as error:
             raise ConfigError(f"expect_body is no regular expression: {error}") from None
 
-    async def is_in(self, content: bytes) -> bool:
-        """Whether the body, taken as UTF-8, has it somewhere. Raises EndlessSearchError."""
-        text = content.decode("utf-8", "replace")
+    async def is_in(self, text: str) -> bool:
+        """Whether the text has it somewhere. Raises EndlessSearchError."""
         search = functools.partial(self._pattern.search, text, timeout=SEARCH_WITHIN, concurrent=True)
         try:
             return bool(await threads.start(search, "expected body"))

@@ -77,7 +77,7 @@ class HttpProbe:
             return ProbeResult(answer=Answer.UP, answered=True, detail=detail)
         try:
             with self._waiting.on_host("body not searched"):
-                if await self._body.is_in(page.body.content):
+                if await self._body.is_in(page.body.text):
                     return ProbeResult(answer=Answer.UP, answered=True, detail=detail)
         except EndlessSearchError:
             detail += ", the search for expect_body takes too long"

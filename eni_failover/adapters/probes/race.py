@@ -9,7 +9,7 @@ from typing import Any
 
 from eni_failover.adapters.probes.names import Address
 from eni_failover.adapters.probes.probe import ProbeResult
-from eni_failover.adapters.probes.waiting import Waiting
+from eni_failover.adapters.probes.waiting import Waiting, time_left
 from eni_failover.core.words import Answer
 
 GAP = 0.25  # seconds; RFC 8305, section 8
@@ -22,10 +22,13 @@ async def side_by_side(
 ) -> ProbeResult:
     """Up when one address is up; else down when one is down; else unknown.
 
-    The next address is asked after `GAP` seconds, or as soon as one has failed.
+    The next address is asked after `GAP` seconds, or as soon as one has failed; earlier where the attempt is
+    so short that the last one would not be asked, or would have no time to answer.
     """
     if len(addresses) == 1:
         return await ask(addresses[0])
+    left = time_left()
+    gap = GAP if left is None else min(GAP, left / len(addresses))
     queue = deque(addresses)
     running: set[asyncio.Task[ProbeResult]] = set()
     results: list[ProbeResult] = []
@@ -34,7 +37,7 @@ async def side_by_side(
             if queue:
                 running.add(asyncio.create_task(ask(queue.popleft())))
             done, running = await asyncio.wait(
-                running, timeout=GAP if queue else None, return_when=asyncio.FIRST_COMPLETED
+                running, timeout=gap if queue else None, return_when=asyncio.FIRST_COMPLETED
             )
             results += [task.result() for task in done]
             if any(result.answer is Answer.UP for result in results):

@@ -8,7 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import ContextVar
+
+_deadline: ContextVar[float | None] = ContextVar("deadline of the attempt", default=None)
+
+
+@contextlib.asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[asyncio.Timeout]:
+    """`asyncio.timeout` around one attempt, which may ask how much is left of it."""
+    async with asyncio.timeout(seconds) as deadline:
+        token = _deadline.set(deadline.when())
+        try:
+            yield deadline
+        finally:
+            _deadline.reset(token)
+
+
+def time_left() -> float | None:
+    """Seconds until the attempt under way is cut short; None when nothing bounds it."""
+    deadline = _deadline.get()
+    return None if deadline is None else max(0.0, deadline - asyncio.get_running_loop().time())
 
 
 class Waiting:

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from eni_failover.adapters.probes import registry
+from eni_failover.adapters.probes import names, registry
 from eni_failover.adapters.probes.icmp import IcmpUnavailableError
 from eni_failover.adapters.probes.names import Address, Names
 from eni_failover.adapters.probes.spec import (
@@ -76,7 +76,7 @@ def test_a_name_without_an_address_is_an_os_error(name):
 
 
 def test_a_cancelled_attempt_leaves_its_lookup_to_the_next(monkeypatch):
-    """While the resolver hangs, attempts come and go; it is asked once, and the last gets the answer."""
+    """While the resolver hangs, attempts come and go; each family is asked once, the last gets the answer."""
 
     async def main():
         resolver = SlowResolver(monkeypatch)
@@ -88,9 +88,9 @@ def test_a_cancelled_attempt_leaves_its_lookup_to_the_next(monkeypatch):
         last = asyncio.create_task(lookups.find("slow.example", 80))
         await asyncio.sleep(0)
         resolver.answer.set()
-        return await last, resolver.calls, lookups._running
+        return await last, resolver.calls
 
-    assert asyncio.run(main()) == ((LOOPBACK,), 1, {})
+    assert asyncio.run(main()) == ((LOOPBACK,), 2)
 
 
 def test_a_failed_lookup_is_asked_again():
@@ -159,3 +159,42 @@ def test_a_probe_knows_when_its_attempt_was_cut_short_in_a_lookup(monkeypatch, k
         return unsent
 
     assert asyncio.run(main()) == ["name not resolved", ""]
+
+
+@pytest.mark.parametrize("silent", [socket.AF_INET, socket.AF_INET6])
+def test_a_resolver_that_drops_the_questions_for_one_family_costs_a_moment(monkeypatch, silent):
+    """What the other family has found is used; the one that hangs is asked once, in its own thread."""
+    answer, asked = threading.Event(), []
+
+    def look_up(host, port, family):
+        asked.append(family)
+        if family is silent:
+            answer.wait(10)
+            raise socket.gaierror(socket.EAI_AGAIN, "late")
+        return (LOOPBACK,)
+
+    monkeypatch.setattr(names, "_look_up", look_up)
+
+    async def main():
+        lookups = Names()
+        found = [await lookups.find("half.example", 80) for _ in range(3)]
+        answer.set()
+        return found
+
+    assert asyncio.run(main()) == [(LOOPBACK,)] * 3
+    assert asked.count(silent) == 1
+
+
+@pytest.mark.parametrize("passing", [socket.AF_INET, socket.AF_INET6])
+def test_of_two_failures_the_one_that_may_pass_is_told(monkeypatch, passing):
+    """Else a resolver that is out of order for one family would look like a name that does not exist."""
+
+    def look_up(host, port, family):
+        code = socket.EAI_AGAIN if family is passing else socket.EAI_NODATA
+        raise socket.gaierror(code, "no")
+
+    monkeypatch.setattr(names, "_look_up", look_up)
+    with pytest.raises(socket.gaierror) as caught:
+        asyncio.run(Names().find("none.example", 80))
+
+    assert caught.value.errno == socket.EAI_AGAIN

@@ -16,7 +16,7 @@ from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.race import side_by_side
 from eni_failover.adapters.probes.spec import HttpSettings, PeerSettings, TcpSettings
 from eni_failover.adapters.probes.tcp import TcpProbe
-from eni_failover.adapters.probes.waiting import Waiting
+from eni_failover.adapters.probes.waiting import Waiting, within
 from eni_failover.core.words import Answer
 from tests.adapters.probes.servers import LOCAL, page, refused_port, says, serving
 from tests.virtual_loop import run
@@ -170,6 +170,26 @@ def test_an_address_that_swallows_connections_does_not_delay_the_other(monkeypat
             probe = PROBES["http"]()
             result = await probe(LOCAL)
             await silent.hung_up.wait()
+            await probe.close()
+            return result.answer
+
+    assert asyncio.run(main()) is Answer.UP
+
+
+@pytest.mark.parametrize(("seconds", "dead"), [(0.4, 1), (0.6, 3)])
+def test_each_address_is_asked_however_short_the_attempt(monkeypatch, seconds, dead):
+    """With 200 ms a gap of 250 would leave out the address that serves."""
+
+    async def main():
+        async with AsyncExitStack() as stack:
+            mute = [await stack.enter_async_context(serving(None)) for _ in range(dead)]
+            well = await stack.enter_async_context(serving(says(page())))
+            ports = [server.port for server in (*mute, well)]
+            monkeypatch.setattr("eni_failover.adapters.probes.names._look_up", lambda *_: addresses(ports))
+            monkeypatch.setattr(race, "GAP", 60.0)
+            probe = PROBES["http"]()
+            async with within(seconds):
+                result = await probe(LOCAL)
             await probe.close()
             return result.answer
 
