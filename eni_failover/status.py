@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from eni_failover.core.model import PauseKind, PauseRecord, Peer
+from eni_failover.core.model import PauseKind, PauseRecord, Peer, PeerEni
 from eni_failover.core.pause import LONGEST, remaining
 from eni_failover.core.policy import Member
 from eni_failover.core.snapshot import Check, History, Snapshot, TakeoverLine
@@ -28,6 +28,9 @@ SCHEMA = 1
 _LATEST_WALL = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 # Stamps of two records differ by a millisecond or more (core/pause.py); their texts round to microseconds.
 _SAME_RECORD = 0.0005
+# More than any instance type takes (DescribeInstanceTypes): of a stranger's list no more is kept.
+_MOST_ENIS = 64
+_MOST_ADDRESSES = 256
 
 
 def time_text(wall: float) -> str:
@@ -46,7 +49,13 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
         "role": snapshot.role,
         "holder": snapshot.holder,
         "enis": [
-            {"id": eni.eni_id, "status": eni.status, "member": eni.member, "attachment_id": eni.attachment_id}
+            {
+                "id": eni.eni_id,
+                "status": eni.status,
+                "member": eni.member,
+                "attachment_id": eni.attachment_id,
+                "addresses": list(eni.addresses),
+            }
             for eni in snapshot.enis
         ],
         "probes": [
@@ -175,11 +184,20 @@ def _peer(fields: _Fields, member: Member, heard_at: float, group: str | None) -
         role=fields.text("role", limit=32),
         version=fields.text("version", limit=64),
         config_hash=fields.text("config_hash", limit=128),
+        enis=tuple(_peer_eni(eni) for eni in fields.items("enis", most=_MOST_ENIS)),
         paused=fields.inner("paused") is not None,
         pause=None if record is None else _record(record, heard_at, shown_wall=fields.time("now")),
         takeover_trigger="" if takeover is None else takeover.text("trigger", limit=32),
         last_takeover_trigger="" if last is None else last.text("trigger", limit=32),
         last_takeover_ended_wall=None if last is None else last.time("ended_at"),
+    )
+
+
+def _peer_eni(fields: _Fields) -> PeerEni:
+    return PeerEni(
+        eni_id=fields.text("id"),
+        attachment_id=fields.text("attachment_id") or None,
+        addresses=fields.texts("addresses", most=_MOST_ADDRESSES),
     )
 
 
@@ -267,6 +285,21 @@ class _Fields:
         if moment.tzinfo is None or not 0 <= wall < _LATEST_WALL:
             raise _MalformedError(name)
         return wall
+
+    def texts(self, name: str, *, most: int) -> tuple[str, ...]:
+        values = self._list(name, most)
+        if not all(isinstance(value, str) for value in values):
+            raise _MalformedError(name)
+        return tuple(str(value)[:64] for value in values)
+
+    def items(self, name: str, *, most: int) -> tuple[_Fields, ...]:
+        return tuple(_Fields.of(value) for value in self._list(name, most))
+
+    def _list(self, name: str, most: int) -> list[object]:
+        values = self.values.get(name)
+        if not isinstance(values, list | None):
+            raise _MalformedError(name)
+        return (values or [])[:most]
 
     def inner(self, name: str) -> _Fields | None:
         value = self.values.get(name)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest, Peer
+from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest, Peer, PeerEni
 from eni_failover.core.pause import LONGEST, stamp
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId, Member, MemberName
 from eni_failover.core.snapshot import (
@@ -82,6 +82,7 @@ def snapshot(**changes) -> Snapshot:
                 status="attached",
                 member="alpha",
                 attachment_id=AttachmentId("eni-attach-1"),
+                addresses=("10.0.1.100",),
             ),
         ),
         probes=(
@@ -148,7 +149,15 @@ def test_document_is_the_contract() -> None:
         "instance_id": "i-0bbbbbbbbbbbbbbb2",
         "role": "taking",
         "holder": "alpha",
-        "enis": [{"id": "eni-1", "status": "attached", "member": "alpha", "attachment_id": "eni-attach-1"}],
+        "enis": [
+            {
+                "id": "eni-1",
+                "status": "attached",
+                "member": "alpha",
+                "attachment_id": "eni-attach-1",
+                "addresses": ["10.0.1.100"],
+            }
+        ],
         "probes": [
             {
                 "name": "web",
@@ -344,6 +353,7 @@ def test_peer_reads_what_another_member_wrote() -> None:
         role="taking",
         version="0.1.0",
         config_hash="c0ffee",
+        enis=(PeerEni(eni_id="eni-1", attachment_id="eni-attach-1", addresses=("10.0.1.100",)),),
         paused=True,
         pause=PAUSE,
         takeover_trigger="probes",
@@ -416,6 +426,11 @@ RECORD = {"kind": "pause", "at": WALL_TEXT}
         {"pause_record": {**RECORD, "until": "0001-01-01T00:00:00+14:00"}},
         {"pause_record": {**RECORD, "local": 1}},
         {"pause_record": {**RECORD, "reason": 1}},
+        {"enis": {}},
+        {"enis": ["eni-1"]},
+        {"enis": [{"id": 1}]},
+        {"enis": [{"id": "eni-1", "addresses": "10.0.1.1"}]},
+        {"enis": [{"id": "eni-1", "addresses": [1]}]},
         {"takeover": "probes"},
         {"takeover": {"trigger": 1}},
         {"last_takeover": {"trigger": "probes", "ended_at": 1}},

@@ -75,6 +75,7 @@ def build(document: Document, *, path: Path, level: LogLevel | None) -> Config:
         startup_grace=policy.startup_grace,
         fence=policy.fence,
         observe_interval=timing.observe_interval,
+        idle_interval=timing.idle_interval,
         move_interval=timing.move_interval,
         max_loop_lag=timing.max_loop_lag,
         aws=AwsSettings(connect_timeout=document.aws.connect_timeout, read_timeout=document.aws.read_timeout),

@@ -130,6 +130,8 @@ class TimingTable(Table):
 
     observe_interval: PositiveDuration = 10.0
     """Longer: fewer EC2 calls, and a holder that EC2 reports as stopped is noticed later."""
+    idle_interval: PositiveDuration = 120.0
+    """Longer: fewer EC2 calls, and what is changed by hand in EC2 is noticed later."""
     move_interval: PositiveDuration = 0.25
     """Longer where many groups share the account's request quota."""
     max_loop_lag: PositiveDuration = 1.0

@@ -118,6 +118,7 @@ class Config:
     startup_grace: float
     fence: FenceMode
     observe_interval: float
+    idle_interval: float
     move_interval: float
     max_loop_lag: float
     aws: AwsSettings
@@ -178,6 +179,7 @@ class Config:
             startup_grace=self.startup_grace,
             fence=self.fence,
             observe_interval=self.observe_interval,
+            idle_interval=self.idle_interval,
             move_interval=self.move_interval,
             max_loop_lag=self.max_loop_lag,
             call_timeout=self.aws.connect_timeout + self.aws.read_timeout,

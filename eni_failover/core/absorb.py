@@ -13,6 +13,7 @@ from eni_failover.core.fitness import is_impaired, why_not_fit
 from eni_failover.core.frozen import changed
 from eni_failover.core.group import CONFIRM_AFTER, View, is_operators
 from eni_failover.core.health import Health
+from eni_failover.core.idle import is_idle, shown
 from eni_failover.core.links import not_ready
 from eni_failover.core.model import (
     AttachmentStatus,
@@ -273,6 +274,13 @@ def _instances(view: View) -> State:
     return replace(state, unseen=replace(unseen, sure=sure))
 
 
+def _confirmed(view: View) -> State:
+    state, peers = view.state, shown(view)
+    if peers != state.peers:
+        state = replace(state, peers=peers, peers_changed_at=view.now)
+    return changed(state, confirmed_at=view.now) if is_idle(view) else state
+
+
 def _unowned(view: View) -> State:
     if view.first is None and view.unknown:
         return view.state
@@ -321,4 +329,16 @@ def _fitness(view: View) -> State:
     return changed(state, fit_since=fit_since, durable=durable)
 
 
-_TAKES = (_operators, _stalls, _survey, _holder, _probes, _instances, _unowned, _links, _calls, _fitness)
+_TAKES = (
+    _operators,
+    _stalls,
+    _survey,
+    _holder,
+    _probes,
+    _instances,
+    _confirmed,
+    _unowned,
+    _links,
+    _calls,
+    _fitness,
+)

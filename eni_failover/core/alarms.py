@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from eni_failover.core import candidates, fitness
+from eni_failover.core import candidates, fitness, idle
 from eni_failover.core.decision import Decision
 from eni_failover.core.fences import begins_on_instances, is_being_stopped
 from eni_failover.core.group import CONFIRM_AFTER, RESCUE_AFTER, View
@@ -23,7 +23,7 @@ from eni_failover.core.words import Action, Role, Scope, Trigger
 RETRY_FIRST = 0.25
 RETRY_CAP = 5.0
 UNOWNED_INTERVAL = 1.0
-INSTANCES_EVERY = 2  # of the observe intervals
+INSTANCES_EVERY = 2  # looks at the ENIs
 INSTANCES_SPACING = 1.0
 SLOW_AFTER = 60.0
 
@@ -56,7 +56,7 @@ def _describe_at(view: View) -> float:
         return view.now
     if view.takeover is not None or view.is_moving:
         return _next_poll(view)
-    times = [survey.began_at + policy.observe_interval]
+    times = [survey.began_at + idle.look_interval(view)]
     times += [
         sight.seen_at + CONFIRM_AFTER
         for sight in view.state.sights
@@ -96,8 +96,8 @@ def _backoff(view: View, first: float, failures: int, longest: float) -> float:
 
 
 def _instances_at(view: View, decision: Decision) -> float:
-    survey, policy = view.obs.instances, view.policy
-    steady = survey.began_at + INSTANCES_EVERY * policy.observe_interval
+    survey = view.obs.instances
+    steady = survey.began_at + INSTANCES_EVERY * idle.look_interval(view)
     if not survey.answered:
         return survey.began_at + _instances_retry(view)
     times = [steady]

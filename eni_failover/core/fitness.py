@@ -31,8 +31,8 @@ def obstacles(view: View) -> Iterator[Reason]:
     zone does. That it runs is known by running here; only EC2's word that it ends counts against that.
     A limit that EC2 has not said refuses nothing.
     """
-    state, me = view.state, view.state.me
-    if state.last_answer_at is None or not view.is_recent(state.last_answer_at) or me is None:
+    me = view.state.me
+    if not view.are_enis_known or me is None:
         yield Reason.EC2_SILENT
     if me is not None and me.state.is_ended:
         yield Reason.INSTANCE_NOT_RUNNING

@@ -82,6 +82,13 @@ class View:
         intervals = ANSWER_INTERVALS * self.policy.observe_interval
         return self.now - answered_at <= max(intervals, ANSWER_CALLS * self.policy.call_timeout)
 
+    @property
+    def are_enis_known(self) -> bool:
+        """Whether EC2 has shown the ENIs of late, or the holder has confirmed of late what it showed."""
+        answered_at, confirmed_at = self.state.last_answer_at, self.state.confirmed_at
+        times = [moment for moment in (answered_at, confirmed_at) if moment is not None]
+        return answered_at is not None and self.is_recent(max(times))
+
     def sight(self, eni_id: EniId) -> Sight | None:
         """Since when this ENI has been as it is."""
         return next((one for one in self.state.sights if one.eni_id == eni_id), None)

@@ -221,6 +221,15 @@ class PauseRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeerEni:
+    """An ENI as another member shows it, by its own last look at EC2. An older version shows no addresses."""
+
+    eni_id: str
+    attachment_id: str | None
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
     """What another member's /status said, the last time it was asked; `member` is its name in our file."""
 
@@ -230,6 +239,7 @@ class Peer:
     role: str = ""
     version: str = ""
     config_hash: str = ""
+    enis: tuple[PeerEni, ...] = ()
     paused: bool = False
     pause: PauseRecord | None = None
     takeover_trigger: str = ""

@@ -121,6 +121,7 @@ class Policy:
     startup_grace: float
     fence: FenceMode
     observe_interval: float
+    idle_interval: float
     move_interval: float
     max_loop_lag: float
     call_timeout: float

@@ -122,6 +122,7 @@ def _eni_line(view: View, eni: Eni) -> EniLine:
         status=unattached if attachment is None else attachment.status,
         member=member,
         attachment_id=None if attachment is None else attachment.attachment_id,
+        addresses=(*eni.addresses, *eni.ipv6_addresses),
         unowned_since_wall=_wall(view, _unowned_since(view, eni.eni_id)) if member == NOBODY else None,
     )
 

@@ -25,6 +25,7 @@ class EniLine:
     status: str
     member: str
     attachment_id: AttachmentId | None = None
+    addresses: tuple[str, ...] = ()
     unowned_since_wall: float | None = None
 
 

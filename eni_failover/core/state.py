@@ -10,9 +10,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from eni_failover.core.health import Health
-from eni_failover.core.model import Instance, InstanceSurvey, PauseRecord, TakeoverRequest
+from eni_failover.core.model import Instance, InstanceSurvey, PauseRecord, PeerEni, TakeoverRequest
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
 from eni_failover.core.words import Reason, Role, Trigger
+
+PeerView = tuple[InstanceId, bool, str, tuple[PeerEni, ...]]
+"""Another member: whether it answers, its role, the ENIs as it shows them."""
 
 
 class Rest(StrEnum):
@@ -216,9 +219,11 @@ class State:
 
     `me` is what EC2 last said about this member's instance, however long ago. `instances` is the last look
     at the instances that was answered, `instances_failed_at` when the last one began that was not.
-    `known_at` is when this process first knew where every ENI is. `barred_at` is when EC2 last refused this
-    member an attach for good, with `barred_index` as the configured index. `rests` is until when what may
-    not be tried again. `asked` are the probes whose next answer a takeover waits for.
+    `known_at` is when this process first knew where every ENI is, `confirmed_at` when what EC2 said last was
+    last confirmed by the holder. `peers` is what the others said that bears on it, `peers_changed_at` when
+    that last changed. `barred_at` is when EC2 last refused this member an attach for good, with
+    `barred_index` as the configured index. `rests` is until when what may not be tried again. `asked` are the
+    probes whose next answer a takeover waits for.
     """
 
     started_at: float
@@ -245,6 +250,9 @@ class State:
     asked: tuple[str, ...] = ()
     stalled_at: float | None = None
     last_answer_at: float | None = None
+    confirmed_at: float | None = None
+    peers: tuple[PeerView, ...] = ()
+    peers_changed_at: float | None = None
     known_at: float | None = None
     me: Instance | None = None
     instances: InstanceSurvey | None = None

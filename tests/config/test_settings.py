@@ -61,6 +61,7 @@ def test_policy_of_a_member(config_of):
         startup_grace=0.0,
         fence=FenceMode.NONE,
         observe_interval=10.0,
+        idle_interval=120.0,
         move_interval=0.25,
         max_loop_lag=1.0,
         call_timeout=5.0,

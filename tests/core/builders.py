@@ -93,6 +93,7 @@ def policy(
         "startup_grace": 0.0,
         "fence": FenceMode.NONE,
         "observe_interval": 10.0,
+        "idle_interval": 120.0,
         "move_interval": 0.25,
         "max_loop_lag": 1.0,
         "call_timeout": 5.0,

@@ -246,7 +246,7 @@ def test_a_partition_without_a_witness_moves_the_eni_once_and_not_each_cooldown(
 def test_a_slow_start_of_the_service_is_no_death():
     """Beta's service starts 40 s after it got the ENI: alpha, up by then, does not take it back."""
     world = failing(members=2)
-    world.run(20, until=lambda: world.held_by("beta"))
+    world.run(20, until=lambda: world.where == ("free",))
     world.service("beta", up=False)
     world.service("alpha", up=True)
     world.run(40)
@@ -260,9 +260,10 @@ def test_a_slow_start_of_the_service_is_no_death():
 def test_a_service_that_never_starts_is_one_after_the_cooldown():
     """A refusal is a sign of life of the host: sixty seconds, not five minutes."""
     world = failing(members=2)
+    world.run(20, until=lambda: world.where == ("free",))
+    world.service("beta", up=False)
     world.run(20, until=lambda: world.held_by("beta"))
     began = world.now
-    world.service("beta", up=False)
     world.service("alpha", up=True)
     world.run(100, until=lambda: world.held_by("alpha"))
 

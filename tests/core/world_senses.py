@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from eni_failover.core.frozen import rebase
-from eni_failover.core.model import Attempt, InstanceState, Link, Peer
+from eni_failover.core.model import Attempt, InstanceState, Link, Peer, PeerEni
 from eni_failover.core.policy import Member, MemberName, Policy, ProbePolicy
 from eni_failover.core.state import State
 from eni_failover.core.words import Answer, Scope
@@ -69,6 +69,10 @@ class Senses:
             reachable=True,
             role=str(other.role),
             config_hash=other.policy.config_hash,
+            enis=tuple(
+                PeerEni(eni_id=sight.eni_id, attachment_id=sight.attachment_id)
+                for sight in other.state.sights
+            ),
             # It travels as the time that remains.
             pause=rebase(durable.pause, self.clock() - other.clock()),
             takeover_trigger=str(durable.takeover.trigger) if durable.takeover else "",

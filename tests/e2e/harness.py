@@ -47,6 +47,7 @@ unproven_grace = "2s"
 force_detach_after = "2s"
 [timing]
 observe_interval = "500ms"
+idle_interval = "1s"
 move_interval = "50ms"
 """
 

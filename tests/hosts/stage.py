@@ -32,7 +32,7 @@ QUICK = {
     "[policy]\n": '[policy]\ncooldown = "1s"\nunproven_grace = "3s"\n',
     '#force_detach_after = "15s"': 'force_detach_after = "4s"',
     "#max_takeovers = 3": "max_takeovers = 1000",
-    "[network]\n": '[timing]\nobserve_interval = "1s"\n\n[network]\n',
+    "[network]\n": '[timing]\nobserve_interval = "1s"\nidle_interval = "2s"\n\n[network]\n',
 }
 
 wait = hosts_machine.wait

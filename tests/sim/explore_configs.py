@@ -29,6 +29,7 @@ _SHORT: dict[str, Any] = {
     "unproven_grace": 8.0,
     "force_detach_after": 4.0,
     "observe_interval": 4.0,
+    "idle_interval": 12.0,
     "call_timeout": 2.0,
 }
 

@@ -15,6 +15,7 @@ from eni_failover.core.model import (
     EniSurvey,
     InstanceSurvey,
     Outcome,
+    PeerEni,
     Request,
     Stall,
 )
@@ -148,6 +149,7 @@ class Shows(NamedTuple):
     said: tuple[float, float] | None
     trigger: str
     last_trigger: str
+    enis: tuple[PeerEni, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -220,6 +222,11 @@ class Node:
         refused = self.ghost.refused_at is not None or self.denied
         return not (self.state and self.fit and self.allowed) or refused
 
+    def _is_confirmed(self) -> bool:
+        """Whether the holder has confirmed of late what EC2 said last: EC2 is then asked rarely."""
+        at = self.state.confirmed_at if self.state else None
+        return at is not None and self.now - at <= self.policy.observe_interval
+
     def may_tick(self, ticks: int) -> bool:
         """Whether so much time may pass: each call on its way is answered or given up in time."""
         later = self.base + ticks * TICK
@@ -230,7 +237,9 @@ class Node:
         if not self.is_awake or self.flights or not self.due:
             return False
         policy, moves = self.policy, self.durable.takeover is not None
-        interval = policy.move_interval if moves else policy.observe_interval
+        interval = policy.idle_interval if self._is_confirmed() else policy.observe_interval
+        if moves:
+            interval = policy.move_interval
         return self.now - self.survey.began_at <= interval + policy.call_timeout
 
 
@@ -289,6 +298,10 @@ def shows(node: Node) -> Shows:
         said=None if said is None else (_exact(said[0] - node.base), _exact(said[1] - node.base)),
         trigger=str(takeover.trigger) if takeover else "",
         last_trigger=node.last_trigger,
+        enis=tuple(
+            PeerEni(eni_id=sight.eni_id, attachment_id=sight.attachment_id)
+            for sight in (node.state.sights if node.state else ())
+        ),
     )
 
 

@@ -177,6 +177,7 @@ def _peer(node: Node, which: int, shown: Shows) -> Peer:
         reachable=True,
         role=shown.role,
         config_hash=node.policy.config_hash,
+        enis=shown.enis,
         pause=record,
         takeover_trigger=shown.trigger,
         last_takeover_trigger=shown.last_trigger,

@@ -30,7 +30,7 @@ PROBES = {
     "fit": sim_plan.SELF,
     "gateway": sim_plan.WITNESS,
 }
-TIMING = frozenset({"observe_interval", "move_interval", "max_loop_lag"})
+TIMING = frozenset({"observe_interval", "idle_interval", "move_interval", "max_loop_lag"})
 PROBING = frozenset({"interval", "fast_interval", "timeout", "fall", "rise"})
 DURATIONS = frozenset(
     {"attach", "detach", "force_detach", "start", "stop", "force_stop", "terminate", "vanish"}

@@ -1,0 +1,116 @@
+"""Idle: what EC2 said last is confirmed without asking EC2, which is then asked rarely.
+
+The kernel of the member that holds the ENIs reports a lost link at once, and that member's daemon shows the
+others that it is active, and by which attachments. Any doubt ends it: a first down, a silent peer, one that
+shows something else, a lost link, a takeover anywhere, an operator. EC2's request buckets belong to the whole
+account: a thousand idle pairs should barely be seen in them.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from eni_failover.core.group import View
+from eni_failover.core.links import link_of, lost_at, not_ready
+from eni_failover.core.model import Attachment, AttachmentStatus, Peer
+from eni_failover.core.state import PeerView
+from eni_failover.core.words import Answer, Role, Scope
+
+VOUCHED_FACTOR = 5  # idle intervals of a holder for whom another member asks EC2
+SPREAD = 0.25  # of an interval: members that were started together do not ask together
+
+
+def is_idle(view: View) -> bool:
+    """Whether nothing is in doubt, and the member that holds confirms it by its kernel."""
+    if not _is_settled(view):
+        return False
+    return _is_confirmed_here(view) if view.all_here else _is_confirmed_by_holder(view)
+
+
+def look_interval(view: View) -> float:
+    """How long after a look at the ENIs the next one is due, while no ENI moves, in seconds."""
+    policy, changed_at = view.policy, view.state.peers_changed_at
+    is_news = changed_at is not None and view.obs.enis.began_at <= changed_at
+    if is_news or not is_idle(view):
+        return policy.observe_interval
+    longest = max(policy.idle_interval, policy.observe_interval)
+    if view.all_here and _are_watched(view) and any(_vouches(view, peer) for peer in view.obs.peers):
+        longest *= VOUCHED_FACTOR
+    return longest * (1 + SPREAD * _fraction(view))
+
+
+def shown(view: View) -> tuple[PeerView, ...]:
+    """What of the other members' words is a reason to look at EC2 when it changes."""
+    return tuple((peer.instance_id, peer.reachable, peer.role, peer.enis) for peer in view.obs.peers)
+
+
+def _fraction(view: View) -> float:
+    """A number from 0 to 1, another one for each member and look, the same in each pass between two looks."""
+    seed = f"{view.policy.me.instance_id} {view.obs.enis.began_at:.6f}"
+    return crc32(seed.encode()) / 0xFFFFFFFF
+
+
+def _is_settled(view: View) -> bool:
+    """Whether all ENIs of the group are attached to one member, and nobody is at work or says otherwise."""
+    state = view.state
+    if view.takeover is not None or state.request is not None or state.confirm is not None:
+        return False
+    if not view.obs.enis.answered or len(view.usable) != len(view.policy.eni_ids) or view.holder is None:
+        return False
+    holder = view.holder.instance_id
+    attachments = [eni.attachment for eni in view.usable]
+    if not all(_is_attached_to(attachment, holder) for attachment in attachments):
+        return False
+    return not view.somebody_takes and not any(_differs(view, peer) for peer in view.obs.peers)
+
+
+def _is_attached_to(attachment: Attachment | None, instance_id: str) -> bool:
+    return (
+        attachment is not None
+        and attachment.instance_id == instance_id
+        and attachment.status is AttachmentStatus.ATTACHED
+    )
+
+
+def _is_confirmed_here(view: View) -> bool:
+    if not_ready(view) or lost_at(view) is not None:
+        return False
+    return _are_watched(view) or any(_agrees(view, peer) for peer in view.obs.peers)
+
+
+def _are_watched(view: View) -> bool:
+    return all(link_of(view, eni.eni_id).watched for eni in view.usable)
+
+
+def _is_confirmed_by_holder(view: View) -> bool:
+    peer = view.peer(view.holder.instance_id) if view.holder else None
+    if peer is None or peer.role != Role.ACTIVE or not _agrees(view, peer) or view.state.unseen is not None:
+        return False
+    return not any(
+        health.probe.scope is Scope.HOLDER and health.streak is Answer.DOWN for health in view.state.health
+    )
+
+
+def _agrees(view: View, peer: Peer) -> bool:
+    """Whether this member answers, and shows the same attachments as EC2 showed here."""
+    return peer.reachable and _attachments(peer) == _own_attachments(view)
+
+
+def _differs(view: View, peer: Peer) -> bool:
+    """Whether this member has seen EC2 show something else."""
+    return peer.reachable and bool(peer.enis) and not _agrees(view, peer)
+
+
+def _vouches(view: View, peer: Peer) -> bool:
+    """Whether this standby, which asks EC2 itself, shows the same attachments and addresses."""
+    own = {eni.eni_id: frozenset((*eni.addresses, *eni.ipv6_addresses)) for eni in view.usable}
+    shown = {eni.eni_id: frozenset(eni.addresses) for eni in peer.enis}
+    return peer.role == Role.STANDBY and _agrees(view, peer) and shown == own
+
+
+def _attachments(peer: Peer) -> dict[str, str | None]:
+    return {eni.eni_id: eni.attachment_id for eni in peer.enis}
+
+
+def _own_attachments(view: View) -> dict[str, str | None]:
+    return {eni.eni_id: eni.attachment.attachment_id if eni.attachment else None for eni in view.usable}
