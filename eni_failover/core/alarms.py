@@ -15,13 +15,14 @@ from eni_failover.core.decision import Decision
 from eni_failover.core.fences import begins_on_instances, is_being_stopped
 from eni_failover.core.group import CONFIRM_AFTER, RESCUE_AFTER, View
 from eni_failover.core.links import READY_BOUND, doubted_until, lost_at
-from eni_failover.core.model import Presence, Verdict
+from eni_failover.core.model import AttachmentStatus, Presence, Verdict
 from eni_failover.core.moves import ATTACH_BOUND
 from eni_failover.core.state import Takeover
 from eni_failover.core.words import Action, Role, Scope, Trigger
 
 RETRY_FIRST = 0.25
 RETRY_CAP = 5.0
+CALM_RETRIES = 3  # observe intervals, at most, between two looks that nobody waits for
 UNOWNED_INTERVAL = 1.0
 INSTANCES_EVERY = 2  # looks at the ENIs
 INSTANCES_SPACING = 1.0
@@ -46,8 +47,7 @@ def schedule(view: View, decision: Decision) -> Decision:
 def _describe_at(view: View) -> float:
     survey, policy = view.obs.enis, view.policy
     if not survey.answered:
-        longest = min(RETRY_CAP, policy.observe_interval)
-        return survey.began_at + _backoff(view, RETRY_FIRST, view.state.describe_failures, longest)
+        return survey.began_at + _describe_retry(view)
     confirm = view.state.confirm
     gone_at = lost_at(view)
     if (confirm is not None and survey.began_at <= confirm.since) or (
@@ -73,6 +73,29 @@ def _describe_at(view: View) -> float:
     if view.state.request is not None:
         times.append(survey.began_at + policy.move_interval)
     return min(times)
+
+
+def _describe_retry(view: View) -> float:
+    """How long after a failed describe the next one is.
+
+    A refused one is no news, and no reason to ask sooner: where nobody waits for the answer, the account's
+    bucket is left to those who do.
+    """
+    failures, interval = view.state.describe_failures, view.policy.observe_interval
+    if _is_calm(view):
+        return _backoff(view, interval, failures - 1, CALM_RETRIES * interval)
+    return _backoff(view, RETRY_FIRST, failures, min(RETRY_CAP, interval))
+
+
+def _is_calm(view: View) -> bool:
+    """Whether nobody here waits for EC2's next word about the ENIs, by all that is known."""
+    state = view.state
+    if view.takeover is not None or state.request is not None or state.confirm is not None:
+        return False
+    if state.known_at is None or state.unowned_since is not None or view.somebody_takes:
+        return False
+    is_settled = all(sight.status == AttachmentStatus.ATTACHED for sight in state.sights)
+    return is_settled and lost_at(view) is None and not _first_downs(view)
 
 
 def _next_poll(view: View) -> float:

@@ -14,6 +14,8 @@ from tests.core.builders import (
     free,
     missing,
     peer,
+    probe,
+    takeover_request,
 )
 
 
@@ -198,9 +200,17 @@ def test_a_surprising_answer_brings_a_describe_at_once(verdict, at_once):
 # When EC2 does not answer --------------------------------------------------------------------------
 
 
+def in_doubt(**changes) -> Bench:
+    """The holder's probe has begun to fail."""
+    bench = Bench(attached("alpha"), probes=(probe("web", fall=99),), **changes)
+    bench.says(web="down")
+    bench.idle(1.1)
+    return bench
+
+
 def test_failed_describes_are_tried_again_with_growing_delays():
-    """Half a second, doubling to five, from the beginning of the last one."""
-    bench = Bench(attached("alpha"))
+    """Half a second, doubling to five, from the beginning of the last one, while somebody waits for them."""
+    bench = in_doubt()
     bench.jitter = 1.0
     bench.ec2_answers = False
     bench.look()
@@ -213,9 +223,45 @@ def test_failed_describes_are_tried_again_with_growing_delays():
     assert max(gaps(bench.describes)) <= 5.1
 
 
+@pytest.mark.parametrize(("jitter", "factor"), [(1.0, 1.0), (0.0, 0.5)])
+def test_failed_describes_that_nobody_waits_for_are_no_reason_to_ask_sooner(jitter, factor):
+    """A throttle refuses what others need: in a calm group it is one to three observe intervals, jittered."""
+    bench = Bench(attached("alpha"))
+    bench.jitter = jitter
+    bench.ec2_answers = False
+    bench.look()
+    failed = len(bench.describes) - 1
+    bench.idle(120)
+
+    expected = [factor * seconds for seconds in (10.0, 20.0, 30.0, 30.0)]
+    assert gaps(bench.describes[failed:])[:4] == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("news", ["a first down", "an operator", "a taker"])
+def test_whoever_begins_to_wait_asks_at_once(news):
+    """In the middle of such a delay."""
+    bench = Bench(attached("alpha"))
+    bench.jitter = 1.0
+    bench.ec2_answers = False
+    bench.idle(25)
+    bench.ec2_answers = True
+    asked = len(bench.describes)
+    match news:
+        case "a first down":
+            bench.says(web="down")
+        case "an operator":
+            bench.peek(requests=(takeover_request(deadline=bench.now + 5),))
+        case "a taker":
+            bench.peers = (peer("gamma", role="taking"),)
+            bench.peek()
+    bench.run(1.1)
+
+    assert len(bench.describes) > asked
+
+
 def test_the_delay_is_jittered_down_to_half():
     """By the observation's random number."""
-    bench = Bench(attached("alpha"))
+    bench = in_doubt()
     bench.ec2_answers = False
     bench.jitter = 0.0
     bench.look()
@@ -225,7 +271,7 @@ def test_the_delay_is_jittered_down_to_half():
 
 def test_the_delay_is_never_longer_than_the_observe_interval():
     """A short interval is meant."""
-    bench = Bench(attached("alpha"), observe_interval=1.0)
+    bench = in_doubt(observe_interval=1.0)
     bench.jitter = 1.0
     bench.ec2_answers = False
     bench.look()
