@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from eni_failover.core.decision import Call, StopInstance
-from eni_failover.core.fitness import why_not_able
+from eni_failover.core.fitness import obstacles
 from eni_failover.core.group import View
 from eni_failover.core.model import InstanceState
 from eni_failover.core.policy import FenceMode
@@ -49,11 +49,12 @@ def why_gone(view: View, takeover: Takeover) -> Reason | None:
     nobody any more, and nobody else would act before the resume. Only a holder that answers again ends it,
     and after an accepted stop only one that EC2 still shows running: it may answer for as long as it stops.
     """
+    unable = next((why for why in obstacles(view) if why is not Reason.EC2_SILENT), None)
     if takeover.fence is Sent.ACCEPTED and not _is_without_effect(view, takeover):
-        return why_not_able(view)
+        return unable
     asked = [health for health in view.state.health if health.probe.scope is Scope.HOLDER]
     silent = sum(health.streak is not Answer.UP for health in asked)
-    return Reason.CAUSE_GONE if silent < view.policy.down_needed else why_not_able(view)
+    return Reason.CAUSE_GONE if silent < view.policy.down_needed else unable
 
 
 def fence(view: View, takeover: Takeover) -> Fenced:
@@ -61,8 +62,11 @@ def fence(view: View, takeover: Takeover) -> Fenced:
     due = view.policy.fence is FenceMode.STOP and takeover.trigger is Trigger.PROBES
     if not due or view.holder is None:
         return Fenced(takeover=takeover, waits=False)
-    if _is_started_again(view, takeover):
+    state = _state_since(view, takeover)
+    if state in {InstanceState.PENDING, InstanceState.RUNNING}:
         takeover = replace(takeover, fenced_at=None, fence_began_at=None, fence=Sent.NO, fence_sent_at=None)
+    elif state in {InstanceState.STOPPING, InstanceState.SHUTTING_DOWN}:
+        takeover = replace(takeover, fenced_at=None)  # started meanwhile, and already on its way to a stop
     if takeover.fenced_at is not None:
         return Fenced(takeover=takeover, waits=_may_have_started(view, takeover))
     if takeover.fence_began_at is None:
@@ -88,13 +92,13 @@ def _is_stopped(view: View, takeover: Takeover) -> bool:
     return instance is not None and instance.state in {InstanceState.STOPPED, InstanceState.TERMINATED}
 
 
-def _is_started_again(view: View, takeover: Takeover) -> bool:
-    """Whether the instance was seen stopped, and runs again before anything was detached from it."""
+def _state_since(view: View, takeover: Takeover) -> InstanceState | None:
+    """What the instance is by a look from after it was seen stopped; None without such a look."""
     fenced_at, survey = takeover.fenced_at, view.obs.instances
     if fenced_at is None or not survey.answered or survey.began_at <= fenced_at:
-        return False
+        return None
     instance = survey.find(takeover.fence_instance)
-    return instance is not None and instance.state in {InstanceState.PENDING, InstanceState.RUNNING}
+    return None if instance is None else instance.state
 
 
 def _may_have_started(view: View, takeover: Takeover) -> bool:

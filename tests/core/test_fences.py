@@ -183,6 +183,36 @@ def test_a_holder_that_answers_and_runs_on_keeps_the_enis(paused):
     assert [(one.result, one.reason) for one in bench.ended] == [("failed", Reason.CAUSE_GONE)]
 
 
+def test_silence_about_the_instances_after_a_restart_does_not_end_it():
+    """The new process knows nothing of this member yet: no reason to leave a stopped holder to nobody."""
+    bench = fencing()
+    bench.accepted()
+    after = FencedBench(attached("alpha"), durable=bench.state.durable, at=bench.now + 1, settle=False)
+    after.says(web="up")
+    after.instances_answer = False
+    after.idle(30)
+    after.instances_answer = True
+    after.machine("alpha", "stopped")
+
+    assert after.act(within=3).calls == (detach(),)
+
+
+@pytest.mark.parametrize("state", ["stopping", "shutting-down"])
+def test_an_instance_that_was_started_meanwhile_and_stops_again_is_waited_for(state):
+    """It was seen stopped, and is not: a detach now would take the ENI from a machine that runs."""
+    bench = fencing()
+    bench.accepted()
+    bench.machine("alpha", "stopped")
+    bench.act(within=3)
+    bench.answered("busy")
+    bench.machine("alpha", state)
+    bench.look()
+    bench.idle(5)
+    bench.machine("alpha", "stopped" if state == "stopping" else "terminated")
+
+    assert bench.act(within=3).calls == (detach(),)
+
+
 @pytest.mark.parametrize("verdict", ["unanswered", "busy"])
 def test_a_holder_that_recovers_before_the_stop_is_accepted_keeps_the_enis(verdict):
     """The fence is before the point of no return: row 10 is asked again, every pass."""
