@@ -158,6 +158,7 @@ class _Lane:
         self._changed = asyncio.Event()
         self._deadline: asyncio.Timeout | None = None  # of the running attempt
         self._dropped = False
+        self._is_awaited = False
         self._crash = ""
 
     def ask(self, member: Member | None) -> None:
@@ -182,9 +183,16 @@ class _Lane:
             self._changed.set()
 
     def hurry(self) -> None:
-        """One attempt before its slot, but no more than one a second: a running one will do."""
-        if self._deadline is not None or self._slot is None or self._clock() - self._slot < _HURRY_GAP:
+        """One attempt before its slot, but no more than one a second: a running one will do.
+
+        Whatever its answer is, the loop waits for it.
+        """
+        if self._slot is None or self._deadline is not None:
+            self._is_awaited = True
             return
+        if self._clock() - self._slot < _HURRY_GAP:
+            return
+        self._is_awaited = True
         self._slot = None
         self._waiting_since = self._clock()
         self._changed.set()
@@ -277,5 +285,6 @@ class _Lane:
         if attempt.answer is not Answer.UNKNOWN:
             self._decided = attempt.answer
         self._on_attempt(attempt, late)
-        if changed or attempt.answer is not self._verdict:
+        if changed or attempt.answer is not self._verdict or self._is_awaited:
+            self._is_awaited = False
             self._wake()

@@ -17,6 +17,8 @@ from eni_failover.core.snapshot import NOBODY
 from eni_failover.core.state import Confirm, Move, Rest, Sent, State, Takeover
 from eni_failover.core.words import Action, Reason, Result, Trigger
 
+CONFIRMED_CALLS = 2  # of call_timeout: for so long the confirming describe is new enough to begin on
+
 Turnout = tuple[State, Decision]
 
 
@@ -29,6 +31,9 @@ def begin(view: View, candidate: Candidate) -> Turnout:
     confirm = view.state.confirm
     if confirm is None or (confirm.trigger, confirm.attachment_id) != (trigger, candidate.attachment_id):
         confirm = Confirm(trigger=trigger, attachment_id=candidate.attachment_id, since=view.now)
+    age = view.now - view.obs.enis.began_at
+    if view.obs.enis.began_at > confirm.since and age > CONFIRMED_CALLS * view.policy.call_timeout:
+        confirm = replace(confirm, since=view.now)  # an answer was waited for meanwhile
     fresh = view.obs.enis.began_at > confirm.since
     if begins_on_instances(view, trigger):
         fresh = fresh and view.obs.instances.answered and view.obs.instances.began_at > confirm.since

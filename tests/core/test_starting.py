@@ -8,7 +8,7 @@ from eni_failover.core.starting import begin
 from eni_failover.core.state import Confirm, Move, Sent, Takeover
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
-from tests.core.builders import EPOCH, attached, detach, free, instances, survey, takeover_request
+from tests.core.builders import EPOCH, WEB, attached, detach, free, instances, probe, survey, takeover_request
 
 ASKED = {"requests": (takeover_request("r-7", deadline=1100.0),)}
 
@@ -135,3 +135,15 @@ def test_ec2s_word_is_confirmed_by_a_later_look_at_the_instances(late):
     decision = bench.peek(enis=survey(attached("alpha"), at=since + 0.001), instances=seen)
 
     assert decision.action is (Action.TAKE_OVER if late else Action.CONFIRM)
+
+
+def test_a_takeover_that_waited_for_an_answer_looks_once_more():
+    """The describe that confirmed it is half a minute old by then."""
+    slow = probe("gateway", "witness", interval=60.0, fast_interval=1.0)
+    bench = Bench(attached("alpha"), probes=(WEB, slow), call_timeout=1.0)
+    bench.says(web="down", gateway="not asked")
+    bench.idle(30)
+    bench.says(gateway="up")
+    bench.act(within=5)
+
+    assert bench.now - bench.describes[-1] < 2

@@ -219,3 +219,18 @@ def test_a_clock_that_is_a_little_behind_the_timers_doubles_no_attempt():
         return [round(start, 3) for start in fake.starts]
 
     assert play(scenario) == [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125]
+
+
+@pytest.mark.parametrize("asked_at", [2.5, 10.2], ids=["between two attempts", "during one"])
+@pytest.mark.parametrize("answer", [UP, DOWN])
+def test_an_awaited_answer_wakes_the_loop_whatever_it_is(answer, asked_at):
+    """The same answer as always is what a takeover waits for: from a witness, or from a dead holder."""
+
+    async def scenario():
+        fake = Fake([(answer, 0.5)])
+        world = holder_world(fake, answer, fast_interval=10.0)
+        world.at(asked_at, world.prober.hurry, ["web"])
+        await world.run_until(12)
+        return world.wakes
+
+    assert play(scenario) == [0.5, 3.0] if asked_at < 3 else [0.5, 10.5]
