@@ -159,6 +159,7 @@ class _Lane:
         self._deadline: asyncio.Timeout | None = None  # of the running attempt
         self._dropped = False
         self._is_awaited = False
+        self._hurried_at = -math.inf
         self._crash = ""
 
     def ask(self, member: Member | None) -> None:
@@ -183,15 +184,16 @@ class _Lane:
             self._changed.set()
 
     def hurry(self) -> None:
-        """One attempt before its slot, but no more than one a second: a running one will do.
+        """One attempt before its slot, but no more than one such a second: a running one will do.
 
         Whatever its answer is, the loop waits for it.
         """
         if self._slot is None or self._deadline is not None:
             self._is_awaited = True
             return
-        if self._clock() - self._slot < _HURRY_GAP:
+        if self._clock() - self._hurried_at < _HURRY_GAP:
             return
+        self._hurried_at = self._clock()
         self._is_awaited = True
         self._slot = None
         self._waiting_since = self._clock()

@@ -234,3 +234,17 @@ def test_an_awaited_answer_wakes_the_loop_whatever_it_is(answer, asked_at):
         return world.wakes
 
     assert play(scenario) == [0.5, 3.0] if asked_at < 3 else [0.5, 10.5]
+
+
+def test_an_awaited_attempt_comes_at_once_and_no_more_than_one_such_a_second():
+    """However short ago the last of its own slots was; a pass after each answer asks again."""
+
+    async def scenario():
+        fake = Fake([(UP, 0.0)])
+        world = holder_world(fake, UP)
+        for tenths in range(2, 25):
+            world.at(tenths / 10, world.prober.hurry, ["web"])
+        await world.run_until(5)
+        return [round(at, 1) for at in fake.starts]
+
+    assert play(scenario) == [0.0, 0.2, 1.2, 2.2]

@@ -9,7 +9,7 @@ import random
 from typing import TYPE_CHECKING
 
 from eni_failover.core.policy import FailbackMode, FenceMode, TakeoverMode
-from eni_failover.core.words import Role
+from eni_failover.core.words import Role, Scope
 from tests.sim.sim_faults import taker_dies_attaching
 from tests.sim.sim_host import Service
 from tests.sim.sim_invariants import recovery_seen
@@ -100,7 +100,7 @@ def _settle(world: World, rng: random.Random, *, sick: bool) -> None:
         detached_by_hand(world, rng)
     _wait(world, BOOTED_WITHIN, but=but)
     heal(world, but=but, stuck=stuck, sick=sick)  # what came up meanwhile
-    world.run(_until_seen(world))
+    world.run(_until_seen(world, sick=sick))
     _wait(world, SETTLED_WITHIN, but=but)
     if not _is_settled(world, but):
         # A pause, the takeover limit or an unproven holder may hold everybody back: let it run out.
@@ -196,10 +196,12 @@ def _left_out(world: World) -> str:
     return name
 
 
-def _until_seen(world: World) -> float:
-    """Until when a daemon may still act on what it saw before everything was mended."""
-    daemons = [member.daemon for member in world.members.values() if member.daemon]
-    return max((recovery_seen(one.reconciler.policy) for one in daemons), default=0.0)
+def _until_seen(world: World, *, sick: bool = False) -> float:
+    """Until when a daemon may still act on what it saw before everything was mended, or fell sick."""
+    policies = [member.daemon.reconciler.policy for member in world.members.values() if member.daemon]
+    seen = max(map(recovery_seen, policies), default=0.0)
+    own = (probe.worst_case for policy in policies for probe in policy.probes if probe.scope is Scope.SELF)
+    return seen + (max(own, default=0.0) if sick else 0.0)
 
 
 def _wait(world: World, seconds: float, *, but: str = "") -> None:
