@@ -29,6 +29,7 @@ from eni_failover.config.schema import (
     PolicyTable,
     ProbeTable,
     Table,
+    TimingTable,
 )
 from eni_failover.config.settings import (
     AwsSettings,
@@ -46,6 +47,8 @@ from eni_failover.errors import InvariantError
 
 GROUP = "<group>"
 """What the group's name takes the place of in a default path; in a written path it stands for itself."""
+
+IDLE_INTERVALS = 12  # of observe_interval, where idle_interval is not written: 2 minutes by default
 
 _HASH_LENGTH = 12
 
@@ -75,7 +78,7 @@ def build(document: Document, *, path: Path, level: LogLevel | None) -> Config:
         startup_grace=policy.startup_grace,
         fence=policy.fence,
         observe_interval=timing.observe_interval,
-        idle_interval=timing.idle_interval,
+        idle_interval=_idle_interval(timing),
         move_interval=timing.move_interval,
         max_loop_lag=timing.max_loop_lag,
         aws=AwsSettings(connect_timeout=document.aws.connect_timeout, read_timeout=document.aws.read_timeout),
@@ -113,6 +116,13 @@ def _hooks(table: HooksTable) -> HookSettings:
         notify=table.notify,
         timeout=table.timeout,
     )
+
+
+def _idle_interval(timing: TimingTable) -> float:
+    """As written; else so many observe intervals, that who wants news soon gets them soon."""
+    if "idle_interval" in timing.model_fields_set:
+        return timing.idle_interval
+    return min(timing.idle_interval, IDLE_INTERVALS * timing.observe_interval)
 
 
 def _down_needed(policy: PolicyTable, probes: tuple[ProbeTable, ...]) -> int:

@@ -320,3 +320,17 @@ def test_hashes_are_short_hexadecimal(config_of):
 
     assert config.config_hash == "bee6c008e414"
     assert len(config.file_hash) == 12
+
+
+@pytest.mark.parametrize(
+    ("timing", "seconds"),
+    [
+        ("", 120.0),
+        ('observe_interval = "500ms"', 6.0),
+        ('observe_interval = "30s"', 120.0),
+        ('observe_interval = "500ms"\nidle_interval = "5m"', 300.0),
+    ],
+)
+def test_an_idle_interval_that_is_not_written_follows_the_other_one(config_of, timing, seconds):
+    """Twelve of them, two minutes at most."""
+    assert config_of(f"[timing]\n{timing}\n").idle_interval == seconds
