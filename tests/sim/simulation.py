@@ -15,8 +15,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 
 from tests.sim.sim_audit import KNOWN
 from tests.sim.simulation_run import DAY, Result, simulate
@@ -60,11 +60,9 @@ def _results(seeds: range, *, days: float | None, jobs: int, trace: bool) -> Ite
     if jobs == 1:
         yield from map(one, seeds)
         return
-    pool = ProcessPoolExecutor(jobs)
-    try:
-        yield from pool.map(one, seeds, chunksize=1 if days else 8)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # the figures do not wait for what is under way
+    # Leaving it ends its processes: the figures do not wait for what is under way, and nothing outlives them.
+    with get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap(one, seeds, chunksize=1 if days else 8)
 
 
 def failure(result: Result, *, days: float | None) -> str:
