@@ -10,4 +10,4 @@ QUICK = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 FEW = settings(QUICK, max_examples=80)
-LONG = settings(QUICK, max_examples=6000)
+LONG = settings(QUICK, max_examples=1500)

@@ -139,9 +139,9 @@ def _is_stopped(pid: int) -> bool:
     return state in {"T", "t"}
 
 
-def matrix(manners, *, jobs: int) -> Iterator[Played]:
-    """Every point in every manner, several at a time."""
-    every = points()
+def matrix(manners, *, jobs: int, first: int = 0, step: int = 1) -> Iterator[Played]:
+    """Every point, or each so many from the first one on, in every manner; several at a time."""
+    every = points()[first::step]
     chosen = [(point, manner) for manner in manners for point in every]
     with ThreadPoolExecutor(max_workers=jobs) as lanes:
         yield from lanes.map(lambda one: play(*one), chosen)
