@@ -197,6 +197,16 @@ def test_a_terminated_holder_is_forgotten_when_it_has_nothing_any_more(hurried):
     assert Watched(gone).after(3).told == [["i-1"]]
 
 
+def test_one_answer_that_lacks_the_holder_drops_nobody(hurried):
+    """Else its ENI were a foreign instance's, and the proof that it was up were gone."""
+    both, partial = (one(1), one(2)), (one(1),)
+    once = Watched(both, partial, both, partial, both, holder="i-2").after(6)
+    twice = Watched(both, partial, partial, holder="i-2").after(5)
+
+    assert once.told == []
+    assert twice.told == [["i-1"]]
+
+
 def test_a_silent_ec2_changes_nothing(hurried):
     """Unknown is not gone."""
     watched = Watched(TransientError("no answer")).after(4)

@@ -67,7 +67,7 @@ class Ec2:
     def __init__(self, latency=0.04):
         self.latency, self.asked, self.error = latency, [], None
         self.limits, self.allowed = TypeLimits(interfaces=3), True
-        self.denied, self.moving = "", False
+        self.denied, self.moving, self.missing = "", False, ""
 
     def _now(self):
         return asyncio.get_running_loop().time()
@@ -83,7 +83,12 @@ class Ec2:
         held = replace(
             MOVING, status=AttachmentStatus.DETACHING if self.moving else AttachmentStatus.ATTACHED
         )
-        enis = tuple(Eni(eni_id=one, presence=presence, attachment=held) for one in eni_ids)
+        enis = tuple(
+            Eni(eni_id=one, presence=Presence.MISSING)
+            if one == self.missing
+            else Eni(eni_id=one, presence=presence, attachment=held)
+            for one in eni_ids
+        )
         return Answer(EniSurvey(began_at=began, answered=self.error is None, enis=enis), self.error)
 
     async def describe_instances(self, instance_ids):
@@ -101,6 +106,8 @@ class Ec2:
 
     async def may_attach(self, *, eni_id, instance_id, device_index):
         self.asked.append((self._now(), f"dry run {eni_id}"))
+        if eni_id == self.missing:
+            return None
         return False if eni_id == self.denied else self.allowed
 
 
@@ -321,6 +328,25 @@ def test_an_attach_denied_in_earnest_is_tried_again_in_a_minute():
 
     assert (denied, after) == (False, True)
     assert len(ec2.times("dry run eni-1")) == 2
+
+
+def test_a_missing_eni_does_not_keep_a_denial_for_good():
+    """EC2 says nothing about an attach of what does not exist: it is no part of the group."""
+
+    async def body(surveys, _woken):
+        await calm(surveys)
+        await asyncio.sleep(10)
+        surveys.attach_denied()
+        denied = surveys.local.attach_allowed
+        await asyncio.sleep(PERMISSION_RETRY + 1)
+        return denied, surveys.local.attach_allowed
+
+    ec2 = Ec2()
+    ec2.missing = "eni-2"
+    found, _ = run(body, ec2, eni_ids=("eni-1", "eni-2"))
+
+    assert found == (False, True)
+    assert ec2.times("dry run eni-2") == []
 
 
 @pytest.mark.parametrize("why", ["takeover", "moving"])
