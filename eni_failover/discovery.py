@@ -149,8 +149,7 @@ class Discovery:
         self._interval = interval
         self._on_members = on_members
         self._on_left = on_left
-        self._missed = 0
-        self._absent: set[InstanceId] = set()
+        self._missed: dict[InstanceId, int] = {}  # in how many looks in a row, of each member
         self._log = structlog.get_logger()
 
     async def run(self) -> None:
@@ -179,18 +178,16 @@ class Discovery:
             },
             known=self._members,
         )
-        if all(one.instance_id != self._me for one in members):
-            # Reads lag: one answer without this instance is not believed.
-            self._missed += 1
-            if self._missed >= LEFT_AFTER:
+        # Reads lag: one answer without a member is not believed.
+        absent = {one.instance_id for one in self._members} - {one.instance_id for one in members}
+        if self._me in absent:
+            self._missed[self._me] = self._missed.get(self._me, 0) + 1
+            if self._missed[self._me] >= LEFT_AFTER:
                 self._on_left(f"this instance, {self._me}, is no member of {self._group} any more")
             return
-        self._missed = 0
-        absent = {one.instance_id for one in self._members} - {one.instance_id for one in members}
-        if not absent <= self._absent:
-            self._absent = absent
+        self._missed = {instance_id: self._missed.get(instance_id, 0) + 1 for instance_id in absent}
+        if any(missed < LEFT_AFTER for missed in self._missed.values()):
             return
-        self._absent = absent
         if members != self._members:
             before = {one.instance_id for one in self._members}
             after = {one.instance_id for one in members}

@@ -205,7 +205,7 @@ class Linking:
         self._log.info("network.link_set_up", eni_id=eni.eni_id, link=link.name)
         if has(Capability.NET_RAW):
             try:
-                announce(link, (*eni.addresses, *eni.ipv6_addresses))
+                announce(link, eni.private_addresses)
             except OSError as error:
                 self._log.warning("network.not_announced", eni_id=eni.eni_id, error=str(error))
 

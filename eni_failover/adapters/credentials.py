@@ -22,8 +22,6 @@ from urllib.parse import urlsplit
 from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
     ConfigParseError,
     InvalidConfigError,
     PartialCredentialsError,
@@ -36,8 +34,6 @@ from eni_failover.errors import AdapterError, TransientError
 IMDS_HOSTS = ("169.254.169.254", "[fd00:ec2::254]", "fd00:ec2::254")
 IMDS_ATTEMPTS = 3
 
-# What providers of the chain raise: their own, STS's, a dead process provider's, unreadable answers.
-_LOAD_ERRORS = (BotoCoreError, ClientError, OSError, RuntimeError, ValueError)
 # Three requests to IMDS with three attempts of a second each, a helper's deadline, and some room.
 LOAD_WITHIN = 15.0
 MOST_LOADS = 4
@@ -187,10 +183,8 @@ class CredentialKeeper(Credentials):
             frozen = loaded.get_frozen_credentials() if loaded else None
         except AdapterError as error:  # our own words
             return str(error)
-        except _LOAD_ERRORS as error:
-            return _words(error)
         except Exception as error:  # noqa: BLE001 - a program that prints `null` is an AttributeError of botocore
-            return type(error).__name__
+            return _words(error)
         if frozen is None:
             return "no provider has any"
         # botocore has no public name for it, and the attribute is as old as the class.

@@ -114,7 +114,7 @@ class Report:
             {
                 "eni_id": one.eni.eni_id,
                 "mac": one.eni.mac,
-                "private_addresses": [*one.eni.addresses, *one.eni.ipv6_addresses],
+                "private_addresses": list(one.eni.private_addresses),
                 "public_addresses": list(one.eni.public_addresses),
                 "groups": sorted(one.eni.groups),
                 "member": None if held is None else names.get(held.instance_id),

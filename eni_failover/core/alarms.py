@@ -36,15 +36,16 @@ def schedule(view: View, decision: Decision) -> Decision:
     """The decision with its times. `view` is the pass's, with the state that the rules left."""
     surprised = any(one.verdict in _SURPRISES for one in view.obs.outcomes)
     at_once = decision.ended is not None or surprised
+    interval = idle.look_interval(view)
     return replace(
         decision,
-        describe_at=view.now if at_once else _describe_at(view),
-        instances_at=_instances_at(view, decision),
+        describe_at=view.now if at_once else _describe_at(view, interval),
+        instances_at=_instances_at(view, decision, interval),
         pass_at=min(one for one in _moments(view) if one > view.now),
     )
 
 
-def _describe_at(view: View) -> float:
+def _describe_at(view: View, interval: float) -> float:
     survey, policy = view.obs.enis, view.policy
     if not survey.answered:
         return survey.began_at + _describe_retry(view)
@@ -56,7 +57,7 @@ def _describe_at(view: View) -> float:
         return view.now
     if view.takeover is not None or view.is_moving:
         return _next_poll(view)
-    times = [survey.began_at + idle.look_interval(view)]
+    times = [survey.began_at + interval]
     times += [
         sight.seen_at + CONFIRM_AFTER
         for sight in view.state.sights
@@ -90,9 +91,7 @@ def _describe_retry(view: View) -> float:
 def _is_calm(view: View) -> bool:
     """Whether nobody here waits for EC2's next word about the ENIs, by all that is known."""
     state = view.state
-    if view.takeover is not None or state.request is not None or state.confirm is not None:
-        return False
-    if state.known_at is None or state.unowned_since is not None or view.somebody_takes:
+    if view.is_at_work or state.known_at is None or state.unowned_since is not None or view.somebody_takes:
         return False
     is_settled = all(sight.status == AttachmentStatus.ATTACHED for sight in state.sights)
     return is_settled and lost_at(view) is None and not _first_downs(view)
@@ -118,9 +117,9 @@ def _backoff(view: View, first: float, failures: int, longest: float) -> float:
     return min(longest, first * 2.0 ** min(failures, 10)) * (0.5 + view.obs.jitter / 2)
 
 
-def _instances_at(view: View, decision: Decision) -> float:
+def _instances_at(view: View, decision: Decision, interval: float) -> float:
     survey = view.obs.instances
-    steady = survey.began_at + INSTANCES_EVERY * idle.look_interval(view)
+    steady = survey.began_at + INSTANCES_EVERY * interval
     if not survey.answered:
         return survey.began_at + _instances_retry(view)
     times = [steady]

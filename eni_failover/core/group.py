@@ -51,6 +51,12 @@ class View:
         """This member's takeover under way."""
         return self.state.durable.takeover
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a takeover, an operator's request or a confirmation of this member's waits for EC2."""
+        state = self.state
+        return self.takeover is not None or state.request is not None or state.confirm is not None
+
     def with_state(self, state: State) -> View:
         """The same pass with this state; the same view, with all it has worked out, when it is no other."""
         return self if state is self.state else View(state, self.obs, self.policy)
@@ -159,13 +165,19 @@ class View:
         owner = self.owner(eni)
         return owner is not None and owner.instance_id == self.policy.me.instance_id
 
-    def is_attached_here(self, eni: Eni) -> bool:
+    def is_attached_to(self, eni: Eni, member: Member) -> bool:
         """Whether the ENI is attached to this member, by EC2."""
+        owner = self.owner(eni)
         return (
-            self.is_mine(eni)
+            owner is not None
+            and owner.instance_id == member.instance_id
             and eni.attachment is not None
             and eni.attachment.status is AttachmentStatus.ATTACHED
         )
+
+    def is_attached_here(self, eni: Eni) -> bool:
+        """Whether the ENI is attached to this very member, by EC2."""
+        return self.is_attached_to(eni, self.policy.me)
 
     @cached_property
     def holder(self) -> Member | None:

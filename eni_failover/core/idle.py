@@ -12,7 +12,7 @@ from zlib import crc32
 
 from eni_failover.core.group import View
 from eni_failover.core.links import link_of, lost_at, not_ready
-from eni_failover.core.model import Attachment, AttachmentStatus, Peer
+from eni_failover.core.model import Peer
 from eni_failover.core.state import PeerView
 from eni_failover.core.words import Answer, Role, Scope
 
@@ -52,24 +52,14 @@ def _fraction(view: View) -> float:
 
 def _is_settled(view: View) -> bool:
     """Whether all ENIs of the group are attached to one member, and nobody is at work or says otherwise."""
-    state = view.state
-    if view.takeover is not None or state.request is not None or state.confirm is not None:
+    holder = view.holder
+    if view.is_at_work or not view.obs.enis.answered or holder is None:
         return False
-    if not view.obs.enis.answered or len(view.usable) != len(view.policy.eni_ids) or view.holder is None:
+    if len(view.usable) != len(view.policy.eni_ids):
         return False
-    holder = view.holder.instance_id
-    attachments = [eni.attachment for eni in view.usable]
-    if not all(_is_attached_to(attachment, holder) for attachment in attachments):
+    if not all(view.is_attached_to(eni, holder) for eni in view.usable):
         return False
     return not view.somebody_takes and not any(_differs(view, peer) for peer in view.obs.peers)
-
-
-def _is_attached_to(attachment: Attachment | None, instance_id: str) -> bool:
-    return (
-        attachment is not None
-        and attachment.instance_id == instance_id
-        and attachment.status is AttachmentStatus.ATTACHED
-    )
 
 
 def _is_confirmed_here(view: View) -> bool:
@@ -103,7 +93,7 @@ def _differs(view: View, peer: Peer) -> bool:
 
 def _vouches(view: View, peer: Peer) -> bool:
     """Whether this standby, which asks EC2 itself, shows the same attachments and addresses."""
-    own = {eni.eni_id: frozenset((*eni.addresses, *eni.ipv6_addresses)) for eni in view.usable}
+    own = {eni.eni_id: frozenset(eni.private_addresses) for eni in view.usable}
     shown = {eni.eni_id: frozenset(eni.addresses) for eni in peer.enis}
     return peer.role == Role.STANDBY and _agrees(view, peer) and shown == own
 

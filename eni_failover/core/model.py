@@ -86,6 +86,11 @@ class Eni:
     groups: tuple[str, ...] = ()
 
     @property
+    def private_addresses(self) -> tuple[str, ...]:
+        """All its addresses within the VPC, IPv4 first."""
+        return (*self.addresses, *self.ipv6_addresses)
+
+    @property
     def ipv4_count(self) -> int:
         """How many IPv4 addresses it has by EC2's limits, which count a delegated prefix as one."""
         return len(self.addresses) + len(self.prefixes)

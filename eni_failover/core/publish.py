@@ -99,7 +99,6 @@ def snapshot(
         takeover=_takeover_line(view),
         last_takeover=last_takeover,
         peers=view.obs.peers,
-        addresses=tuple(address for eni in view.enis for address in (*eni.addresses, *eni.ipv6_addresses)),
     )
 
 
@@ -122,7 +121,7 @@ def _eni_line(view: View, eni: Eni) -> EniLine:
         status=unattached if attachment is None else attachment.status,
         member=member,
         attachment_id=None if attachment is None else attachment.attachment_id,
-        addresses=(*eni.addresses, *eni.ipv6_addresses),
+        addresses=eni.private_addresses,
         unowned_since_wall=_wall(view, _unowned_since(view, eni.eni_id)) if member == NOBODY else None,
     )
 

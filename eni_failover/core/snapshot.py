@@ -119,4 +119,8 @@ class Snapshot:
     takeover: TakeoverLine | None = None
     last_takeover: History | None = None
     peers: tuple[Peer, ...] = ()
-    addresses: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The private addresses of all ENIs."""
+        return tuple(address for eni in self.enis for address in eni.addresses)

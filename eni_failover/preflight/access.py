@@ -109,9 +109,7 @@ def api_path(facts: Facts) -> Check:
     if isinstance(api.source, Missed):
         return unknown(name, api.source)
     enis = () if isinstance(facts.cloud.enis, Missed) else facts.cloud.enis
-    floating = next(
-        (one.eni for one in enis if api.source in (*one.eni.addresses, *one.eni.ipv6_addresses)), None
-    )
+    floating = next((one.eni for one in enis if api.source in one.eni.private_addresses), None)
     if floating is not None:
         return failed(name, f"leaves by {floating.eni_id}, from {api.source}", _BY_PRIMARY)
     return _by_link_of_own(facts, api.source, asked=api.asked)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from eni_failover.adapters.probes.spec import PLACEHOLDER, ExecSettings
@@ -35,13 +35,18 @@ def programs(facts: Facts) -> Check:
     found = facts.host.programs
     if isinstance(found, Missed):
         return unknown("programs", found)
-    wrong = [_said(fact) for fact in found if fact.problem and fact.is_certain]
+    wrong = certain_problems(found)
     if wrong:
         return failed("programs", ", ".join(wrong), "install it, or correct the path, on this member")
     doubts = [_said(fact) for fact in found if fact.problem]
     if doubts:
         return warned("programs", ", ".join(doubts), "check as the service's user, and write absolute paths")
     return passed("programs", ", ".join(dict.fromkeys(fact.program for fact in found)))
+
+
+def certain_problems(found: Iterable[ProgramFact]) -> list[str]:
+    """What is wrong with programs whoever would start them, a line each."""
+    return [_said(fact) for fact in found if fact.problem and fact.is_certain]
 
 
 def _said(fact: ProgramFact) -> str:

@@ -43,7 +43,7 @@ def _wrong(member: Member, found: InstanceDetail | None, enis: tuple[EniDetail, 
     words += [
         f"{member.name}: {member.address} is an address of {one.eni.eni_id}, which moves"
         for one in enis
-        if member.address in (*one.eni.addresses, *one.eni.ipv6_addresses, *one.eni.public_addresses)
+        if member.address in (*one.eni.private_addresses, *one.eni.public_addresses)
     ]
     return words
 

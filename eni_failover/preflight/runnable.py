@@ -28,11 +28,7 @@ def _problems(config: Config) -> tuple[str, ...]:
         for spec in config.probes
         for problem in registry.problems_of(spec)
     ]
-    problems += [
-        f"{fact.what}: {fact.program} {fact.problem}"
-        for fact in commands.look(config)
-        if fact.problem and fact.is_certain
-    ]
+    problems += commands.certain_problems(commands.look(config))
     directory = config.role_file.parent
     if not os.access(directory, os.W_OK | os.X_OK):
         problems.append(f"control.role_file: {directory} is no directory that this daemon may write to")

@@ -46,10 +46,10 @@ CALM = replace(
             status="attached",
             member="alpha",
             attachment_id=AttachmentId("eni-attach-01"),
+            addresses=("10.0.1.101", "10.0.1.102", "2001:db8::1:65"),
         ),
         EniLine(eni_id=EniId("eni-0ffffffffffffff02"), status="attached", member="alpha"),
     ),
-    addresses=("10.0.1.101", "10.0.1.102", "2001:db8::1:65"),
     probes=(
         ProbeLine(
             name="web",

@@ -33,7 +33,7 @@ def test_nothing_that_came_from_outside_becomes_markup(snapshot) -> None:
         {"holder": HOSTILE},
         {"version": HOSTILE},
         {"config_hash": HOSTILE},
-        {"addresses": (HOSTILE,)},
+        {"enis": (replace(CALM.enis[0], addresses=(HOSTILE,)),)},
         {"peers": (replace(CALM.peers[0], member=HOSTILE),)},
         {"peers": (replace(CALM.peers[0], version=HOSTILE),)},
         {"peers": (replace(CALM.peers[0], role=HOSTILE),)},

@@ -323,12 +323,14 @@ def serving(*, watched: bool = True) -> Bench:
     return bench
 
 
-STALE = [free(), attaching("beta", "att-7"), attached("alpha", "att-1"), detaching("alpha", "att-1")]
-
-
-@pytest.mark.parametrize(
-    "seen", STALE, ids=["free", "attaching", "the one before", "the one before, leaving"]
+each_stale_read = pytest.mark.parametrize(
+    "seen",
+    [free(), attaching("beta", "att-7"), attached("alpha", "att-1"), detaching("alpha", "att-1")],
+    ids=["free", "attaching", "the one before", "the one before, leaving"],
 )
+
+
+@each_stale_read
 def test_one_stale_read_does_not_end_the_role_of_a_member_whose_links_are_all_there(seen):
     """Its hooks would restart the service, for nothing."""
     bench = serving()
@@ -341,9 +343,7 @@ def test_one_stale_read_does_not_end_the_role_of_a_member_whose_links_are_all_th
     assert (once, bench.role) == (Role.ACTIVE, Role.ACTIVE)
 
 
-@pytest.mark.parametrize(
-    "seen", STALE, ids=["free", "attaching", "the one before", "the one before, leaving"]
-)
+@each_stale_read
 def test_two_reads_a_second_apart_end_it(seen):
     """The kernel may be late, or wrong."""
     bench = serving()

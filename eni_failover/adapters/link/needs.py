@@ -155,7 +155,7 @@ def stranger(mirror: Mirror, network: Network) -> Address:
 
 def addresses(eni: Eni) -> tuple[Address, ...]:
     """The addresses that the link carries."""
-    return tuple(ipaddress.ip_address(one) for one in (*eni.addresses, *eni.ipv6_addresses))
+    return tuple(ipaddress.ip_address(one) for one in eni.private_addresses)
 
 
 def sources(eni: Eni) -> tuple[Network, ...]:

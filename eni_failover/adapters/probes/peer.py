@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import PeerSettings, Target
@@ -44,17 +45,13 @@ class PeerProbe:
             reads_body=lambda status: status == _OK,
             limit=MAX_BODY,
         )
-
-        async def judge(outcome: Outcome) -> ProbeResult:
-            return self._judge(outcome, target)
-
-        return await self._web.ask(request, judge)
+        return await self._web.ask(request, partial(self._judge, target=target))
 
     async def close(self) -> None:
         """Close what the last attempts have left open."""
         await self._web.close()
 
-    def _judge(self, outcome: Outcome, target: Target) -> ProbeResult:
+    async def _judge(self, outcome: Outcome, target: Target) -> ProbeResult:
         if isinstance(outcome, Page):
             return self._judge_page(outcome, target)
         result = outcome.result if isinstance(outcome, Broken) else outcome
