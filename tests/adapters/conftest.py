@@ -137,10 +137,7 @@ def scripted(_scripted) -> ScriptedEc2:
 
 
 class Server:
-    """A loopback server that hands each connection, in a thread, to `handle`; counts connections.
-
-    A client may be gone before its request is read here: `read` is released once for each.
-    """
+    """A loopback server that hands each connection, in a thread, to `handle`; counts connections."""
 
     def __init__(self, handle: Callable[[socket.socket], None]) -> None:
         self._handle = handle
@@ -150,7 +147,6 @@ class Server:
         self.port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.requests: list[bytes] = []
-        self.read = threading.Semaphore(0)
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
 
@@ -171,7 +167,6 @@ class Server:
                 received = whole_request(connection)
                 if received:
                     self.requests.append(received)
-                    self.read.release()
                     self._handle(connection)
             except OSError:
                 return

@@ -112,16 +112,17 @@ def test_nobody_listening_is_transient(closed_port):
 
 def test_silence_is_transient(serve, monkeypatch):
     """A container one hop too far away sees a timeout, never an answer."""
+    attempts, closing = [], threading.Event()
     monkeypatch.setattr(imds, "_TIMEOUT", imds.aiohttp.ClientTimeout(total=0.1))
-    closing = threading.Event()
+    monkeypatch.setattr(imds, "_BACKOFF", lambda state: attempts.append(state.attempt_number) or 0.0)
     server = serve(lambda connection: closing.wait(10))
 
     with pytest.raises(TransientError) as caught:
         identity_from(server.url)
-    arrived = [server.read.acquire(timeout=10) for _ in range(3)]
     closing.set()
 
-    assert (caught.value.code, all(arrived), len(server.requests)) == ("timeout", True, 3)
+    # Counted here: on a busy machine an attempt may end before the server reads its request.
+    assert (caught.value.code, attempts) == ("timeout", [1, 2, 3])
 
 
 @pytest.mark.parametrize(
