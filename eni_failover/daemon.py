@@ -167,8 +167,9 @@ class Daemon:
         if self._reload_is_due:
             reloader.ask()
         try:
-            await warm(parts.ec2)
+            # First who may ask why it takes so long: a credential helper may hang.
             await parts.servers.start()
+            await warm(parts.ec2)
             self._notifier.ready()
             self._log.info(
                 "daemon.started",

@@ -1,4 +1,4 @@
-"""Signals to a daemon that is not there yet: while Python imports, and while it waits for who it is."""
+"""A daemon that is not there yet: Python imports, or it waits for who it is, or for credentials."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -44,18 +46,19 @@ def importing():
 class Waiting:
     """A member's daemon whose IMDS does not answer before `let_it_start`."""
 
-    def __init__(self, directory, stack: ExitStack) -> None:
+    def __init__(self, directory, stack: ExitStack, **environ: str) -> None:
         self._stack = stack
-        self._port = common_port()
+        self._imds_port = common_port()
         addresses = demo_places.loopback_addresses()
         self._world = World.pair(addresses=addresses, settings=Settings(latency=0.0))
         ids = {"alpha": instance_id_of(1), "beta": instance_id_of(2)}
         peer, own = demo_places.places(ids, addresses, directory, stack)
-        self.file, self._log = own.config, own.log
+        self.file, self._log, self.url = own.config, own.log, f"http://{own.address}:{own.port}"
         self.file.write_text(demo_places.config_text(own, peer, eni_id=ENI, interval="200ms"))
         lab = stack.enter_context(LabThread(self._world))
         env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        env |= lab.env("beta") | {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{self._port}"}
+        env |= lab.env("beta") | {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{self._imds_port}"}
+        env = {name: value for name, value in (env | environ).items() if value}
         self.process = stack.enter_context(
             subprocess.Popen(
                 [sys.executable, "-m", "eni_failover", "run", "--config", str(self.file)],
@@ -68,7 +71,7 @@ class Waiting:
 
     def let_it_start(self) -> None:
         """Somebody answers where it asks who it is."""
-        self._stack.enter_context(LabThread(self._world, imds_ports={"beta": self._port}))
+        self._stack.enter_context(LabThread(self._world, imds_ports={"beta": self._imds_port}))
 
     def wait_for(self, event: str, count: int = 1) -> dict[str, object]:
         """The log line with this event, as soon as there are so many."""
@@ -159,3 +162,22 @@ def test_a_probes_program_ignores_no_signal(waiting, tmp_path):
     ignored = int(answer.read_text().split()[1], 16)
 
     assert [one for one in (signal.SIGHUP, signal.SIGUSR1) if ignored & 1 << one - 1] == []
+
+
+@pytest.mark.timeout(60)
+def test_it_can_be_asked_while_credentials_are_waited_for(tmp_path):
+    """A credential helper that hangs holds up the calls to EC2, not the operator who asks why."""
+    helper, settings = tmp_path / "hangs", tmp_path / "aws"
+    helper.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/asked\nexec sleep 50\n")
+    helper.chmod(0o755)
+    settings.write_text(f"[default]\ncredential_process = {helper}\nregion = eu-central-1\n")
+    no_keys = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
+    with ExitStack() as stack:
+        daemon = Waiting(tmp_path, stack, AWS_CONFIG_FILE=str(settings), **no_keys)
+        daemon.let_it_start()
+        while not (tmp_path / "asked").exists():  # pytest's own timeout bounds it
+            time.sleep(0.02)
+        with pytest.raises(HTTPError) as caught:
+            urlopen(f"{daemon.url}/status", timeout=10)  # noqa: S310 - an http URL of our own
+
+        assert (caught.value.code, json.load(caught.value)["reason"]) == (503, "starting")

@@ -29,6 +29,7 @@ RULES = (
     ("down_when_without_holder_probes", "Without holder probes there is nothing to count."),
     ("failback_without_self_probe", "An automatic failback needs a self probe."),
     ("move_interval_longer", "move_interval is not longer than observe_interval."),
+    ("aws_read_timeout_long", "Neither part of an EC2 call may take more than a minute."),
     ("network_off_with_path_check", "Without link checks there is no path to check."),
     ("network_off_with_ipv6_router", "Nor is a router of use."),
     ("socket_is_role_file", "The socket and the role file are two files."),

@@ -22,6 +22,9 @@ from eni_failover.core.words import Scope
 CONFIG_VERSION = 1
 """The only `config_version` that this version reads."""
 
+LONGEST_CALL = 60.0
+"""Seconds that either part of an EC2 call may take."""
+
 _MEMBER_KEYS = {"name": '"alpha"', "instance_id": '"i-0123456789abcdef0"', "address": '"10.0.1.11"'}
 """What every member must write, and no two alike; with an example of each."""
 
@@ -37,6 +40,7 @@ def contradictions(draft: Draft) -> Iterator[Mistake]:
     yield from _down_when(draft)
     yield from _failback(draft)
     yield from _timing(draft)
+    yield from _aws(draft)
     yield from _network(draft)
     yield from _paths(draft)
 
@@ -136,6 +140,14 @@ def _timing(draft: Draft) -> Iterator[Mistake]:
     ):
         longest, wanted = f"{timing.observe_interval:g}s", f"{timing.move_interval:g}s"
         yield Mistake(key=key, text=f"must not be longer than observe_interval ({longest}), not {wanted}")
+
+
+def _aws(draft: Draft) -> Iterator[Mistake]:
+    for name in ("connect_timeout", "read_timeout"):
+        key = ("aws", name)
+        if draft.is_intact(*key) and getattr(draft.document.aws, name) > LONGEST_CALL:
+            text = f"must be {LONGEST_CALL:g}s at most: a call that hangs holds up the takeover for so long"
+            yield Mistake(key=key, text=text)
 
 
 def _network(draft: Draft) -> Iterator[Mistake]:

@@ -142,9 +142,9 @@ class AwsTable(Table):
     """[aws]: limits of one EC2 call, in seconds."""
 
     connect_timeout: PositiveDuration = 1.0
-    """Longer where EC2 is reached by a slow way, such as a proxy."""
+    """Longer where EC2 is reached by a slow way, such as a proxy; 60s at most."""
     read_timeout: PositiveDuration = 4.0
-    """Longer where EC2 is reached by a slow way, such as a proxy."""
+    """Longer where EC2 is reached by a slow way, such as a proxy; 60s at most."""
 
 
 class NetworkTable(Table):
