@@ -13,7 +13,7 @@ SIDE_BY_SIDE := --numprocesses auto --dist worksteal
 # Tests with a target of their own: they need root and more.
 APART := e2e or image or hosts
 
-.PHONY: help demo test test-slow test-all e2e image image-test hosts sim explore kill mutants mutate \
+.PHONY: help demo test test-slow test-all again e2e image image-test hosts sim explore kill mutants mutate \
     lint docs wheel lock clean
 
 help:  ## this list
@@ -29,6 +29,9 @@ test-slow: $(VENV)/.stamp  ## the long rest: browser, Prometheus, real daemons, 
 	$(RUN) pytest -m "slow and not ($(APART))" $(SIDE_BY_SIDE)
 
 test-all: test test-slow  ## all tests but those of e2e, the image and the hosts
+
+again: $(VENV)/.stamp  ## the tests that failed last, one after another
+	$(RUN) pytest --last-failed --last-failed-no-failures none
 
 e2e: $(VENV)/.stamp  ## real links in network namespaces: as root, with iproute2 and nftables
 	@[ "$$(id -u)" = 0 ] || { echo "make e2e: network namespaces need root" >&2; exit 1; }

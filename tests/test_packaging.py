@@ -31,6 +31,7 @@ TARGETS = {
     "mutate",
     "test",
     "test-all",
+    "again",
     "lint",
     "docs",
     "wheel",
@@ -226,6 +227,23 @@ def test_ci_fails_when_any_part_fails(failing, user, tmp_path):
     assert done.returncode == (0 if failing == "none" else 1)
     assert ("ci: make test-slow: said by make test-slow" in done.stdout) == (failing == "none")
     assert ("NOT ROOT" in done.stdout) == (user == 1000 and failing in {"none", "lint"})
+
+
+@pytest.mark.parametrize(("failed", "again", "status"), [(1, 0, 0), (3, 0, 0), (4, 0, 1), (1, 1, 1)], ids=str)
+def test_ci_asks_a_few_failed_tests_once_more(failed, again, status, tmp_path):
+    """Three at most, alone, and they are named; one that fails then as well fails it all."""
+    script(tmp_path / "id", "echo 1000")
+    lines = "".join(f"FAILED tests/test_{number}.py::test - assert 0\n" for number in range(failed))
+    script(
+        tmp_path / "make",
+        f"case $1 in test) printf '{lines}'; exit 1;; again) echo again; exit {again};; esac",
+    )
+    done = run(".ci/run", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    unstable = done.stdout.partition("ci: UNSTABLE")[2]
+
+    assert done.returncode == status
+    assert ("again\n" in done.stdout) == (failed <= 3)
+    assert unstable.count("FAILED tests/test_") == (failed if status == 0 else 0)
 
 
 def test_what_ci_needs_is_named_by_its_package(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -253,3 +254,11 @@ def _serving(desk: Desk, path: Path, host: str, port: int, config: Path | None) 
         loops[0].call_soon_threadsafe(stop.set)
         thread.join(10)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def ctrl_c_is_heard():
+    """Programs started meanwhile end by it, also below a background job, which a shell lets ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

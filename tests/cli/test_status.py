@@ -160,7 +160,7 @@ def test_watch_survives_a_restart(*, run, daemon, desk, member, standby, two_red
     assert "alpha" in result.out
 
 
-def test_watch_on_a_terminal(daemon, member):
+def test_watch_on_a_terminal(daemon, member, ctrl_c_is_heard):
     """On a terminal the view is drawn in place, and Ctrl-C ends it with 0."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -181,7 +181,7 @@ def test_watch_on_a_terminal(daemon, member):
     assert (process.returncode, err) == (0, "")
 
 
-def test_watch_ends_with_ctrl_c(daemon, member):
+def test_watch_ends_with_ctrl_c(daemon, member, ctrl_c_is_heard):
     """A real Ctrl-C ends --watch with 0 and no traceback."""
     process = subprocess.Popen(
         [sys.executable, "-m", "eni_failover", "status", "--watch", "--json", "--config", str(member.config)],

@@ -24,7 +24,7 @@ from tests.ports import common_port
 
 ADDRESSES = ("127.0.1.11", "127.0.1.12", "127.0.1.13", "127.0.1.14")
 NAMES = ("alpha", "beta", "gamma", "delta")
-LONG = 20.0
+LONG = 40.0
 
 PROBE = """
 [[probe]]

@@ -43,6 +43,7 @@ def result(seed: int = 7, **changes: object) -> Result:
     return Result(**{**values, **changes})
 
 
+@pytest.mark.timeout(300)  # of processor time it takes a tenth, but it may have to share
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS // 4))
 def test_a_hundred_storms_break_no_invariant(first):
     """Whatever goes wrong, nothing happens that must not, and in the end one member holds everything."""
