@@ -5,6 +5,7 @@
     ├── StartError             this host is in the way now: a port or a lock is taken (exit 1)
     ├── AdapterError           an outside system answered badly or not at all
     │   ├── TransientError     try again with backoff; nothing happened
+    │   │   └── ThrottledError the account has used up its calls of this kind for now
     │   ├── ReobserveError     the world is not what the caller believed; describe and decide
     │   ├── LostError          another instance has won; stand down
     │   ├── TerminalError      trying again cannot help until somebody changes something
@@ -47,6 +48,17 @@ class AdapterError(EniFailoverError):
 
 class TransientError(AdapterError):
     """Nothing happened, and the same call may succeed later."""
+
+
+class ThrottledError(TransientError):
+    """The account's quota of such calls is used up for now.
+
+    `retry_after` is for how many seconds EC2 wants no more of them, 0 when it does not say.
+    """
+
+    def __init__(self, message: str, *, code: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
 
 
 class ReobserveError(AdapterError):

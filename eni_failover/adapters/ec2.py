@@ -17,7 +17,7 @@ from eni_failover.adapters.ec2_errors import CONNECTION, DRY_RUN, attach_verdict
 from eni_failover.adapters.ec2_inspection import Ec2Inspection
 from eni_failover.adapters.ec2_items import instances_asked_for
 from eni_failover.adapters.ec2_model import Operation
-from eni_failover.adapters.ec2_pages import PAGE, all_pages
+from eni_failover.adapters.ec2_pages import PAGE, Ask, all_pages
 from eni_failover.adapters.ec2_roster import TaggedInstance, read_tagged
 from eni_failover.adapters.ec2_views import (
     macs_of,
@@ -27,9 +27,10 @@ from eni_failover.adapters.ec2_views import (
     read_type_limits,
     unknown_enis,
 )
+from eni_failover.adapters.quota import Quota
 from eni_failover.core.model import EniSurvey, InstanceSurvey, Mutation, Outcome, Subnet, TypeLimits, Verdict
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
-from eni_failover.errors import AdapterError, DeniedError, UnansweredError
+from eni_failover.errors import AdapterError, DeniedError, ThrottledError, UnansweredError
 
 if TYPE_CHECKING:
     from types_boto3_ec2.client import EC2Client
@@ -77,6 +78,7 @@ class Ec2:
     ) -> None:
         self._clock = clock
         self._in_flight: dict[str, Ticket] = {}
+        self._quota = Quota(clock)
         self._calls = Ec2Client(
             region=region,
             group=group,
@@ -103,7 +105,7 @@ class Ec2:
 
     def inspection(self, *, wall: Callable[[], float] = time.time) -> Ec2Inspection:
         """Closer looks through the same client; `wall` is Unix seconds."""
-        return Ec2Inspection(self._calls, wall=wall)
+        return Ec2Inspection(self._calls, ask=self._ask, wall=wall)
 
     def close(self) -> None:
         """Close the connections; calls in threads end by themselves."""
@@ -111,10 +113,11 @@ class Ec2:
 
     async def describe_enis(self, eni_ids: Sequence[EniId]) -> SurveyedEnis:
         """Ask for the ENIs by filter, so that a deleted one is missing and does not fail the call."""
+        await self._quota.turn(Operation.DESCRIBE_ENIS)
         began_at = self._clock()
         try:
             raws = await all_pages(
-                self._calls.ask,
+                self._ask,
                 Operation.DESCRIBE_ENIS,
                 "NetworkInterfaces",
                 lambda client, more: client.describe_network_interfaces(
@@ -131,10 +134,11 @@ class Ec2:
 
     async def describe_instances(self, instance_ids: Sequence[InstanceId]) -> SurveyedInstances:
         """Ask for the instances by filter: one that EC2 has forgotten is absent from the answer."""
+        await self._quota.turn(Operation.DESCRIBE_INSTANCES)
         began_at = self._clock()
         try:
             reservations = await all_pages(
-                self._calls.ask,
+                self._ask,
                 Operation.DESCRIBE_INSTANCES,
                 "Reservations",
                 lambda client, more: client.describe_instances(
@@ -153,7 +157,7 @@ class Ec2:
     async def describe_tagged(self, tag: str, value: str) -> tuple[TaggedInstance, ...]:
         """The instances with this tag, in any state; raises AdapterError when EC2 does not answer."""
         reservations = await all_pages(
-            self._calls.ask,
+            self._ask,
             Operation.DESCRIBE_INSTANCES,
             "Reservations",
             lambda client, more: client.describe_instances(
@@ -165,7 +169,7 @@ class Ec2:
     async def describe_subnets(self, subnet_ids: Sequence[str]) -> tuple[Subnet, ...]:
         """The subnets with these ids, as many as EC2 shows; raises AdapterError when it does not answer."""
         raws = await all_pages(
-            self._calls.ask,
+            self._ask,
             Operation.DESCRIBE_SUBNETS,
             "Subnets",
             lambda client, more: client.describe_subnets(
@@ -178,7 +182,7 @@ class Ec2:
         """What this type takes; None when EC2 did not answer."""
         kinds: Any = [instance_type]  # the stub lists the types of its day
         try:
-            answer = await self._calls.ask(
+            answer = await self._ask(
                 Operation.DESCRIBE_INSTANCE_TYPES,
                 lambda client: client.describe_instance_types(InstanceTypes=kinds),
             )
@@ -192,7 +196,8 @@ class Ec2:
         A DryRun checks permissions, not whether the attach would succeed otherwise.
         """
         try:
-            await self._calls.call(
+            await self._paced(
+                self._calls.call,
                 Operation.ATTACH,
                 lambda client: client.attach_network_interface(
                     NetworkInterfaceId=eni_id,
@@ -256,6 +261,23 @@ class Ec2:
             ),
         )
 
+    async def _ask(self, operation: Operation, send: Callable[[EC2Client], Mapping[str, Any]]) -> Any:
+        """A call that changes nothing, in its turn, with the client's few retries. Raises AdapterError."""
+        return await self._paced(self._calls.ask, operation, send)
+
+    async def _paced(
+        self, call: Ask, operation: Operation, send: Callable[[EC2Client], Mapping[str, Any]]
+    ) -> Any:
+        """This call when the quota allows one, which learns of its answer. Raises AdapterError."""
+        await self._quota.turn(operation)
+        try:
+            answer = await call(operation, send)
+        except ThrottledError as error:
+            self._quota.refused(operation, retry_after=error.retry_after)
+            raise
+        self._quota.granted(operation)
+        return answer
+
     async def _mutate(
         self,
         mutation: Mutation,
@@ -280,12 +302,14 @@ class Ec2:
             )
         ticket = self._in_flight[target] = self._calls.ticket()
         fate, code, detail, attachment_id = Verdict.ACCEPTED, "", "", None
+        retry_after = 0.0
         try:
             answer = await self._calls.call(operation, send, ticket=ticket)
             if mutation is Mutation.ATTACH:
                 attachment_id = _new_attachment(answer)
         except AdapterError as error:
             fate, code, detail = verdict(error), error.code, str(error)
+            retry_after = error.retry_after if isinstance(error, ThrottledError) else 0.0
         return Outcome(
             mutation=mutation,
             target=target,
@@ -296,6 +320,7 @@ class Ec2:
             code=code,
             detail=detail,
             not_sent=ticket.sent_at is None,
+            retry_after=retry_after,
         )
 
 

@@ -26,6 +26,7 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception_type,
+    retry_if_not_exception_type,
     stop_after_attempt,
     wait_random_exponential,
 )
@@ -47,6 +48,7 @@ from eni_failover.errors import (
     AdapterError,
     InvariantError,
     TerminalError,
+    ThrottledError,
     TransientError,
     UnansweredError,
 )
@@ -65,7 +67,10 @@ _ATTEMPTS = 3
 # Seconds for all retries together, after the first attempt has ended.
 _RETRY_BUDGET = 1.0
 _BACKOFF = wait_random_exponential(multiplier=0.1, max=0.4)
-_RETRIED = (TransientError, UnansweredError)
+# What EC2 refuses for want of tokens is not asked again at once: `quota` says when.
+_RETRIED = retry_if_exception_type((TransientError, UnansweredError)) & retry_if_not_exception_type(
+    ThrottledError
+)
 
 _Answer = TypeVar("_Answer", bound=Mapping[str, Any])
 _T = TypeVar("_T")
@@ -221,7 +226,7 @@ class Ec2Client:
         """
         budget = _RetryBudget()
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(_RETRIED),
+            retry=_RETRIED,
             wait=_BACKOFF,
             stop=stop_after_attempt(_ATTEMPTS) | budget,
             reraise=True,

@@ -36,6 +36,7 @@ from eni_failover.errors import (
     DeniedError,
     ReobserveError,
     TerminalError,
+    ThrottledError,
     TransientError,
     UnansweredError,
 )
@@ -43,6 +44,8 @@ from eni_failover.errors import (
 TIMEOUT = "timeout"
 CONNECTION = "connection"
 DRY_RUN = "DryRunOperation"
+# Whatever an answer says, seconds: a takeover waits no longer for one word of a proxy's.
+LONGEST_RETRY_AFTER = 30.0
 
 # botocore's parsers let builtin errors escape when an answer is XML but not EC2's: RuntimeError and
 # OverflowError for a time that they cannot read.
@@ -81,7 +84,7 @@ _NOT_YET = Meaning(ReobserveError, Verdict.BUSY)
 _REFUSED = Meaning(TerminalError, Verdict.REFUSED)
 _BAD_STATE = Meaning(ReobserveError, Verdict.BAD_STATE)
 _DENIED = Meaning(DeniedError, Verdict.DENIED)
-_THROTTLED = Meaning(TransientError, Verdict.BUSY)
+_THROTTLED = Meaning(ThrottledError, Verdict.THROTTLED)
 _SERVER_SIDE = Meaning(UnansweredError, Verdict.UNANSWERED)
 _BAD_CREDENTIALS = Meaning(TransientError, Verdict.BUSY)
 _UNKNOWN = Meaning(ReobserveError, Verdict.REFUSED)
@@ -183,6 +186,8 @@ def verdict_of(error: AdapterError) -> Verdict:
     """What a mutation's fate is, given the error that `translate` made of its call."""
     if isinstance(error, UnansweredError):
         return Verdict.UNANSWERED
+    if isinstance(error, ThrottledError):
+        return Verdict.THROTTLED
     if isinstance(error, TransientError):
         return Verdict.BUSY
     return _TABLE.get(error.code.lower(), _UNKNOWN).verdict
@@ -223,7 +228,16 @@ def _refusal(error: ClientError) -> AdapterError:
     if is_signers:
         kind = _BAD_CREDENTIALS.error if code.lower() == "authfailure" else _meaning(code, status).error
         return kind("EC2 does not accept the credentials, or this host's clock is wrong", code=code)
-    return _meaning(code, status).error(_shorten(message or code), code=code)
+    translated = _meaning(code, status).error(_shorten(message or code), code=code)
+    if isinstance(translated, ThrottledError):
+        translated.retry_after = _retry_after(error)
+    return translated
+
+
+def _retry_after(error: ClientError) -> float:
+    """The seconds of the answer's Retry-After; 0 without one, and for a date: no clock is compared."""
+    said = str(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", ""))
+    return min(float(said), LONGEST_RETRY_AFTER) if said.isascii() and said.isdecimal() else 0.0
 
 
 def _meaning(code: str, status: int) -> Meaning:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -25,7 +25,7 @@ from eni_failover.adapters.ec2_details import (
 )
 from eni_failover.adapters.ec2_errors import CONNECTION, DRY_RUN, verdict_of
 from eni_failover.adapters.ec2_model import Operation
-from eni_failover.adapters.ec2_pages import PAGE, all_pages
+from eni_failover.adapters.ec2_pages import PAGE, Ask, all_pages
 from eni_failover.adapters.ec2_views import read_subnets, read_type_limits
 from eni_failover.core.model import TypeLimits, Verdict
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 _OUR_CARD = 0
 # A DryRun does not look whether it is free.
 _ANY_INDEX = 1
-
-_Answer = TypeVar("_Answer", bound=Mapping[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +60,14 @@ class Endpoint:
 
 
 class Ec2Inspection:
-    """Reads through the client of an `Ec2`, with its timeouts. `wall` is Unix seconds.
+    """Reads through the client of an `Ec2`, with its timeouts, by its `ask`. `wall` is Unix seconds.
 
     Every method raises the AdapterError of its last attempt, but the DryRuns never raise one.
     """
 
-    def __init__(self, calls: Ec2Client, *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, calls: Ec2Client, *, ask: Ask, wall: Callable[[], float] = time.time) -> None:
         self._calls = calls
+        self._ask_in_turn = ask
         self._wall = wall
         self.latency: float | None = None
         self.clock_skew: float | None = None
@@ -214,11 +213,11 @@ class Ec2Inspection:
             return Permission(allowed=None, detail=f"{error.code}: {error}", gone=gone)
         return Permission(allowed=None, detail="the answer does not say that it was a DryRun")
 
-    async def _ask(self, operation: Operation, send: Callable[[EC2Client], _Answer]) -> _Answer:
+    async def _ask(self, operation: Operation, send: Callable[[EC2Client], Mapping[str, Any]]) -> Any:
         """A call that changes nothing, with the client's few retries; notes its time and EC2's clock."""
         began = time.monotonic()
         try:
-            answer = await self._calls.ask(operation, send)
+            answer = await self._ask_in_turn(operation, send)
         except AdapterError as error:
             if isinstance(error.__cause__, ClientError):
                 self._note_clock(error.__cause__.response)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from eni_failover.core import health as healths
-from eni_failover.core import outcomes, pause
+from eni_failover.core import outcomes, pause, polls
 from eni_failover.core.fitness import is_impaired, why_not_fit
 from eni_failover.core.frozen import changed
 from eni_failover.core.group import CONFIRM_AFTER, View, is_operators
@@ -308,7 +308,8 @@ def _calls(view: View) -> State:
     if takeover is None:
         return state
     learned = outcomes.learn(view, takeover)
-    return changed(state, durable=changed(state.durable, takeover=learned))
+    durable = polls.timed(view.with_state(state), takeover, learned)
+    return changed(state, durable=changed(durable, takeover=learned))
 
 
 def _is_without(view: View) -> bool:

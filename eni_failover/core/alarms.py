@@ -6,7 +6,6 @@ none is for nothing. All results are absolute monotonic seconds.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -17,6 +16,7 @@ from eni_failover.core.group import CONFIRM_AFTER, RESCUE_AFTER, View
 from eni_failover.core.links import READY_BOUND, doubted_until, lost_at
 from eni_failover.core.model import AttachmentStatus, Presence, Verdict
 from eni_failover.core.moves import ATTACH_BOUND
+from eni_failover.core.polls import next_look
 from eni_failover.core.state import Takeover
 from eni_failover.core.words import Action, Role, Scope, Trigger
 
@@ -26,7 +26,7 @@ CALM_RETRIES = 3  # observe intervals, at most, between two looks that nobody wa
 UNOWNED_INTERVAL = 1.0
 INSTANCES_EVERY = 2  # looks at the ENIs
 INSTANCES_SPACING = 1.0
-SLOW_AFTER = 60.0
+QUOTA_SPACING = 15.0  # while a call waits for the account's quota
 
 _RESTS_ON_HOLDER = {Trigger.EC2, Trigger.PROBES}
 _SURPRISES = {Verdict.GONE, Verdict.IN_USE}
@@ -56,7 +56,7 @@ def _describe_at(view: View, interval: float) -> float:
     ):
         return view.now
     if view.takeover is not None or view.is_moving:
-        return _next_poll(view)
+        return next_look(view)
     times = [survey.began_at + interval]
     times += [
         sight.seen_at + CONFIRM_AFTER
@@ -97,21 +97,6 @@ def _is_calm(view: View) -> bool:
     return is_settled and lost_at(view) is None and not _first_downs(view)
 
 
-def _next_poll(view: View) -> float:
-    """The next multiple of the move interval after the last answered call.
-
-    EC2's own time begins with the call it accepts, so polls counted from that answer are never
-    early by a whole interval; polls counted from anywhere else are late by half of one on average.
-    """
-    interval, began_at = view.policy.move_interval, view.obs.enis.began_at
-    takeover = view.takeover
-    if takeover is not None and view.now - takeover.started_at > SLOW_AFTER:
-        interval = max(interval, UNOWNED_INTERVAL)
-    anchor = began_at if view.state.polled_from_at is None else view.state.polled_from_at
-    elapsed = max(0.0, max(view.now, began_at) - anchor)
-    return anchor + interval * (math.floor(elapsed / interval) + 1)
-
-
 def _backoff(view: View, first: float, failures: int, longest: float) -> float:
     """How long to wait after so many failures in a row: doubled each time, and jittered down to half."""
     return min(longest, first * 2.0 ** min(failures, 10)) * (0.5 + view.obs.jitter / 2)
@@ -124,7 +109,8 @@ def _instances_at(view: View, decision: Decision, interval: float) -> float:
         return survey.began_at + _instances_retry(view)
     times = [steady]
     unseen, moved_at = view.state.unseen, view.state.moved_at
-    if moved_at is not None and survey.began_at < moved_at + CONFIRM_AFTER:
+    is_committed = view.takeover is not None and view.takeover.is_committed
+    if moved_at is not None and not is_committed and survey.began_at < moved_at + CONFIRM_AFTER:
         # What an instance has room for changes with every move.
         times.append(moved_at + CONFIRM_AFTER)
     if unseen is not None and not unseen.sure:
@@ -134,7 +120,7 @@ def _instances_at(view: View, decision: Decision, interval: float) -> float:
         times.append(survey.began_at + INSTANCES_SPACING)
     if takeover is not None and takeover.trigger in _RESTS_ON_HOLDER and not takeover.committed:
         # EC2's word about the holder is asked again until the point of no return, and not on an old answer.
-        times.append(survey.began_at + INSTANCES_SPACING)
+        times.append(survey.began_at + (QUOTA_SPACING if view.waits_for_quota else INSTANCES_SPACING))
     if decision.action is Action.CONFIRM and survey.began_at <= view.now - INSTANCES_SPACING:
         times.append(view.now)
     confirm = view.state.confirm

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import assert_never
+from zlib import crc32
 
 from eni_failover.core.model import (
     Attachment,
@@ -28,6 +29,7 @@ RESCUE_AFTER = 60.0  # row 6: from then on whoever is running attaches
 LAST_HOLDER_AFTER = 10.0  # row 6: the member that last had the ENI comes after all others
 ANSWER_INTERVALS = 3  # of observe_interval: for so long an answer of EC2 is still knowledge
 ANSWER_CALLS = 2  # or of call_timeout, where that is longer
+QUOTA_PATIENCE = 60.0  # for so long it is, too, where a takeover waits for the account's quota
 STUCK_ATTACHING_AFTER = 180.0  # row 6: EC2 does not end the attach of a member that has died
 FOREIGN_AFTER = 60.0  # row 2: from then on the rest of the group goes on without that ENI
 FIRST_TURN_AFTER = 2.0  # row 6: a takeover of another member may be between detach and attach
@@ -90,10 +92,32 @@ class View:
 
     @property
     def are_enis_known(self) -> bool:
-        """Whether EC2 has shown the ENIs of late, or the holder has confirmed of late what it showed."""
+        """Whether EC2 has shown the ENIs of late, or the holder has confirmed of late what it showed.
+
+        While a takeover waits for quota, longer: its detach names the attachment that it means, and EC2
+        compares. Looks would take the very calls that others of the account wait for.
+        """
         answered_at, confirmed_at = self.state.last_answer_at, self.state.confirmed_at
         times = [moment for moment in (answered_at, confirmed_at) if moment is not None]
-        return answered_at is not None and self.is_recent(max(times))
+        if answered_at is None:
+            return False
+        return self.is_recent(max(times)) or (
+            self.waits_for_quota and self.now - answered_at <= QUOTA_PATIENCE
+        )
+
+    @property
+    def waits_for_quota(self) -> bool:
+        """Whether this member's takeover waits for nothing but a call that EC2 refuses for want of quota."""
+        takeover = self.takeover
+        if takeover is None or self.is_moving or any(move.bad_state for move in takeover.moves):
+            return False
+        return any(move.throttled for move in takeover.moves)
+
+    @property
+    def look_fraction(self) -> float:
+        """A number from 0 to 1, another one for each member and look, the same between two looks."""
+        seed = f"{self.policy.me.instance_id} {self.obs.enis.began_at:.6f}"
+        return crc32(seed.encode()) / 0xFFFFFFFF
 
     def sight(self, eni_id: EniId) -> Sight | None:
         """Since when this ENI has been as it is."""

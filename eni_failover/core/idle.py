@@ -8,8 +8,6 @@ account: a thousand idle pairs should barely be seen in them.
 
 from __future__ import annotations
 
-from zlib import crc32
-
 from eni_failover.core.group import View
 from eni_failover.core.links import link_of, lost_at, not_ready
 from eni_failover.core.model import Peer
@@ -36,18 +34,12 @@ def look_interval(view: View) -> float:
     longest = max(policy.idle_interval, policy.observe_interval)
     if view.all_here and _are_watched(view) and any(_vouches(view, peer) for peer in view.obs.peers):
         longest *= VOUCHED_FACTOR
-    return longest * (1 + SPREAD * _fraction(view))
+    return longest * (1 + SPREAD * view.look_fraction)
 
 
 def shown(view: View) -> tuple[PeerView, ...]:
     """What of the other members' words is a reason to look at EC2 when it changes."""
     return tuple((peer.instance_id, peer.reachable, peer.role, peer.enis) for peer in view.obs.peers)
-
-
-def _fraction(view: View) -> float:
-    """A number from 0 to 1, another one for each member and look, the same in each pass between two looks."""
-    seed = f"{view.policy.me.instance_id} {view.obs.enis.began_at:.6f}"
-    return crc32(seed.encode()) / 0xFFFFFFFF
 
 
 def _is_settled(view: View) -> bool:

@@ -288,8 +288,9 @@ class Verdict(StrEnum):
     """What is known of a mutation after its call returned.
 
     `unanswered`: it may have taken effect. `gone`: the attachment named does not exist.
-    `in_use` / `index_taken` / `bad_state` / `limit`: EC2 refused, for that reason. `busy`:
-    throttled or out of order, nothing happened. `denied`: IAM. `refused`: any other no.
+    `in_use` / `index_taken` / `bad_state` / `limit`: EC2 refused, for that reason. `throttled`: the
+    account's quota of such calls is used up. `busy`: out of order, nothing happened. `denied`: IAM.
+    `refused`: any other no.
     """
 
     ACCEPTED = "accepted"
@@ -299,6 +300,7 @@ class Verdict(StrEnum):
     INDEX_TAKEN = "index_taken"
     BAD_STATE = "bad_state"
     LIMIT = "limit"
+    THROTTLED = "throttled"
     BUSY = "busy"
     DENIED = "denied"
     REFUSED = "refused"
@@ -310,7 +312,8 @@ class Outcome:
 
     `target` is the ENI, or the instance for `stop`. `code` is EC2's own word, for the log.
     `attachment_id` is the new one, after an accepted attach. `not_sent` True means that the call
-    never left this host (the decision had grown old).
+    never left this host (the decision had grown old). `retry_after` is for how many seconds EC2 wants no
+    more such calls, 0 when it does not say.
     """
 
     mutation: Mutation
@@ -322,6 +325,7 @@ class Outcome:
     code: str = ""
     detail: str = ""
     not_sent: bool = False
+    retry_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

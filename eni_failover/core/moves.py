@@ -267,8 +267,11 @@ def _attach(view: View, eni: Eni, move: Move, index: int | None) -> Next:
 def _must_wait(view: View, move: Move) -> bool:
     """Whether a refused attach may not be asked again yet: not so soon, nor on the sight it was asked on.
 
+    A refusal for want of quota says nothing about the ENI.
+
     The delays of the detach end with it: only a refused attach delays the next.
     """
     if move.attach_sent_at is None or move.retry_at is None:
         return False
-    return view.now < move.retry_at or view.obs.enis.began_at < move.attach_sent_at
+    needs_look = not move.throttled and view.obs.enis.began_at < move.attach_sent_at
+    return view.now < move.retry_at or needs_look

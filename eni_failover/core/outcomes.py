@@ -17,6 +17,8 @@ from eni_failover.core.state import Move, Sent, Takeover
 
 BACKOFF_FIRST = 0.25
 BACKOFF_CAP = 5.0
+THROTTLED_FIRST = 1.0
+THROTTLED_CAP = 8.0
 LATE = 2.0  # beyond its time-outs a call waits for a thread, and its caller for the loop
 
 
@@ -32,6 +34,18 @@ def backoff(attempts: int, jitter: float) -> float:
     """How long to wait after this many refusals in a row, seconds; jittered, at most 5 s."""
     longest = min(BACKOFF_CAP, BACKOFF_FIRST * 2.0 ** min(attempts, 10))
     return longest * (0.5 + jitter / 2)
+
+
+def retry_delay(outcome: Outcome, attempts: int, jitter: float) -> float:
+    """How long after this refusal, the `attempts`-th in a row, the next attempt is made, seconds.
+
+    When the account's quota is used up, others wait for it too: each takes a random part of a time that
+    doubles, so that they come one after another.
+    """
+    if outcome.verdict is not Verdict.THROTTLED:
+        return backoff(attempts, jitter)
+    longest = min(THROTTLED_CAP, THROTTLED_FIRST * 2.0 ** min(attempts - 1, 10))
+    return max(outcome.retry_after, longest * jitter)
 
 
 def learn(view: View, takeover: Takeover) -> Takeover:
@@ -69,7 +83,7 @@ def _fence_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeove
         takeover,
         fence=Sent.UNANSWERED if outcome.verdict is Verdict.UNANSWERED else Sent.NO,
         fence_attempts=attempts,
-        fence_retry_at=view.now + backoff(attempts, view.obs.jitter),
+        fence_retry_at=view.now + retry_delay(outcome, attempts, view.obs.jitter),
     )
 
 
@@ -77,7 +91,12 @@ def _refused(view: View, move: Move, outcome: Outcome) -> Move:
     if outcome.not_sent:
         return replace(move, retry_at=view.now + BACKOFF_FIRST)
     attempts = move.attempts + 1
-    return replace(move, attempts=attempts, retry_at=view.now + backoff(attempts, view.obs.jitter))
+    return replace(
+        move,
+        attempts=attempts,
+        throttled=outcome.verdict is Verdict.THROTTLED,
+        retry_at=view.now + retry_delay(outcome, attempts, view.obs.jitter),
+    )
 
 
 def _detach_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeover:
@@ -88,7 +107,9 @@ def _detach_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeov
         # The call may have left late: what EC2 has not begun before its answer is not stuck since before.
         again = move.detach is Sent.ACCEPTED
         began_at = move.detach_began_at if again else outcome.ended_at
-        move = replace(move, detach=Sent.ACCEPTED, detach_began_at=began_at, bad_state=False, attempts=0)
+        move = replace(
+            move, detach=Sent.ACCEPTED, detach_began_at=began_at, bad_state=False, attempts=0, throttled=False
+        )
         return replace(takeover.with_move(move), committed=True)
     if outcome.verdict is Verdict.UNANSWERED:
         move = replace(move, detach_sent_at=outcome.sent_at)
@@ -112,7 +133,7 @@ def _attach_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeov
     if outcome.verdict is Verdict.UNANSWERED:
         return takeover.with_move(replace(move, attach_sent_at=outcome.sent_at))
     if outcome.verdict is Verdict.ACCEPTED:
-        move = replace(move, attach=Sent.ACCEPTED, attempts=0, retry_at=None)
+        move = replace(move, attach=Sent.ACCEPTED, attempts=0, throttled=False, retry_at=None)
         return replace(takeover.with_move(move), committed=True)
     move = replace(move, attach=Sent.NO, barred=is_barred(view.policy, outcome))
     if outcome.verdict is Verdict.INDEX_TAKEN and move.attach_index is not None:

@@ -42,7 +42,8 @@ class Move:
     `recorded` is the attachment this takeover may detach: the compare half of the compare-and-swap.
     `detach_began_at` is the first detach of it, from which the force ladder counts. `reattached`
     is set once an attach that hung was undone (row 4 allows that once), `barred` once EC2 has refused an
-    attach for good: it would refuse the next one as well.
+    attach for good: it would refuse the next one as well. `throttled`: its last call was refused for want of
+    quota.
     """
 
     eni_id: EniId
@@ -58,6 +59,7 @@ class Move:
     refused_indexes: tuple[int, ...] = ()
     reattached: bool = False
     barred: bool = False
+    throttled: bool = False
     attempts: int = 0
     retry_at: float | None = None
 
@@ -140,7 +142,8 @@ class Durable:
     (`policy.question_of`). `lost_at` is when this member lost the first
     ENI to another; `excused` whether it was unfit or not running when or since then, and `lost_unseen`
     whether its daemon was down at that moment. `failback_blocked` is set when a takeover followed too soon
-    on a failback.
+    on a failback. `detach_took` and `attach_took` are the seconds that EC2 took for this member's latest
+    moves, from its answer to the call to the look that showed it done.
     """
 
     last_had: InstanceId | None = None
@@ -156,6 +159,8 @@ class Durable:
     pause: PauseRecord | None = None
     local_pause: PauseRecord | None = None
     takeover: Takeover | None = None
+    detach_took: tuple[float, ...] = ()
+    attach_took: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

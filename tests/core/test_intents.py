@@ -96,7 +96,7 @@ def test_observe_carries_on_what_is_past_its_point_of_no_return():
     bench = detached("accepted", shape=detaching("alpha"))
     bench.set_policy(**OBSERVE)
     bench.see(free())
-    bench.act(within=1)
+    bench.act(within=1.5)
 
     assert bench.decision.reason is Reason.ATTACHING
 

@@ -211,7 +211,7 @@ def test_a_newcomer_obeys_an_operator_at_once():
     bench.idle(3)
     bench.peek(requests=(takeover_request(deadline=bench.now + 60),))
 
-    assert bench.act(within=1).calls == (detach(),)
+    assert bench.act(within=1.5).calls == (detach(),)
 
 
 WEB_AND_SSH = (WEB, probe("ssh"))

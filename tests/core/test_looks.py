@@ -1,6 +1,5 @@
 """When the next look at EC2 is due, to the very moment: what one has shown is not asked again."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,7 +23,6 @@ from tests.core.builders import (
     policy,
     survey,
 )
-from tests.core.test_moves import detaching_bench
 
 NOW = 2000.0
 STEADY = NOW + 10.0  # one observe interval after a describe of now
@@ -133,15 +131,3 @@ def test_a_first_down_asks_for_the_instances_once():
 def test_before_a_takeover_the_instances_are_looked_at_unless_just_seen(age, moment):
     """Within a second of the last look there is none."""
     assert due(view(described_at=NOW - age), Action.CONFIRM)[1] == moment
-
-
-@pytest.mark.parametrize(("age", "interval"), [(60.0, 0.25), (60.5, 1.0), (61.0, 1.0)])
-def test_a_takeover_is_polled_quickly_for_a_minute(age, interval):
-    """That minute included."""
-    bench = detaching_bench()
-    bench.accepted()
-    durable = replace(bench.state.durable, takeover=replace(bench.takeover, started_at=NOW - age))
-    state = replace(bench.state, durable=durable, polled_from_at=NOW)
-    seen = View(state, obs(attached("alpha"), now=NOW), policy())
-
-    assert due(seen)[0] == NOW + interval

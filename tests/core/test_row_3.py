@@ -117,7 +117,7 @@ def made_again() -> Bench:
     bench.accepted()
     bench.idle(2)
     bench.see(free())
-    bench.act(within=1)
+    bench.act(within=1.5)
     return bench
 
 
@@ -300,7 +300,7 @@ def test_a_repair_never_adds_a_second_call_for_an_eni():
     """The pass that undoes an attachment does nothing else to it."""
     bench = arrived()
     bench.see(attached("beta", "att-21", delete_on_termination=True))
-    calls = bench.act(within=1).calls
+    calls = bench.act(within=1.5).calls
     bench.answered("denied")
     undo = bench.act(within=70).calls
 

@@ -38,7 +38,7 @@ def attaching_here(**changes) -> Bench:
     """The attach was accepted, and shows."""
     bench = committed(**changes)
     bench.see(free())
-    bench.act(within=1)
+    bench.act(within=1.5)
     bench.see(attaching("beta", "att-2", index=1))
     bench.accepted()
     return bench
@@ -89,7 +89,7 @@ def test_it_is_carried_on_whatever_happens(event):
     bench.idle(3)
     bench.see(free())
 
-    assert bench.act(within=1).calls == (attach(),)
+    assert bench.act(within=1.5).calls == (attach(),)
     assert ending(bench) == []
 
 
@@ -98,7 +98,7 @@ def test_an_attach_that_may_yet_succeed_is_tried_without_limit(verdict):
     """Rolled forward until some member holds it: a throttle and a race end."""
     bench = committed()
     bench.see(free())
-    bench.act(within=1)
+    bench.act(within=1.5)
     for _ in range(20):
         bench.answered(verdict)
         bench.act(within=6)
@@ -114,7 +114,7 @@ def refused(verdict: str = "limit", **changes) -> Bench:
     """The detach is done, and EC2 refuses the attach here."""
     bench = committed(**changes)
     bench.see(free())
-    bench.act(within=1)
+    bench.act(within=1.5)
     if verdict == "denied":
         # The daemon takes a denied attach for a denied DryRun.
         bench.local = replace(LOCAL, attach_allowed=False)
@@ -167,7 +167,7 @@ def test_the_end_of_this_instance_ends_it_once_ec2_has_refused_the_attach():
     """An instance that stops gets no ENI any more, and its daemon may live on for a minute."""
     bench = committed()
     bench.see(free())
-    bench.act(within=1)
+    bench.act(within=1.5)
     bench.answered("bad_state")
     going_on = ending(bench)
     bench.machine("beta", "stopping")
@@ -242,7 +242,7 @@ def test_what_may_pass_by_itself_does_not_bar(verdict):
     """A throttle, a race, a machine that still boots."""
     bench = committed()
     bench.see(free())
-    bench.act(within=1)
+    bench.act(within=1.5)
     bench.answered(verdict)
 
     assert bench.state.barred_at is None
@@ -253,7 +253,7 @@ def test_an_eni_that_another_member_has_by_then_is_lost_and_not_refused():
     """The refusal and the other member's attach come together."""
     bench = committed(members=3)
     bench.see(free())
-    bench.act(within=1)
+    bench.act(within=1.5)
     (call,) = bench.decision.calls
     bench.see(attached("gamma", "att-9"))
     bench.look(outcomes=(outcome(call, "limit", sent_at=bench.now, ended_at=bench.now),))
@@ -304,7 +304,7 @@ def test_a_member_killed_after_the_effect_carries_on():
     after.idle(1)
     after.see(free())
 
-    assert after.act(within=1).calls == (attach(),)
+    assert after.act(within=1.5).calls == (attach(),)
 
 
 # Attach that hangs ---------------------------------------------------------------------------------
@@ -335,7 +335,7 @@ def hung_once(**changes) -> Bench:
     bench.accepted()
     bench.idle(3)
     bench.see(free())
-    bench.act(within=1)
+    bench.act(within=1.5)
     return bench
 
 

@@ -40,7 +40,7 @@ def test_a_request_starts_a_takeover_from_a_healthy_holder():
     """One more describe, then the detach, and the operator is told."""
     bench = ask(Bench(attached("alpha")))
     first = (bench.decision.action, bench.decision.reason, bench.replies[:])
-    bench.act(within=1)
+    bench.act(within=1.5)
 
     assert first == (Action.CONFIRM, Reason.OPERATOR, [])
     assert bench.decision.calls == (detach(),)
@@ -55,7 +55,7 @@ def test_the_takeover_remembers_its_request():
     bench = Bench(attached("alpha"))
     asked_at = bench.now
     ask(bench, timeout=30.0)
-    bench.act(within=1)
+    bench.act(within=1.5)
 
     assert bench.takeover.request_id == "r-1"
     assert bench.takeover.deadline_at == asked_at + 30.0
@@ -66,7 +66,7 @@ def test_the_operators_words_are_kept():
     bench = Bench(attached("alpha"))
     asked = replace(takeover_request(deadline=bench.now + 30.0), reason="kernel update on alpha")
     bench.peek(requests=(asked,))
-    bench.act(within=1)
+    bench.act(within=1.5)
     words = bench.takeover.detail
     bench.see(attached("gamma", "att-9"))
     bench.idle(1)
@@ -93,7 +93,7 @@ def test_nothing_that_is_for_automatic_takeovers_holds_an_operator_back(situatio
     """The operator decides."""
     bench = ask(Bench(attached("alpha"), **situation))
 
-    assert bench.act(within=1).calls == (detach(),)
+    assert bench.act(within=1.5).calls == (detach(),)
 
 
 def test_a_pause_does_not_hold_an_operator_back():
@@ -101,7 +101,7 @@ def test_a_pause_does_not_hold_an_operator_back():
     bench = Bench(attached("alpha"))
     bench.peek(requests=(PauseRequest(kind=PauseKind.PAUSE),))
 
-    assert ask(bench).act(within=1).calls == (detach(),)
+    assert ask(bench).act(within=1.5).calls == (detach(),)
 
 
 def test_neither_self_probes_nor_witnesses_hold_an_operator_back():
@@ -110,7 +110,7 @@ def test_neither_self_probes_nor_witnesses_hold_an_operator_back():
     bench.says(disk="down", gateway="down")
     bench.idle(5)
 
-    assert ask(bench).act(within=1).calls == (detach(),)
+    assert ask(bench).act(within=1.5).calls == (detach(),)
 
 
 def test_an_eni_on_nobody_is_attached_at_once():
@@ -119,7 +119,7 @@ def test_an_eni_on_nobody_is_attached_at_once():
     bench.see(free())
     bench.look()
 
-    assert ask(bench).act(within=1).calls == (attach(),)
+    assert ask(bench).act(within=1.5).calls == (attach(),)
 
 
 def test_a_request_goes_before_a_rescue_that_is_due():
@@ -137,7 +137,7 @@ def test_what_is_partly_here_is_completed():
     bench = Bench(attached("beta"), attached("alpha"), settle=False)
     bench.look()
 
-    assert ask(bench).act(within=1).calls == (detach(2),)
+    assert ask(bench).act(within=1.5).calls == (detach(2),)
 
 
 # Refused -------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def test_a_missing_eni_is_no_part_of_the_group(shapes):
     bench = ask(Bench(*shapes))
     number = 1 + shapes.index(attached("alpha"))
 
-    assert bench.act(within=1).calls == (detach(number),)
+    assert bench.act(within=1.5).calls == (detach(number),)
 
 
 @pytest.mark.parametrize("shapes", [(attached("alpha"), foreign()), (foreign(), attached("alpha"))])
@@ -188,7 +188,7 @@ def test_an_eni_that_has_been_foreign_for_a_minute_is_left_where_it_is(shapes):
     bench.idle(60)
     number = 1 + shapes.index(attached("alpha"))
 
-    assert ask(bench).act(within=1).calls == (detach(number),)
+    assert ask(bench).act(within=1.5).calls == (detach(number),)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_second_request_while_one_is_unanswered_changes_nothing():
 
 def refused_detach(**changes) -> Bench:
     bench = ask(Bench(attached("alpha"), **changes), timeout=20.0)
-    bench.act(within=1)
+    bench.act(within=1.5)
     bench.answered("busy")
     return bench
 
@@ -360,14 +360,14 @@ def test_a_holder_that_let_go_does_not_end_it():
 def test_past_its_point_of_no_return_the_timeout_means_nothing():
     """It is carried on."""
     bench = ask(Bench(attached("alpha")), timeout=5.0)
-    bench.act(within=1)
+    bench.act(within=1.5)
     bench.see(detaching("alpha"))
     bench.accepted()
     bench.idle(10)
     bench.see(free())
 
     assert ending(bench) == []
-    assert bench.act(within=1).calls == (attach(),)
+    assert bench.act(within=1.5).calls == (attach(),)
 
 
 def test_it_never_lives_over_a_restart():

@@ -36,7 +36,7 @@ def stopped(state: str = "stopped", **changes) -> Bench:
 def test_a_holder_that_does_not_run_is_taken_from_without_waiting_for_fall(state):
     """No probe has failed yet."""
     bench = stopped(state)
-    bench.act(within=1)
+    bench.act(within=1.5)
 
     assert bench.decision.calls == (detach(),)
     assert (bench.takeover.trigger, bench.takeover.reason) == (Trigger.EC2, Reason.HOLDER_STOPPED)
@@ -275,7 +275,7 @@ def test_observe_reports_it_once():
 def test_the_row_is_asked_again_on_fresh_answers():
     """While the detach is refused, the instances are looked at every second."""
     bench = stopped()
-    bench.act(within=1)
+    bench.act(within=1.5)
     bench.machine("alpha")
     bench.jitter = 1.0
     for _ in range(2):
@@ -296,7 +296,7 @@ def terminated(bench: Bench) -> None:
 def test_a_holder_that_ends_while_its_detach_is_refused_is_replaced_at_once(verdict):
     """Its ENI is unattached before this member could detach it: no other is at it, no turn is waited for."""
     bench = stopped("shutting-down")
-    bench.act(within=1)
+    bench.act(within=1.5)
     bench.answered(verdict)
     terminated(bench)
 
@@ -320,7 +320,7 @@ def test_so_is_one_that_the_probes_had_found_down():
 def test_but_not_while_another_member_is_at_it():
     """Then it is a race: row 6 comes in its time."""
     bench = stopped("shutting-down", members=3)
-    bench.act(within=1)
+    bench.act(within=1.5)
     bench.answered("busy")
     bench.peers = (peer("gamma", role="taking"),)
     terminated(bench)
@@ -332,7 +332,7 @@ def test_but_not_while_another_member_is_at_it():
 def test_and_not_without_ec2s_word_that_it_has_ended(word):
     """An ENI that is unattached for another reason may be somebody's move."""
     bench = stopped("shutting-down")
-    bench.act(within=1)
+    bench.act(within=1.5)
     bench.answered("busy")
     bench.machine("alpha")
     bench.instances_answer = word == "running"
@@ -345,7 +345,7 @@ def test_and_not_without_ec2s_word_that_it_has_ended(word):
 def test_an_unfit_member_does_not_attach_it():
     """It is left to the others, as by row 6."""
     bench = stopped("shutting-down")
-    bench.act(within=1)
+    bench.act(within=1.5)
     bench.answered("busy")
     bench.local = replace(LOCAL, attach_allowed=False)
     terminated(bench)
@@ -358,7 +358,7 @@ def test_all_of_the_group_that_it_has_let_go_is_brought():
     bench = Bench(attached("alpha"), attached("alpha"))
     bench.machine("alpha", "shutting-down")
     bench.look()
-    bench.act(within=1)
+    bench.act(within=1.5)
     bench.answered("busy")
     bench.machine("alpha", "terminated")
     bench.see(free(), free())
@@ -372,7 +372,7 @@ def test_all_of_the_group_that_it_has_let_go_is_brought():
 def test_the_probes_have_no_say_in_it():
     """The service still answers while its instance is stopping."""
     bench = stopped("stopping")
-    bench.act(within=1)
+    bench.act(within=1.5)
     bench.answered("busy")
     bench.peek(attempts=(attempt(at=bench.now), attempt(at=bench.now)))
 

@@ -232,7 +232,7 @@ _KINDS: dict[type, str] = {
         "last_had:keep lock:keep last_up:keep last_up_by:drop lost_at:known excused:keep "
         "lost_unseen:keep failback_at:window "
         "failback_blocked:keep "
-        "past:nest pause:nest local_pause:nest takeover:nest"
+        "past:nest pause:nest local_pause:nest takeover:nest detach_took:drop attach_took:drop"
     ),
     state.Takeover: (
         "takeover_id:drop trigger:keep reason:keep from_member:drop started_at:drop started_wall:drop "
@@ -245,7 +245,7 @@ _KINDS: dict[type, str] = {
     state.Move: (
         "eni_id:drop recorded:keep detach:keep detach_sent_at:sent detach_began_at:short bad_state:keep "
         "attach:keep attach_sent_at:sent attach_index:keep attaching_since:long refused_indexes:keep "
-        "reattached:keep barred:keep attempts:few retry_at:left"
+        "reattached:keep barred:keep throttled:keep attempts:few retry_at:left"
     ),
     state.Past: "trigger:keep ended_at:window forgiven:keep",
     state.Sight: "eni_id:drop status:keep attachment_id:keep since:short seen_at:drop unowned_since:drop",
@@ -265,7 +265,7 @@ _KINDS: dict[type, str] = {
     ),
     model.Outcome: (
         "mutation:keep target:keep verdict:keep sent_at:sent ended_at:drop attachment_id:drop code:drop "
-        "detail:drop not_sent:keep"
+        "detail:drop not_sent:keep retry_after:drop"
     ),
 }
 

@@ -17,6 +17,7 @@ import structlog
 
 from eni_failover.acting import Actor
 from eni_failover.adapters.ec2 import Ec2
+from eni_failover.adapters.quota import Quota
 from eni_failover.assembly import Bell, Parts
 from eni_failover.broadcast import Broadcast
 from eni_failover.config import Config
@@ -234,7 +235,9 @@ class Daemon:
             on_request=_nothing,
         )
         ec2._calls.close()
-        ec2._calls = cast(Any, self.around.client(lambda: self.reconciler.state))
+        client = self.around.client(lambda: self.reconciler.state)
+        ec2._calls = cast(Any, client)
+        ec2._quota = Quota(self.around.loop.clock, jitter=client.jitter)
         return ec2
 
     def _reconciler(self, ec2: Ec2, surveys: Surveys, broadcast: Broadcast) -> Reconciler:

@@ -25,7 +25,7 @@ from eni_failover.adapters.ec2_client import Ticket
 from eni_failover.adapters.ec2_errors import translate
 from eni_failover.adapters.ec2_model import Operation
 from eni_failover.core.state import Takeover
-from eni_failover.errors import AdapterError, TransientError, UnansweredError
+from eni_failover.errors import AdapterError, ThrottledError, TransientError, UnansweredError
 from eni_failover.lab import World as Lab
 from eni_failover.lab.engine import Admission, Call
 from eni_failover.lab.errors import Ec2Error
@@ -218,6 +218,10 @@ class SimEc2Client:
         self._sent = sent
         self._heard = heard
 
+    def jitter(self) -> float:
+        """A number from 0 to 1, the same in each run of a seed."""
+        return self._random.random()
+
     async def warm(self) -> None:
         """There is nothing to build."""
 
@@ -277,6 +281,8 @@ class SimEc2Client:
             left = None if until is None else until - self._clock()
             try:
                 return await self.call(operation, send, patience=left)
+            except ThrottledError:
+                raise
             except (TransientError, UnansweredError) as error:
                 failed: AdapterError = error
             until = until or self._clock() + RETRY_BUDGET
