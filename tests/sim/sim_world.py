@@ -21,6 +21,7 @@ from eni_failover.lab.values import AttachmentStatus, Eni, InstanceState
 from tests.sim.sim_audit import Audit
 from tests.sim.sim_clockwork import Clockwork
 from tests.sim.sim_disk import Disk
+from tests.sim.sim_due import DueChanges
 from tests.sim.sim_ec2 import Answer, Flight, Wire
 from tests.sim.sim_guests import Guests
 from tests.sim.sim_hooks import hook_program
@@ -77,7 +78,7 @@ class World:
         self._on_attaching: Callable[[str, str], object] | None = None
         self.endless: set[str] = set()
         """Attachments that EC2 never ends."""
-        self._poke_at = float("inf")
+        self._due = DueChanges(self.clockwork, self.lab)
 
     def _make_lab(self, plan: Plan) -> Lab:
         return Lab.pair(
@@ -253,19 +254,7 @@ class World:
             old, new = change.before.enis.get(eni_id), change.after.enis.get(eni_id)
             if (old.attachment if old else None) != (new.attachment if new else None):
                 self.guests.attachment_changed(eni_id, new)
-        self._poke_when_due()
-
-    def _poke_when_due(self) -> None:
-        """The lab works out what was due when it is asked: ask it then."""
-        due = self.lab.next_change()
-        if due < self._poke_at:
-            self._poke_at = due
-            self.clockwork.push(due, None, self._poke)
-
-    def _poke(self) -> None:
-        self._poke_at = float("inf")
-        _ = self.lab.state
-        self._poke_when_due()
+        self._due.expect()
 
     def release(self, eni: str) -> None:
         """A foreign instance gives an ENI back."""
