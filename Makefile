@@ -13,8 +13,8 @@ SIDE_BY_SIDE := --numprocesses auto --dist worksteal
 # Tests with a target of their own: they need root and more.
 APART := e2e or image or hosts
 
-.PHONY: help demo test test-slow test-all again e2e image image-test hosts sim explore kill mutants mutate \
-    lint docs wheel lock clean
+.PHONY: help demo test test-slow test-all again e2e image image-test hosts sim fleet explore kill mutants \
+    mutate lint docs wheel lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,10 @@ hosts: $(VENV)/.stamp  ## the units under systemd, on two hosts made of Debian: 
 SEEDS ?= 1000
 sim: $(VENV)/.stamp  ## seeded faults on whole daemons in virtual time; SEEDS=10000 DAYS=1 FOR=3600 (seconds) for more
 	$(RUN) tests.sim.simulation --seeds $(SEEDS) $(DAYS:%=--days %) $(FOR:%=--seconds %) --jobs 2
+
+PAIRS ?= 1 50 300 1000
+fleet: $(VENV)/.stamp  ## many pairs on one account's request buckets, idle and all failing at once; PAIRS="1 50" for less
+	$(RUN) tests.fleet.run --pairs $(PAIRS) --jobs 2
 
 explore: $(VENV)/.stamp  ## every interleaving of small groups: a million states and more, ten minutes
 	$(RUN) tests.sim.explore --states 1200000 --seconds 600 --jobs 2

@@ -23,6 +23,7 @@ TARGETS = {
     "e2e",
     "hosts",
     "sim",
+    "fleet",
     "explore",
     "image",
     "image-test",

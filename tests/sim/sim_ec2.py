@@ -177,7 +177,7 @@ def _client_error(error: Ec2Error, operation: str) -> ClientError:
     return ClientError(response, operation)  # type: ignore[arg-type]
 
 
-class _Paper:
+class Paper:
     """Stands for boto3's client: writes down what would be sent."""
 
     def __getattr__(self, name: str) -> Callable[..., Mapping[str, Any]]:
@@ -250,7 +250,7 @@ class SimEc2Client:
             instance_id=self._instance_id,
             life=self._life,
             operation=operation,
-            parameters=send(_Paper()),
+            parameters=send(Paper()),
             sent_at=self._world_clock(),
             intent=self._intent(),
         )
