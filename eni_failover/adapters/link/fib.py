@@ -34,6 +34,7 @@ _RTA_MULTIPATH: Final = 9
 _RTA_TABLE: Final = 15
 _TELL_TABLE: Final = 0x1000  # RTM_F_LOOKUP_TABLE
 _RTN_UNICAST: Final = 1
+_RTN_LOCAL: Final = 2
 _RTPROT_RA: Final = 9
 _HEADER: Final = struct.Struct("=IHHII")
 _RTMSG: Final = struct.Struct("=BBBBBBBBI")
@@ -137,6 +138,24 @@ class Fib:
         `source` is the address it carries, `index` the link that it is bound to. Rules for marked packets,
         for protocols and ports, and for other users than this process's are not seen.
         """
+        data = self._answer(destination, source, index)
+        if data is None or data[_TYPE] != _RTN_UNICAST:
+            return None
+        found = dict(_attributes(data, 0, len(data)))
+        gateway = found.get(_RTA_GATEWAY)
+        return Way(
+            link=_NUMBER.unpack(found[_RTA_OIF])[0] if _RTA_OIF in found else 0,
+            gateway=ipaddress.ip_address(gateway) if gateway else None,
+            table=_NUMBER.unpack(found[_RTA_TABLE])[0] if _RTA_TABLE in found else 0,
+        )
+
+    def takes_in(self, address: Address, index: int) -> bool:
+        """Whether a packet to `address` is for this host: in table `local`, or that of the link's VRF."""
+        answers = (self._answer(address, None, by) for by in (0, index))
+        return any(data is not None and data[_TYPE] == _RTN_LOCAL for data in answers)
+
+    def _answer(self, destination: Address, source: Address | None, index: int) -> bytes | None:
+        """The kernel's route for such a packet; None when it refuses."""
         length = destination.max_prefixlen
         flags = _TELL_TABLE if destination.version == 4 else 0  # IPv6 tells it anyway
         family = FAMILIES[destination.version]
@@ -152,15 +171,7 @@ class Fib:
             _is_end(data)
         except _RefusedError:  # unreachable, prohibited, a source that is not here
             return None
-        if data[_TYPE] != _RTN_UNICAST:
-            return None
-        found = dict(_attributes(data, 0, len(data)))
-        gateway = found.get(_RTA_GATEWAY)
-        return Way(
-            link=_NUMBER.unpack(found[_RTA_OIF])[0] if _RTA_OIF in found else 0,
-            gateway=ipaddress.ip_address(gateway) if gateway else None,
-            table=_NUMBER.unpack(found[_RTA_TABLE])[0] if _RTA_TABLE in found else 0,
-        )
+        return data
 
     def _send(self, flags: int, body: bytes) -> None:
         self._number += 1

@@ -17,6 +17,7 @@ MAIN_TABLE: Final = 254
 KERNEL_PROTOCOLS: Final = (2, 9)  # RTPROT_KERNEL and RTPROT_RA: routes that nobody asked for
 DHCP_PROTOCOL: Final = 16  # RTPROT_DHCP
 _IFF_UP: Final = 0x1
+_IFF_NOARP: Final = 0x80
 _IFF_LOWER_UP: Final = 0x10000
 _DUPLICATE: Final = 0x08
 _TENTATIVE: Final = 0x40
@@ -45,7 +46,9 @@ class KernelLink:
     """One link as the kernel has it. `kind` is "" for a device, as EC2 plugs one in.
 
     `has_own_mac`: the MAC is not known to be another than the hardware's. `is_paired`: its other end is in
-    this network namespace as well. `born` counts the links that came before it: indexes are used again.
+    this network namespace as well. `is_port`: a bridge or a bond has it, and gets what it receives;
+    `has_arp`: it asks for its neighbours' MACs. `born` counts the links that came before it: indexes are
+    used again.
     """
 
     index: int
@@ -57,6 +60,8 @@ class KernelLink:
     has_own_mac: bool = True
     is_paired: bool = False
     is_loopback: bool = False
+    is_port: bool = False
+    has_arp: bool = True
     born: int = 0
 
     @property
@@ -134,6 +139,10 @@ def read_link(message: Message) -> KernelLink:
         has_own_mac=mac == hardware_mac,
         is_paired=bool(message.get_attr("IFLA_LINK")) and message.get_attr("IFLA_LINK_NETNSID") is None,
         is_loopback=bool(flags & _IFF_LOOPBACK),
+        # A VRF is a master as well, and leaves packets to its links.
+        is_port=bool(message.get_attr("IFLA_MASTER"))
+        and (info is None or info.get_attr("IFLA_INFO_SLAVE_KIND") != "vrf"),
+        has_arp=not flags & _IFF_NOARP,
     )
 
 

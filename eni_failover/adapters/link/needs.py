@@ -28,11 +28,17 @@ class Missing(StrEnum):
 
     DOWN = "down"
     NO_CARRIER = "no_carrier"
+    # A bridge or a bond has the link: answers of neighbours, the router too, come in elsewhere.
+    ENSLAVED = "enslaved"
+    # ARP is switched off: no neighbour's MAC is ever found.
+    NO_ARP = "no_arp"
     ADDRESS = "address"
     RULE = "rule"
     ROUTE = "route"
     # The answer from an address leaves by another link, or not at all, though rule and route are there.
     ANSWER = "answer"
+    # The address is there, and the kernel takes no packet to it in.
+    LOCAL = "local"
     # Nothing answers at the router's address by this link.
     PATH = "path"
     # Mode `manage` has to know the subnet, and EC2 has not told it.
@@ -44,17 +50,21 @@ class Missing(StrEnum):
 FindWay: TypeAlias = Callable[[Address, Address], Way | None]
 """Which way a packet to the first address goes that carries the second; None when it would not leave."""
 
+TakesIn: TypeAlias = Callable[[Address, int], bool]
+"""Whether packets to this address, on the link with this index, are for this host."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
     """What the kernel is asked beside the mirror.
 
     `carried` are the IP versions that it carries on the link, `refused` addresses that it did not take;
-    `way` raises OSError.
+    `way` and `takes_in` raise OSError.
     """
 
     carried: frozenset[int] = BOTH
     way: FindWay | None = None
+    takes_in: TakesIn | None = None
     refused: frozenset[Address] = frozenset()
 
 
@@ -88,7 +98,12 @@ def words(lacks: Mapping[int, frozenset[Missing]]) -> tuple[str, ...]:
 def _of_link(link: KernelLink) -> set[Missing]:
     if not link.is_up:
         return {Missing.DOWN}
-    return set() if link.has_carrier else {Missing.NO_CARRIER}
+    found = {
+        Missing.NO_CARRIER: not link.has_carrier,
+        Missing.ENSLAVED: link.is_port,
+        Missing.NO_ARP: not link.has_arp,
+    }
+    return {word for word, is_so in found.items() if is_so}
 
 
 def _of_family(mirror: Mirror, eni: Eni, link: KernelLink, kernel: Kernel, version: int) -> set[Missing]:
@@ -106,8 +121,11 @@ def _of_family(mirror: Mirror, eni: Eni, link: KernelLink, kernel: Kernel, versi
             found.add(Missing.RULE)
         elif not any(_defaults(mirror, link, network, table) for table in tables):
             found.add(Missing.ROUTE)
-    if not found and not all(_leaves(kernel, mirror, link, address) for address in taken):
-        found.add(Missing.ANSWER)
+    if not found:
+        if not all(_leaves(kernel, mirror, link, address) for address in taken):
+            found.add(Missing.ANSWER)
+        if kernel.takes_in and not all(kernel.takes_in(address, link.index) for address in taken):
+            found.add(Missing.LOCAL)
     return found
 
 

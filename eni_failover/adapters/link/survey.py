@@ -100,7 +100,8 @@ def _catching(enis: tuple[Eni, ...], mirror: Mirror, fib: Fib) -> tuple[str, ...
 
 def _silent(eni: Eni, link: KernelLink, mirror: Mirror, fib: Fib, proc: Path) -> str:
     """What one family lacks while another serves."""
-    kernel = needs.Kernel(carried=families.carried_by(link.index, proc=proc), way=fib.way)
+    carried = families.carried_by(link.index, proc=proc)
+    kernel = needs.Kernel(carried=carried, way=fib.way, takes_in=fib.takes_in)
     lacks = needs.lacking(mirror, eni, link, kernel)
     if all(lacks.values()):
         return ""

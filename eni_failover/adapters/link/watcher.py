@@ -266,13 +266,14 @@ class LinkWatcher:
         kernel = needs.Kernel(
             carried=families.carried_by(link.index),
             way=self._fib.way if self._fib is not None else None,
+            takes_in=self._fib.takes_in if self._fib is not None else None,
             refused=self._manager.refused(eni.eni_id) if self._manager is not None else frozenset(),
         )
         try:
             lacks = needs.lacking(self._mirror, eni, link, kernel)
         except OSError as error:  # unknown is not missing
             self._on_error(TransientError(f"the kernel does not say where answers go: {error!r}"))
-            lacks = needs.lacking(self._mirror, eni, link, replace(kernel, way=None))
+            lacks = needs.lacking(self._mirror, eni, link, replace(kernel, way=None, takes_in=None))
         missing = self._grace.missing(eni.eni_id, link.index, lacks)
         if missing and self._manager is not None and self._manager.lacks_subnet(eni):
             return (Missing.SUBNET, *missing)

@@ -33,11 +33,13 @@ class Hop(Message):
         super().__init__(0, {}, oif=oif)
 
 
-def link(index=2, *, mac=MAC, flags=UP, operstate="UP", message=NEWLINK, family=0):
+def link(index=2, *, mac=MAC, flags=UP, operstate="UP", message=NEWLINK, family=0, master=None, of=""):
     attributes = {
         "IFLA_IFNAME": f"ens{index}",
         "IFLA_ADDRESS": mac.upper() if mac else None,
         "IFLA_OPERSTATE": operstate,
+        "IFLA_MASTER": master,
+        "IFLA_LINKINFO": Message(0, {"IFLA_INFO_SLAVE_KIND": of}) if of else None,
     }
     return Message(message, attributes, index=index, flags=flags, family=family)
 
@@ -107,6 +109,10 @@ def test_a_link_with_all_of_it_lacks_nothing():
         (mirror_of(link(flags=0x1, operstate="LOWERLAYERDOWN"), *ADDRESSES), ("no_carrier",)),
         (mirror_of(link(operstate="DORMANT"), *ADDRESSES), ("no_carrier",)),
         (mirror_of(link(operstate="UNKNOWN"), *ADDRESSES), ()),
+        (mirror_of(link(flags=UP | 0x80), *ADDRESSES), ("no_arp",)),
+        (mirror_of(link(master=9, of="bond"), *ADDRESSES), ("enslaved",)),
+        (mirror_of(link(master=9), *ADDRESSES), ("enslaved",)),
+        (mirror_of(link(master=9, of="vrf"), *ADDRESSES), ()),
         (mirror_of(link(), ADDRESSES[0]), ("address",)),
         (mirror_of(link(), ADDRESSES[0], address("2001:db8::1", flags=0x40)), ("address",)),
         (

@@ -151,6 +151,14 @@ def test_an_answer_that_leaves_elsewhere_is_missing(way, destination, version):
     assert found == {4: set(), 6: set()} | {version: {"answer"}}
 
 
+@pytest.mark.parametrize(("address", "version"), [("10.0.1.102", 4), ("2001:db8:1::101", 6)])
+def test_an_address_whose_packets_are_not_taken_in_is_missing(address, version):
+    """Each one is asked for on its link; answers may leave all the same."""
+    found = lacks(mirror(), takes_in=lambda asked, index: index == ens6 and str(asked) != address)
+
+    assert found == {4: set(), 6: set()} | {version: {"local"}}
+
+
 def test_a_neighbour_is_never_this_host():
     """Packets to an address of its own leave by no link."""
     found, ways = mirror(), Ways({})
