@@ -79,6 +79,18 @@ def test_a_rule_that_takes_the_answers_is_named():
     )
 
 
+def test_a_rule_that_takes_some_answers_is_named():
+    """After those that take all: a deliberate rule for one port or mark is its owner's."""
+    some = {"catching_some": ("100: from all sport 80 lookup main (IPv4)",)}
+    all_too = ways.rule_order(facts(of_host={"links": links(catching=("90: ...",), **some)}))
+
+    assert said(ways.rule_order(facts(of_host={"links": links(**some)}))) == (
+        "warn",
+        "some answers would not leave by the ENI's link: rule 100: from all sport 80 lookup main (IPv4)",
+    )
+    assert "rule 90: ..." in all_too.detail
+
+
 def test_own_traffic_by_a_floating_eni_is_named_with_its_routes():
     """In mode verify nobody removes them."""
     found = links(own_ways={ENI: ("10.0.1.2/32", "default")})

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from eni_failover.adapters.link import netlink
 from eni_failover.adapters.link.kernel import EVERYWHERE, MAIN_TABLE, Address, Route, read_route
+from eni_failover.adapters.link.rules import PLAIN, Packet
 
 # From linux/netlink.h and linux/rtnetlink.h.
 _SOL_NETLINK: Final = 270
@@ -32,6 +33,11 @@ _RTA_OIF: Final = 4
 _RTA_GATEWAY: Final = 5
 _RTA_MULTIPATH: Final = 9
 _RTA_TABLE: Final = 15
+_RTA_MARK: Final = 16
+_RTA_UID: Final = 25
+_RTA_IP_PROTO: Final = 27
+_RTA_SPORT: Final = 28
+_RTA_DPORT: Final = 29
 _TELL_TABLE: Final = 0x1000  # RTM_F_LOOKUP_TABLE
 _RTN_UNICAST: Final = 1
 _RTN_LOCAL: Final = 2
@@ -132,13 +138,15 @@ class Fib:
                     found.update(route for route in read_route(message) if route.index == index)
         return not _is_end(data)
 
-    def way(self, destination: Address, source: Address | None = None, *, index: int = 0) -> Way | None:
+    def way(
+        self, destination: Address, source: Address | None = None, packet: Packet = PLAIN, *, index: int = 0
+    ) -> Way | None:
         """Which way a packet of this host goes to `destination`; None when it would not leave.
 
-        `source` is the address it carries, `index` the link that it is bound to. Rules for marked packets,
-        for protocols and ports, and for other users than this process's are not seen.
+        `source` is the address it carries, `index` the link that it is bound to. Kernels before 4.19 do not
+        look at the protocol and the ports of `packet`.
         """
-        data = self._answer(destination, source, index)
+        data = self._answer(destination, source, packet, index)
         if data is None or data[_TYPE] != _RTN_UNICAST:
             return None
         found = dict(_attributes(data, 0, len(data)))
@@ -151,21 +159,23 @@ class Fib:
 
     def takes_in(self, address: Address, index: int) -> bool:
         """Whether a packet to `address` is for this host: in table `local`, or that of the link's VRF."""
-        answers = (self._answer(address, None, by) for by in (0, index))
+        answers = (self._answer(address, None, PLAIN, by) for by in (0, index))
         return any(data is not None and data[_TYPE] == _RTN_LOCAL for data in answers)
 
-    def _answer(self, destination: Address, source: Address | None, index: int) -> bytes | None:
+    def _answer(
+        self, destination: Address, source: Address | None, packet: Packet, index: int
+    ) -> bytes | None:
         """The kernel's route for such a packet; None when it refuses."""
         length = destination.max_prefixlen
         flags = _TELL_TABLE if destination.version == 4 else 0  # IPv6 tells it anyway
         family = FAMILIES[destination.version]
-        request = _RTMSG.pack(family, length, length if source else 0, *(0,) * 5, flags)
+        request = _RTMSG.pack(family, length, length if source else 0, packet.tos, *(0,) * 4, flags)
         request += _attribute(_RTA_DST, destination.packed)
         if source is not None:
             request += _attribute(_RTA_SRC, source.packed)
         if index:
             request += _attribute(_RTA_OIF, _NUMBER.pack(index))
-        self._send(_REQUEST, request)
+        self._send(_REQUEST, request + b"".join(_selectors(packet)))
         data = self._receive()
         try:
             _is_end(data)
@@ -215,6 +225,23 @@ def _is_end(data: bytes) -> bool:
 
 def _attribute(kind: int, value: bytes) -> bytes:
     return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value
+
+
+def _selectors(packet: Packet) -> Iterator[bytes]:
+    """What a question says of its packet."""
+    if packet.mark:
+        yield _attribute(_RTA_MARK, _NUMBER.pack(packet.mark))
+    if packet.user is not None:
+        yield _attribute(_RTA_UID, _NUMBER.pack(packet.user))
+    if packet.protocol:
+        yield _padded(_attribute(_RTA_IP_PROTO, bytes([packet.protocol])))
+    for kind, port in ((_RTA_SPORT, packet.source_port), (_RTA_DPORT, packet.port)):
+        if port:
+            yield _padded(_attribute(kind, port.to_bytes(2, "big")))
+
+
+def _padded(attribute: bytes) -> bytes:
+    return attribute + bytes(-len(attribute) % 4)
 
 
 def _attributes(data: bytes, start: int, end: int) -> Iterator[tuple[int, bytes]]:

@@ -27,7 +27,17 @@ _RTN_UNICAST: Final = 1
 _FAMILIES: Final = (socket.AF_INET, socket.AF_INET6)
 _IFF_LOOPBACK: Final = 0x8
 # Selectors that make a rule hold for some packets of an address only.
-_NARROWING: Final = ("FRA_DST", "FRA_IIFNAME", "FRA_OIFNAME", "FRA_FWMARK", "FRA_UID_RANGE", "FRA_IP_PROTO")
+_NARROWING: Final = (
+    "FRA_DST",
+    "FRA_IIFNAME",
+    "FRA_OIFNAME",
+    "FRA_FWMARK",
+    "FRA_UID_RANGE",
+    "FRA_IP_PROTO",
+    "FRA_SPORT_RANGE",
+    "FRA_DPORT_RANGE",
+    "FRA_TUN_ID",
+)
 
 Message = Any
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -93,15 +103,6 @@ class Rule:
     table: int
     priority: int
     protocol: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatchAll:
-    """A rule that looks all packets of this IP version up in `table`, if only for some destinations."""
-
-    version: int
-    table: int
-    priority: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +172,7 @@ def read_rule(message: Message) -> Iterator[Rule]:
         and not message["flags"] & _FIB_RULE_INVERT
         and source
         and length
+        and not message["tos"]
         and not any(message.get_attr(name) for name in _NARROWING)
     ):
         yield Rule(
@@ -178,22 +180,6 @@ def read_rule(message: Message) -> Iterator[Rule]:
             table=_table(message, "FRA_TABLE"),
             priority=message.get_attr("FRA_PRIORITY") or 0,
             protocol=message.get_attr("FRA_PROTOCOL") or 0,
-        )
-
-
-def read_catch_all(message: Message) -> Iterator[CatchAll]:
-    """The rule, when it sends packets of all sources to a table."""
-    if (
-        message["family"] in _FAMILIES
-        and message["action"] == _FR_ACT_TO_TBL
-        and not message["flags"] & _FIB_RULE_INVERT
-        and not message["src_len"]
-        and not any(message.get_attr(name) for name in (*_NARROWING, "FRA_L3MDEV"))
-    ):
-        yield CatchAll(
-            version=4 if message["family"] == socket.AF_INET else 6,
-            table=_table(message, "FRA_TABLE"),
-            priority=message.get_attr("FRA_PRIORITY") or 0,
         )
 
 

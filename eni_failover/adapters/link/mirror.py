@@ -18,14 +18,12 @@ from typing import Final
 from eni_failover.adapters.link.families import BOTH
 from eni_failover.adapters.link.kernel import (
     Address,
-    CatchAll,
     KernelAddress,
     KernelLink,
     Message,
     Route,
     Rule,
     read_address,
-    read_catch_all,
     read_link,
     read_rule,
 )
@@ -51,7 +49,7 @@ class Part(StrEnum):
 class Mirror:
     """The kernel's state as far as it matters, fed by messages of dumps and of events alike.
 
-    `routed` are the IP versions that the kernel routes by rules, `catching` the rules for all packets.
+    `routed` are the IP versions that the kernel routes by rules.
 
     `routes` are set by whoever asks for them: those by links with one of `own_macs`, which may grow, and
     the default routes of IPv6 beside them. A router of the Internet has a million others.
@@ -61,7 +59,6 @@ class Mirror:
         self._own_macs = own_macs
         self.links: dict[int, KernelLink] = {}
         self.rules: frozenset[Rule] = frozenset()
-        self.catching: frozenset[CatchAll] = frozenset()
         self.routed: frozenset[int] = BOTH
         self.routes: frozenset[Route] = frozenset()
         self._addresses: dict[tuple[int, Address], KernelAddress] = {}
@@ -130,9 +127,7 @@ class Mirror:
 
     def read_rules(self, messages: Iterable[Message]) -> None:
         """Replace the rules by those of a dump."""
-        found = list(messages)
-        self.rules = frozenset(rule for message in found for rule in read_rule(message))
-        self.catching = frozenset(rule for message in found for rule in read_catch_all(message))
+        self.rules = frozenset(rule for message in messages for rule in read_rule(message))
 
     def _matters(self, message: Message) -> bool:
         """Whether this route is a default route, or by a link of ours; `sieve` leaves few others."""

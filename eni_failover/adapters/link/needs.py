@@ -20,6 +20,7 @@ from eni_failover.adapters.link.families import BOTH
 from eni_failover.adapters.link.fib import FAR, Way
 from eni_failover.adapters.link.kernel import Address, KernelLink, Network, Route
 from eni_failover.adapters.link.mirror import Mirror
+from eni_failover.adapters.link.rules import ANOTHER, PLAIN, Packet
 from eni_failover.core.model import Eni
 
 
@@ -47,8 +48,8 @@ class Missing(StrEnum):
     FAMILY = "family"
 
 
-FindWay: TypeAlias = Callable[[Address, Address], Way | None]
-"""Which way a packet to the first address goes that carries the second; None when it would not leave."""
+FindWay: TypeAlias = Callable[[Address, Address, Packet], Way | None]
+"""Which way such a packet to the first address goes that carries the second; None when it would not leave."""
 
 TakesIn: TypeAlias = Callable[[Address, int], bool]
 """Whether packets to this address, on the link with this index, are for this host."""
@@ -143,18 +144,23 @@ def _is_refused(mirror: Mirror, link: KernelLink, address: Address, kernel: Kern
 def _leaves(kernel: Kernel, mirror: Mirror, link: KernelLink, source: Address) -> bool:
     """Whether answers from this address leave by the link: to far away, and to its own subnet.
 
-    Another rule may come before the one that names the address.
+    Another rule may come before the one that names the address. One for some packets only is its owner's.
     """
     if kernel.way is None:
         return True
-    far = kernel.way(FAR[source.version], source)
-    if far is None or far.link != link.index:
+    far = _way_by(link, kernel.way, FAR[source.version], source)
+    if far is None:
         return False
     near = far.gateway
     if near is None or near.is_link_local:
         near = neighbour(mirror, source)
-    by = kernel.way(near, source)
-    return by is not None and by.link == link.index
+    return _way_by(link, kernel.way, near, source) is not None
+
+
+def _way_by(link: KernelLink, find: FindWay, destination: Address, source: Address) -> Way | None:
+    """The way by this link of a plain packet, or of another one; None when neither goes by it."""
+    ways = (find(destination, source, packet) for packet in (PLAIN, ANOTHER))
+    return next((way for way in ways if way is not None and way.link == link.index), None)
 
 
 def neighbour(mirror: Mirror, source: Address) -> Address:

@@ -22,8 +22,11 @@ async def read_links(queries: AsyncIPRoute, mirror: Mirror) -> None:
         mirror.apply(message)
 
 
-async def read_rules(queries: AsyncIPRoute, mirror: Mirror) -> None:
-    """The rules of each family that has any: a kernel may be without policy routing, or without IPv6."""
+async def read_rules(queries: AsyncIPRoute, mirror: Mirror) -> list[Message]:
+    """The rules of each family that has any: a kernel may be without policy routing, or without IPv6.
+
+    The messages are for who wants to know more of them than the mirror does.
+    """
     found: dict[int, list[Message]] = {}
     for version, family in FAMILIES.items():
         try:
@@ -32,7 +35,9 @@ async def read_rules(queries: AsyncIPRoute, mirror: Mirror) -> None:
             if not netlink.is_unsupported(error):
                 raise
     mirror.routed = frozenset(found)
-    mirror.read_rules(message for messages in found.values() for message in messages)
+    rules = [message for messages in found.values() for message in messages]
+    mirror.read_rules(rules)
+    return rules
 
 
 async def _read(queries: AsyncIPRoute, dump: str, **which: int) -> list[Message]:

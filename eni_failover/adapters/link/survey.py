@@ -6,9 +6,8 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
-from eni_failover.adapters.link import families, needs, netlink, plan
+from eni_failover.adapters.link import astray, families, needs, netlink, plan
 from eni_failover.adapters.link.choice import LinkChoice
 from eni_failover.adapters.link.fib import FAR, Fib
 from eni_failover.adapters.link.kernel import (
@@ -17,6 +16,7 @@ from eni_failover.adapters.link.kernel import (
     MAIN_TABLE,
     Address,
     KernelLink,
+    Message,
     Network,
     Route,
 )
@@ -26,22 +26,21 @@ from eni_failover.core.model import Eni
 from eni_failover.core.policy import EniId
 from eni_failover.errors import TransientError
 
-_NAMES: Final = {MAIN_TABLE: "main"}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSurvey:
     """`carried` and `routed` are the IP versions that a new link can have, and that rules can route.
 
-    `catching` are rules before those of mode `manage` that answers of the ENIs would take, as `ip rule`
-    shows them; `hears_ipv6_router`: a link knows an IPv6 router, or a new link will hear it. By ENI whose
-    link is here: `silent`, what one address family lacks while another serves, and `own_ways`, the routes
-    in `main` by its link that packets of the host itself take.
+    `catching` are rules before those of the ENIs' addresses that their answers would take, `catching_some`
+    those for some answers only, as `ip rule` shows them; `hears_ipv6_router`: a link knows an IPv6 router,
+    or a new link will hear it. By ENI whose link is here: `silent`, what one address family lacks while
+    another serves, and `own_ways`, the routes in `main` by its link that packets of the host itself take.
     """
 
     carried: frozenset[int]
     routed: frozenset[int]
     catching: tuple[str, ...] = ()
+    catching_some: tuple[str, ...] = ()
     hears_ipv6_router: bool = True
     silent: Mapping[EniId, str] = field(default_factory=dict)
     own_ways: Mapping[EniId, tuple[str, ...]] = field(default_factory=dict)
@@ -57,44 +56,27 @@ async def survey(enis: Iterable[Eni], *, proc: Path = Path("/proc")) -> LinkSurv
             known = tuple(eni for eni in enis if eni.mac)
             mirror = Mirror({eni.mac for eni in known})
             await read_links(queries, mirror)
-            await read_rules(queries, mirror)
+            rules = await read_rules(queries, mirror)
             mirror.routes = fib.routes(mirror.own, mirror.beside)
-            return _judged(known, mirror, fib, proc)
+            return _judged(known, rules, mirror, fib, proc)
     except netlink.errors() as error:
         raise TransientError(f"the kernel's links cannot be read: {error!r}") from error
 
 
-def _judged(enis: tuple[Eni, ...], mirror: Mirror, fib: Fib, proc: Path) -> LinkSurvey:
+def _judged(enis: tuple[Eni, ...], rules: list[Message], mirror: Mirror, fib: Fib, proc: Path) -> LinkSurvey:
     choice = LinkChoice(lambda: 0.0)
-    here = [(eni, link) for eni in enis if (link := choice.find(eni, mirror)) is not None]
+    links = {eni: choice.find(eni, mirror) for eni in enis}
+    here = [(eni, link) for eni, link in links.items() if link is not None]
+    taken = astray.find(links, rules, mirror, fib)
     return LinkSurvey(
         carried=families.carried(families.NEW_LINKS, proc=proc),
         routed=mirror.routed,
-        catching=_catching(enis, mirror, fib),
+        catching=taken.of_all,
+        catching_some=taken.of_some,
         hears_ipv6_router=families.hears_routers(families.NEW_LINKS, proc=proc)
         or any(route.is_default and route.destination.version == 6 for route in mirror.routes),
         silent={eni.eni_id: text for eni, link in here if (text := _silent(eni, link, mirror, fib, proc))},
         own_ways={eni.eni_id: ways for eni, link in here if (ways := _own_ways(eni, link, mirror, fib))},
-    )
-
-
-def _catching(enis: tuple[Eni, ...], mirror: Mirror, fib: Fib) -> tuple[str, ...]:
-    """The early rules whose table has a way for an answer, to far away or into the ENI's subnet."""
-    tables = set()
-    for address in (address for eni in enis for address in needs.addresses(eni)):
-        for destination in (FAR[address.version], needs.neighbour(mirror, address)):
-            way = fib.way(destination)
-            if way is not None:
-                tables.add((address.version, way.table))
-    early = [
-        rule
-        for rule in mirror.catching
-        if 0 < rule.priority < plan.PRIORITY and (rule.version, rule.table) in tables
-    ]
-    early.sort(key=lambda rule: (rule.priority, rule.version))
-    return tuple(
-        f"{rule.priority}: from all lookup {_NAMES.get(rule.table, rule.table)} (IPv{rule.version})"
-        for rule in early
     )
 
 

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from eni_failover.adapters.link.mode import LinkMode
+from eni_failover.adapters.link.survey import survey
 from eni_failover.adapters.link.watcher import LinkWatcher
 from eni_failover.core.model import Eni
 
@@ -129,3 +130,105 @@ LOCAL6 = "local 2001:db8:1::101 dev ens6 table local proto kernel metric 0"
 def test_a_link_by_which_nobody_can_be_served_is_not_ready(inside, harm, cure, missing):
     """Packets are not taken in, or no answer leaves, whoever asks."""
     assert inside(lacking_after(harm, cure)) == missing
+
+
+def in_doubt(setup: str):
+    """Whether the link of this host is ready, and the rules for some packets that the survey names."""
+
+    async def main() -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
+        ip(setup)
+        watcher = LinkWatcher(
+            mode=LinkMode.VERIFY, clock=lambda: 0.0, on_change=lambda: None, on_error=lambda _: None
+        )
+        await watcher.start()
+        try:
+            found = await survey([ENI])
+            return watcher.state(ENI).is_ready, found.catching, found.catching_some
+        finally:
+            watcher.close()
+
+    return main
+
+
+@pytest.mark.parametrize("is_holder", [True, False])
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("uidrange 0-0", "from all uidrange 0-0 lookup main (IPv4)"),
+        ("uidrange 997-998", "from all uidrange 997-998 lookup main (IPv4)"),
+        ("fwmark 5", "from all fwmark 0x5 lookup main (IPv4)"),
+        ("fwmark 0x80/0x80", "from all fwmark 0x80/0x80 lookup main (IPv4)"),
+        ("to 10.9.0.0/16", "from all to 10.9.0.0/16 lookup main (IPv4)"),
+        ("to 10.0.1.64/26", "from all to 10.0.1.64/26 lookup main (IPv4)"),
+        ("ipproto tcp", "from all ipproto tcp lookup main (IPv4)"),
+        ("ipproto udp", "from all ipproto udp lookup main (IPv4)"),
+        ("sport 80", "from all sport 80 lookup main (IPv4)"),
+        ("ipproto tcp sport 80-90", "from all ipproto tcp sport 80-90 lookup main (IPv4)"),
+        ("ipproto udp dport 5000", "from all ipproto udp dport 5000 lookup main (IPv4)"),
+        ("tos 0x10", "from all tos 0x10 lookup main (IPv4)"),
+        ("from 10.0.1.0/24 sport 80", "from 10.0.1.0/24 sport 80 lookup main (IPv4)"),
+        ("-6 fwmark 5", "from all fwmark 0x5 lookup main (IPv6)"),
+        ("-6 ipproto tcp sport 80", "from all ipproto tcp sport 80 lookup main (IPv6)"),
+        ("-6 to 2001:db8:9::/48", "from all to 2001:db8:9::/48 lookup main (IPv6)"),
+    ],
+)
+def test_a_rule_for_some_packets_is_a_doubt_and_keeps_no_link_back(inside, rule, expected, is_holder):
+    """Its owner may want it: the link is ready, and the check names the rule, beforehand too."""
+    family, _, selectors = rule.rpartition("-6 ")
+    add = f"{'-6 ' if family or rule.startswith('-6') else ''}rule add {selectors} lookup main priority 100\n"
+    ready, catching, some = inside(in_doubt((HOLDER if is_holder else STANDBY) + add))
+
+    assert (ready, catching, some) == (is_holder, (), (f"100: {expected}",))
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("rule add fwmark 5 blackhole priority 100", "100: from all fwmark 0x5 blackhole (IPv4)"),
+        ("-6 rule add fwmark 5 prohibit priority 100", "100: from all fwmark 0x5 prohibit (IPv6)"),
+        ("rule add sport 80 unreachable priority 100", "100: from all sport 80 unreachable (IPv4)"),
+    ],
+)
+@pytest.mark.parametrize("is_holder", [True, False])
+def test_a_rule_that_refuses_some_packets_is_a_doubt(inside, rule, expected, is_holder):
+    """They leave by no link at all."""
+    ready, catching, some = inside(in_doubt(f"{HOLDER if is_holder else STANDBY}{rule}\n"))
+
+    assert (ready, catching, some) == (is_holder, (), (expected,))
+
+
+DOCKER = """
+link add docker0 type bridge
+link set docker0 up
+address add 172.17.0.1/16 dev docker0
+rule add to 172.17.0.0/16 lookup main priority 100
+"""
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "rule add fwmark 5 lookup 52 priority 100",
+        "rule add fwmark 5 lookup main priority 9500",
+        "rule add from 10.9.0.0/16 fwmark 5 lookup main priority 100",
+        "rule add iif eth0 lookup main priority 100",
+        "rule add ipproto gre lookup main priority 100",
+        DOCKER,
+    ],
+)
+@pytest.mark.parametrize("is_holder", [True, False])
+def test_a_rule_that_takes_no_answer_is_no_doubt(inside, harmless, is_holder):
+    """Nothing in its table leads there, it comes later, is for other packets, or leads to containers."""
+    ready, catching, some = inside(in_doubt(f"{HOLDER if is_holder else STANDBY}{harmless}\n"))
+
+    assert (ready, catching, some) == (is_holder, (), ())
+
+
+@pytest.mark.parametrize(
+    "rule", ["iif lo lookup main", "not fwmark 5 lookup main", "from 10.0.1.101 blackhole"]
+)
+def test_a_rule_that_would_take_all_answers_is_known_beforehand(inside, rule):
+    """Written by other means than `from all`."""
+    _, catching, some = inside(in_doubt(f"{STANDBY}rule add {rule} priority 100\n"))
+
+    assert (len(catching), some) == (1, ())

@@ -50,13 +50,15 @@ def address(text, *, index=2, flags=0x80, message=NEWADDR):
     )
 
 
-def rule(source, length, *, family=V4, table=TABLE, action=1, flags=0, **attributes):
+def rule(source, length, *, family=V4, table=TABLE, action=1, flags=0, tos=0, **attributes):
     return Message(
         NEWRULE,
         {"FRA_SRC": source, "FRA_TABLE": table, **attributes},
         family=family,
         src_len=length,
         action=action,
+        tos=tos,
+        dst_len=32,
         flags=flags,
         table=252,
     )
@@ -151,6 +153,9 @@ def test_each_thing_that_is_missing_has_its_word(mirror, expected):
         (rule("10.0.1.101", 32, flags=0x2), ("rule",)),
         (rule("10.0.1.101", 32, FRA_DST="10.0.0.0"), ("rule",)),
         (rule("10.0.1.101", 32, FRA_FWMARK=1), ("rule",)),
+        (rule("10.0.1.101", 32, FRA_SPORT_RANGE="80:80"), ("rule",)),
+        (rule("10.0.1.101", 32, FRA_DPORT_RANGE="80:90"), ("rule",)),
+        (rule("10.0.1.101", 32, tos=0x10), ("rule",)),
         (rule("10.0.1.101", 32, FRA_IIFNAME="ens9"), ("rule",)),
         (rule(None, 0), ("rule",)),
         (rule("10.0.1.101", 32, family=128), ("rule",)),

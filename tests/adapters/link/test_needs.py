@@ -119,7 +119,7 @@ class Ways:
         self.other = other
         self.asked: list[tuple[str, str]] = []
 
-    def __call__(self, destination, source):
+    def __call__(self, destination, source, _packet):
         self.asked.append((str(destination), str(source)))
         is_far = destination == FAR[source.version]
         return self.other.get(str(destination), Way(ens6, ROUTERS[source.version] if is_far else None))
