@@ -10,7 +10,7 @@ from aiohttp import web
 
 from eni_failover.control.desk import Desk
 from eni_failover.control.pulse import Pulse
-from eni_failover.core.words import CheckResult, Reason, Role
+from eni_failover.core.words import CheckResult, Reason
 from eni_failover.status import check_document, to_document
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -59,7 +59,7 @@ class Views:
         """200 only while this member holds everything with its links ready: for load balancers."""
         snapshot = self.desk.snapshot()
         role = None if snapshot is None else snapshot.role
-        active = role is Role.ACTIVE
+        active = snapshot is not None and snapshot.serves
         return web.json_response({"active": active, "role": role}, status=200 if active else 503)
 
     async def status(self, _request: web.Request) -> web.Response:

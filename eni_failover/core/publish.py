@@ -78,6 +78,7 @@ def snapshot(
     state, policy = view.state, view.policy
     lines = merged(checks(view), slow)
     healthy = all(line.result is not CheckResult.FAIL for line in lines)
+    links_ready = not not_ready(view)
     return Snapshot(
         version=version,
         group=policy.group,
@@ -90,7 +91,8 @@ def snapshot(
         at=view.now,
         enis=tuple(_eni_line(view, eni) for eni in view.enis),
         probes=_probe_lines(view),
-        ready=state.role is Role.ACTIVE or healthy,
+        ready=(state.role is Role.ACTIVE and links_ready) or healthy,
+        links_ready=links_ready,
         checks=lines,
         decision=last,
         pause=state.durable.pause,

@@ -94,7 +94,7 @@ class Snapshot:
 
     `pause` is the group's newest pause or resume, in force or not (peers adopt it); `local_pause` is
     this member's own; `paused` is whether either is in force. `at` is the pass's monotonic time, from which
-    the pauses' remaining time counts.
+    the pauses' remaining time counts. `links_ready`: no ENI that is attached here waits for its link.
     """
 
     version: str
@@ -109,6 +109,7 @@ class Snapshot:
     enis: tuple[EniLine, ...] = ()
     probes: tuple[ProbeLine, ...] = ()
     ready: bool = False
+    links_ready: bool = True
     checks: tuple[Check, ...] = ()
     decision: DecisionLine = field(
         default_factory=lambda: DecisionLine(action=Action.WAIT, reason=Reason.STARTING, at_wall=0.0)
@@ -119,6 +120,11 @@ class Snapshot:
     takeover: TakeoverLine | None = None
     last_takeover: History | None = None
     peers: tuple[Peer, ...] = ()
+
+    @property
+    def serves(self) -> bool:
+        """Whether clients are answered here: the role `active` outlasts a link's repair by up to a minute."""
+        return self.role is Role.ACTIVE and self.links_ready
 
     @property
     def addresses(self) -> tuple[str, ...]:

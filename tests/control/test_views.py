@@ -67,6 +67,15 @@ def test_active_is_200_only_for_the_active_role(tmp_path: Path, role: Role) -> N
     serve(tmp_path, FakeDesk(replace(READY, role=role)), scenario)
 
 
+def test_active_is_503_while_a_link_is_not_ready(tmp_path: Path) -> None:
+    """The role stays for a minute; a load balancer is told at once."""
+
+    async def scenario(client: Client) -> None:
+        assert await client.get("/active") == (503, {"active": False, "role": "active"})
+
+    serve(tmp_path, FakeDesk(replace(READY, role=Role.ACTIVE, links_ready=False)), scenario)
+
+
 @pytest.mark.parametrize(("now", "expected"), [(100.0, 200), (130.0, 200), (130.5, 503)])
 def test_livez_follows_ended_passes(tmp_path: Path, now: float, expected: int) -> None:
     """/livez is 503 once no pass has ended for more than three intervals, ready or not."""

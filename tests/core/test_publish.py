@@ -212,6 +212,31 @@ def test_the_active_member_is_ready_whatever_its_checks_say():
     assert [one.name for one in shown.checks if one.result is CheckResult.FAIL] == ["self_probes"]
 
 
+def test_an_active_member_whose_link_is_not_ready_does_not_serve():
+    """Its role has a minute, so that no hook runs for a repair; who asks meanwhile is told the truth."""
+    bench = Bench(attached("beta"), settle=False)
+    bench.link(present=True)
+    bench.idle(5)
+    before = bench.snapshot()
+    bench.link(present=True, missing=("answer",))
+    bench.idle(2)
+    shown = bench.snapshot()
+
+    assert (before.role, before.serves, before.ready) == ("active", True, True)
+    assert (shown.role, shown.serves, shown.ready) == ("active", False, False)
+    assert [one.name for one in shown.checks if one.result is CheckResult.FAIL] == ["links"]
+
+
+def test_an_outage_of_ec2_does_not_end_serving():
+    """The link is what counts: an ENI whose state is unknown is left alone."""
+    bench = Bench(attached("beta"), settle=False)
+    bench.idle(5)
+    bench.see(unknown())
+    bench.look()
+
+    assert bench.snapshot().serves is True
+
+
 def test_a_takeover_is_shown_with_its_trigger_and_phase():
     """`null` in /status while there is none."""
     quiet = Bench(attached("alpha")).snapshot().takeover

@@ -85,18 +85,51 @@ def test_a_holder_whose_ipv6_is_switched_off_lacks_nothing():
 
 
 def test_a_rule_before_ours_that_takes_the_answers_away_is_seen():
-    """A user's `lookup main` first: rule and route are there, and no client is answered."""
+    """A user's `lookup main` first: rule and route are there, and no client is answered.
+
+    The role has a minute for that; a load balancer that asks is told at once.
+    """
     with net_group() as group:
         group.start()
         group.ask(FLOATING)
 
         ip(group.alpha, "rule add lookup main priority 100")
-        group.alpha.until(lambda one: link_words(one).endswith(" answer"), "the answers leave elsewhere")
+        astray = group.alpha.until(
+            lambda one: link_words(one).endswith(" answer"), "the answers leave elsewhere"
+        )
+        told, _ = group.alpha.ask("GET", "/active")
         ip(group.alpha, "rule del lookup main priority 100")
         group.alpha.until(lambda one: link_words(one) == "", "all is well")
         group.answered_by("alpha")
 
+        assert (astray["role"], told) == ("active", 503)
+        assert group.alpha.ask("GET", "/active")[0] == 200
         assert [one["reason"] for one in group.alpha.events("decision.changed")[-2:]] == ["link_wait", "held"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "cure", "word"),
+    [
+        ("route del local {} table local dev {}", "route add local {} table local dev {}", "local"),
+        ("link set {1} arp off", "link set {1} arp on", "no_arp"),
+        ("rule add from {} blackhole priority 100", "rule del from {} blackhole priority 100", "answer"),
+    ],
+)
+def test_a_holder_that_nobody_can_reach_says_so(harm, cure, word):
+    """And serves again as soon as that has ended, without a move."""
+    with net_group() as group:
+        group.start()
+        group.ask(FLOATING)
+        name = link(group.alpha)
+
+        ip(group.alpha, harm.format(FLOATING, name))
+        group.alpha.until(lambda one: link_words(one).endswith(f" {word}"), "the link is not ready")
+        told, _ = group.alpha.ask("GET", "/active")
+        ip(group.alpha, cure.format(FLOATING, name))
+        group.alpha.until(lambda one: link_words(one) == "", "all is well")
+        group.answered_by("alpha")
+
+        assert (told, group.mutations()) == (503, [])
 
 
 def test_a_taker_whose_answers_leave_elsewhere_is_not_active():
