@@ -12,6 +12,7 @@ from eni_failover.preflight.verdicts import failed, passed, unknown, warned
 _SWITCH_ON = "switch the family on in the kernel, or give the ENI no addresses of it"
 _SEE_MISSING = "bring the link up in both families; docs/network.md says what the words mean"
 _REMEDY_ANSWERS = "give the rule a priority after 9000, or limit it to the packets that it is for"
+_NAMED = 5
 _REMEDY_SOME = "give it a priority after 9000, unless its packets are never answers from a floating address"
 _REMEDY_OWN = (
     '[network] mode = "manage" removes such routes; else have the program that makes them leave them out '
@@ -72,12 +73,18 @@ def rule_order(facts: Facts) -> Check:
     if isinstance(links, Check):
         return links
     if links.catching:
-        detail = f"answers would leave by another link: rule {', '.join(links.catching)}"
+        detail = f"answers would leave by another link: rule {_listed(links.catching)}"
         return warned(name, detail, _REMEDY_ANSWERS)
     if links.catching_some:
-        detail = f"some answers would not leave by the ENI's link: rule {', '.join(links.catching_some)}"
+        detail = f"some answers would not leave by the ENI's link: rule {_listed(links.catching_some)}"
         return warned(name, detail, _REMEDY_SOME)
     return passed(name)
+
+
+def _listed(rules: tuple[str, ...]) -> str:
+    """The first few: a host of containers may have one for each."""
+    more = len(rules) - _NAMED
+    return ", ".join(rules[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def own_traffic(facts: Facts) -> Check:

@@ -91,6 +91,15 @@ def test_a_rule_that_takes_some_answers_is_named():
     assert "rule 90: ..." in all_too.detail
 
 
+def test_of_many_rules_the_first_few_are_named():
+    """The detail is a line of `status`."""
+    rules = tuple(f"{priority}: ..." for priority in range(1, 8))
+    many, few = (ways.rule_order(facts(of_host={"links": links(catching_some=rules[:n])})) for n in (7, 5))
+
+    assert many.detail.endswith("rule 1: ..., 2: ..., 3: ..., 4: ..., 5: ... and 2 more")
+    assert few.detail.endswith("5: ...")
+
+
 def test_own_traffic_by_a_floating_eni_is_named_with_its_routes():
     """In mode verify nobody removes them."""
     found = links(own_ways={ENI: ("10.0.1.2/32", "default")})

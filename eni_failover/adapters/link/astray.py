@@ -6,6 +6,7 @@ same packet goes without the address, which is not here yet: it goes by the tabl
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -24,60 +25,84 @@ class Astray(NamedTuple):
     of_some: tuple[str, ...]
 
 
-def find(
+class _Sender(NamedTuple):
+    """An address that answers, by the link with this index, 0 before it is here.
+
+    `priority` is that of its rule, or of the one that mode `manage` would make; `clients` are a far and a
+    near one, `outside` the links by which this host reaches them by itself.
+    """
+
+    address: Address
+    link: int
+    priority: int
+    clients: tuple[Address, Address]
+    outside: frozenset[int]
+
+
+async def find(
     links: Mapping[Eni, KernelLink | None], messages: Iterable[Message], mirror: Mirror, fib: Fib
 ) -> Astray:
     """Such rules of those in `messages`, for these ENIs, each with its link when that is here.
 
-    Raises OSError.
+    A host of containers has a thousand rules, and nobody waits for the answer. Raises OSError.
     """
-    rules = {rule for message in messages for rule in read_any_rule(message)}
-    found = [
-        rule
-        for rule in sorted(rules, key=lambda rule: (rule.priority, rule.version, rule.text))
-        if any(_takes(rule, address, index, mirror, fib) for address, index in _answered(rule, links, mirror))
-    ]
+    senders = [tuple(_senders(eni, link, mirror, fib)) for eni, link in links.items()]
+    found: set[AnyRule] = set()
+    for message in messages:
+        for rule in read_any_rule(message):
+            if any(_takes(rule, sender, mirror, fib) for sender in _concerned(rule, senders)):
+                found.add(rule)
+        await asyncio.sleep(0)
+    in_order = sorted(found, key=lambda rule: (rule.priority, rule.version, rule.text))
     return Astray(
-        of_all=tuple(rule.text for rule in found if not rule.is_for_some),
-        of_some=tuple(rule.text for rule in found if rule.is_for_some),
+        of_all=tuple(rule.text for rule in in_order if not rule.is_for_some),
+        of_some=tuple(rule.text for rule in in_order if rule.is_for_some),
     )
 
 
-def _answered(
-    rule: AnyRule, links: Mapping[Eni, KernelLink | None], mirror: Mirror
-) -> Iterator[tuple[Address, int]]:
-    """One address of each ENI that the rule comes before, and its link: a host may have hundreds of rules."""
-    for eni, link in links.items():
-        for address in needs.addresses(eni):
+def _senders(eni: Eni, link: KernelLink | None, mirror: Mirror, fib: Fib) -> Iterator[_Sender]:
+    for address in needs.addresses(eni):
+        is_here = link is not None and mirror.address(link.index, address) is not None
+        clients = (FAR[address.version], needs.neighbour(mirror, address))
+        yield _Sender(
+            address=address,
+            link=link.index if link is not None and is_here else 0,
+            priority=max((plan.PRIORITY, *_priorities(mirror, address))),
+            clients=clients,
+            outside=frozenset(way.link for client in clients if (way := fib.way(client))),
+        )
+
+
+def _priorities(mirror: Mirror, address: Address) -> Iterator[int]:
+    return (rule.priority for rule in mirror.rules if address in rule.source)
+
+
+def _concerned(rule: AnyRule, senders: Iterable[Iterable[_Sender]]) -> Iterator[_Sender]:
+    """One address of each ENI that the rule comes before: it does the same to the others."""
+    for of_eni in senders:
+        for sender in of_eni:
             if (
-                address.version == rule.version
-                and 0 < rule.priority < _priority(mirror, address)
-                and (rule.source is None or address in rule.source)
+                sender.address.version == rule.version
+                and 0 < rule.priority < sender.priority
+                and (rule.source is None or sender.address in rule.source)
             ):
-                is_here = link is not None and mirror.address(link.index, address) is not None
-                yield address, link.index if link is not None and is_here else 0
+                yield sender
                 break
 
 
-def _priority(mirror: Mirror, address: Address) -> int:
-    """That of the rule of this address, or of the one that mode `manage` would make."""
-    own = [rule.priority for rule in mirror.rules if address in rule.source]
-    return max((plan.PRIORITY, *own))
-
-
-def _takes(rule: AnyRule, address: Address, index: int, mirror: Mirror, fib: Fib) -> bool:
-    """Whether some answer from this address goes by the rule and not by the link; `index` is 0 before."""
-    if not index and rule.source is not None and not rule.table:
+def _takes(rule: AnyRule, sender: _Sender, mirror: Mirror, fib: Fib) -> bool:
+    """Whether some answer goes by the rule and not by the link."""
+    if not sender.link and rule.source is not None and not rule.table:
         return True
-    usual = (FAR[rule.version], needs.neighbour(mirror, address))
-    source = address if index else None
-    for destination in usual if rule.destination is None else (needs.stranger(mirror, rule.destination),):
-        way = fib.way(destination, source, rule.packet)
+    source = sender.address if sender.link else None
+    clients = sender.clients if rule.destination is None else (needs.stranger(mirror, rule.destination),)
+    for client in clients:
+        way = fib.way(client, source, rule.packet)
         if way is None and not rule.table:
             return True
-        if way is None or way.table != rule.table or way.link == index:
+        if way is None or way.table != rule.table or way.link == sender.link:
             continue
         # A way to one network that is none of EC2's, as to containers or by a tunnel, has been made for it.
-        if rule.destination is None or way.link in {out.link for to in usual if (out := fib.way(to))}:
+        if rule.destination is None or way.link in sender.outside:
             return True
     return False

@@ -16,7 +16,6 @@ from eni_failover.adapters.link.kernel import (
     MAIN_TABLE,
     Address,
     KernelLink,
-    Message,
     Network,
     Route,
 )
@@ -54,20 +53,21 @@ async def survey(enis: Iterable[Eni], *, proc: Path = Path("/proc")) -> LinkSurv
             stack.callback(queries.close)
             stack.callback(fib.close)
             known = tuple(eni for eni in enis if eni.mac)
-            mirror = Mirror({eni.mac for eni in known})
+            mirror, choice = Mirror({eni.mac for eni in known}), LinkChoice(lambda: 0.0)
             await read_links(queries, mirror)
             rules = await read_rules(queries, mirror)
             mirror.routes = fib.routes(mirror.own, mirror.beside)
-            return _judged(known, rules, mirror, fib, proc)
+            links = {eni: choice.find(eni, mirror) for eni in known}
+            taken = await astray.find(links, rules, mirror, fib)
+            return _judged(links, taken, mirror, fib, proc)
     except netlink.errors() as error:
         raise TransientError(f"the kernel's links cannot be read: {error!r}") from error
 
 
-def _judged(enis: tuple[Eni, ...], rules: list[Message], mirror: Mirror, fib: Fib, proc: Path) -> LinkSurvey:
-    choice = LinkChoice(lambda: 0.0)
-    links = {eni: choice.find(eni, mirror) for eni in enis}
+def _judged(
+    links: Mapping[Eni, KernelLink | None], taken: astray.Astray, mirror: Mirror, fib: Fib, proc: Path
+) -> LinkSurvey:
     here = [(eni, link) for eni, link in links.items() if link is not None]
-    taken = astray.find(links, rules, mirror, fib)
     return LinkSurvey(
         carried=families.carried(families.NEW_LINKS, proc=proc),
         routed=mirror.routed,

@@ -51,6 +51,10 @@ def ip(commands: str) -> None:
         subprocess.run(["ip", *line.split()], check=True)
 
 
+def ip_at_once(commands: str) -> None:
+    subprocess.run(["ip", "-batch", "-"], input=commands, text=True, check=True)
+
+
 def lacking_after(harm: str, cure: str):
     """What the link lacks once this was done to it, told by events alone; it is ready before and after."""
 
@@ -222,6 +226,32 @@ def test_a_rule_that_takes_no_answer_is_no_doubt(inside, harmless, is_holder):
     ready, catching, some = inside(in_doubt(f"{HOLDER if is_holder else STANDBY}{harmless}\n"))
 
     assert (ready, catching, some) == (is_holder, (), ())
+
+
+def test_a_thousand_rules_stall_nothing(inside):
+    """Containers have one or two each: a daemon that looks through them has a turn of its loop after each."""
+    rules = "".join(f"rule add to 10.77.{i // 250}.{i % 250} lookup main priority 512\n" for i in range(1000))
+
+    async def main() -> tuple[int, int]:
+        ip(STANDBY)
+        ip_at_once(rules)
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        counting = asyncio.ensure_future(count())
+        found = await survey([ENI])
+        counting.cancel()
+        return len(found.catching_some), turns
+
+    named, turns = inside(main)
+
+    assert named == 1000
+    assert turns >= 1000
 
 
 @pytest.mark.parametrize(
