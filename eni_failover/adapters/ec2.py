@@ -127,7 +127,12 @@ class Ec2:
                 ),
             )
         except AdapterError as error:
-            lost = EniSurvey(began_at=began_at, answered=False, enis=unknown_enis(eni_ids))
+            lost = EniSurvey(
+                began_at=began_at,
+                answered=False,
+                enis=unknown_enis(eni_ids),
+                throttled=isinstance(error, ThrottledError),
+            )
             return SurveyedEnis(survey=lost, error=error)
         enis = read_enis(eni_ids, raws)
         return SurveyedEnis(survey=EniSurvey(began_at=began_at, answered=True, enis=enis))

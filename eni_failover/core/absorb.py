@@ -102,7 +102,13 @@ def _survey(view: View) -> State:
         return view.state
     if not survey.answered:
         failures = view.state.describe_failures + 1
-        return replace(view.state, describe_failures=failures, surveyed_at=survey.began_at)
+        throttled_at = view.now if survey.throttled else view.state.throttled_at
+        return replace(
+            view.state,
+            describe_failures=failures,
+            throttled_at=throttled_at,
+            surveyed_at=survey.began_at,
+        )
     sights = tuple(_sight(view, eni) for eni in survey.enis)
     moved = sights != view.state.sights
     return replace(
@@ -300,6 +306,8 @@ def _calls(view: View) -> State:
     answered = [outcome.ended_at for outcome in view.obs.outcomes]
     if answered:
         state = changed(state, polled_from_at=max(answered))
+    if any(outcome.verdict is Verdict.THROTTLED for outcome in view.obs.outcomes):
+        state = changed(state, throttled_at=view.now)
     takeover = state.durable.takeover
     refused = [outcome for outcome in view.obs.outcomes if outcomes.is_barred(view.policy, outcome)]
     # A denial counts as long as no DryRun is allowed (`Local.attach_allowed`).

@@ -18,7 +18,7 @@ from eni_failover.core.model import AttachmentStatus, Presence, Verdict
 from eni_failover.core.moves import ATTACH_BOUND
 from eni_failover.core.polls import next_look
 from eni_failover.core.state import Takeover
-from eni_failover.core.words import Action, Role, Scope, Trigger
+from eni_failover.core.words import Action, Result, Role, Scope, Trigger
 
 RETRY_FIRST = 0.25
 RETRY_CAP = 5.0
@@ -35,7 +35,8 @@ _SURPRISES = {Verdict.GONE, Verdict.IN_USE}
 def schedule(view: View, decision: Decision) -> Decision:
     """The decision with its times. `view` is the pass's, with the state that the rules left."""
     surprised = any(one.verdict in _SURPRISES for one in view.obs.outcomes)
-    at_once = decision.ended is not None or surprised
+    failed = decision.ended is not None and decision.ended.result != Result.SUCCESS
+    at_once = failed or surprised
     interval = idle.look_interval(view)
     return replace(
         decision,
@@ -51,7 +52,7 @@ def _describe_at(view: View, interval: float) -> float:
         return survey.began_at + _describe_retry(view)
     confirm = view.state.confirm
     gone_at = lost_at(view)
-    if (confirm is not None and survey.began_at <= confirm.since) or (
+    if (confirm is not None and survey.began_at < confirm.since) or (
         gone_at is not None and survey.began_at <= gone_at
     ):
         return view.now
@@ -121,14 +122,11 @@ def _instances_at(view: View, decision: Decision, interval: float) -> float:
     if takeover is not None and takeover.trigger in _RESTS_ON_HOLDER and not takeover.committed:
         # EC2's word about the holder is asked again until the point of no return, and not on an old answer.
         times.append(survey.began_at + (QUOTA_SPACING if view.waits_for_quota else INSTANCES_SPACING))
-    if decision.action is Action.CONFIRM and survey.began_at <= view.now - INSTANCES_SPACING:
+    spacing = QUOTA_SPACING if view.is_short_of_calls else view.policy.observe_interval
+    if decision.action is Action.CONFIRM and survey.began_at <= view.now - spacing:
         times.append(view.now)
     confirm = view.state.confirm
-    if (
-        confirm is not None
-        and survey.began_at <= confirm.since
-        and begins_on_instances(view, confirm.trigger)
-    ):
+    if confirm is not None and survey.began_at < confirm.since and begins_on_instances(view, confirm.trigger):
         times.append(view.now)
     if is_being_stopped(view):
         times.append(survey.began_at + INSTANCES_SPACING)
@@ -140,8 +138,14 @@ def _instances_at(view: View, decision: Decision, interval: float) -> float:
 def _instances_retry(view: View) -> float:
     """How long after a failed look at the instances the next one is: a second where one is waited for."""
     confirm, takeover = view.state.confirm, view.takeover
-    if confirm is not None or (takeover is not None and not takeover.committed):
+    awaited = confirm is not None and begins_on_instances(view, confirm.trigger)
+    fenced = takeover is not None and takeover.fence_began_at is not None
+    if awaited or (
+        takeover is not None and not takeover.committed and (fenced or takeover.trigger is Trigger.EC2)
+    ):
         return INSTANCES_SPACING
+    if view.is_short_of_calls:
+        return QUOTA_SPACING
     longest = INSTANCES_EVERY * view.policy.observe_interval
     if view.is_unowned or _first_downs(view):
         longest = min(longest, RETRY_CAP)

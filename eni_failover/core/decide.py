@@ -45,7 +45,8 @@ def step(state: State, obs: Observation, policy: Policy) -> Turnout:
     view = view.with_state(candidates.turns(view))
     view, answers = manual.answer_early(view)
     state, decision = next(turnout for rule in RULES if (turnout := rule(view)) is not None)
-    if decision.action is not Action.CONFIRM:
+    if decision.action is not Action.CONFIRM and not view.unknown:
+        # A describe that failed is no news: the confirmation goes on waiting for one that does not.
         state = changed(state, confirm=None, asked=())
     if state.reported_cause and not view.unknown and state.reported_cause not in _causes(view):
         state = replace(state, reported_cause="")

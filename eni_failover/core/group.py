@@ -29,6 +29,7 @@ RESCUE_AFTER = 60.0  # row 6: from then on whoever is running attaches
 LAST_HOLDER_AFTER = 10.0  # row 6: the member that last had the ENI comes after all others
 ANSWER_INTERVALS = 3  # of observe_interval: for so long an answer of EC2 is still knowledge
 ANSWER_CALLS = 2  # or of call_timeout, where that is longer
+SHORT_MEMORY = 60.0  # for so long after a refusal the account counts as short of calls
 QUOTA_PATIENCE = 60.0  # for so long it is, too, where a takeover waits for the account's quota
 STUCK_ATTACHING_AFTER = 180.0  # row 6: EC2 does not end the attach of a member that has died
 FOREIGN_AFTER = 60.0  # row 2: from then on the rest of the group goes on without that ENI
@@ -104,6 +105,12 @@ class View:
         return self.is_recent(max(times)) or (
             self.waits_for_quota and self.now - answered_at <= QUOTA_PATIENCE
         )
+
+    @property
+    def is_short_of_calls(self) -> bool:
+        """Whether EC2 has refused a call of late for want of quota: each one counts then."""
+        throttled_at = self.state.throttled_at
+        return throttled_at is not None and self.now - throttled_at < SHORT_MEMORY
 
     @property
     def waits_for_quota(self) -> bool:

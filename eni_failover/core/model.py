@@ -115,12 +115,14 @@ class EniSurvey:
     """The answer of one DescribeNetworkInterfaces over the group's ENIs, in file order.
 
     `began_at` is when the call was sent: a fact about the world from then or later. `answered`
-    False means that the call failed; every ENI in it is then `unknown`.
+    False means that the call failed; every ENI in it is then `unknown`. `throttled`: for want of the
+    account's quota.
     """
 
     began_at: float
     answered: bool
     enis: tuple[Eni, ...]
+    throttled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,8 @@ LATER_STEP = 1.0  # seconds, after those
 WATCHED_STEP = 4  # move intervals, a second at most, between two looks at the moves of another member
 QUOTA_LOOK = 30.0  # between two looks while a call waits for the account's quota
 REMEMBERED = 5  # moves
+SHORT_MARGIN = 1.5  # seconds: while the account is short of calls, one look shall be enough
+SHORT_FACTOR = 4  # and the next ones are so many times further apart
 LONGEST_WAIT = 10.0  # whatever was remembered
 EDGE = 0.01  # a look that begins at a bound, to the last digit, may come out below it
 
@@ -33,9 +35,12 @@ def next_look(view: View) -> float:
         return began_at + QUOTA_LOOK * (0.75 + view.look_fraction / 2)
     if takeover is None:
         return began_at + max(interval, min(LATER_STEP, WATCHED_STEP * interval))
-    if _has_link(view, takeover):
+    if _has_link(view, takeover) and not view.is_short_of_calls:
         return max(view.now, began_at + interval)
     first = began_at if anchor is None else max(anchor, _done_at(view, takeover, anchor))
+    if view.is_short_of_calls:
+        first += SHORT_MARGIN
+        interval *= SHORT_FACTOR
     if began_at >= first:
         elapsed = max(view.now, began_at) - first
         step = _step(elapsed, interval)

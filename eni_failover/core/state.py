@@ -222,13 +222,14 @@ class Confirm:
 class State:
     """Everything remembered. `turn_*` are since when the rows' conditions have held without a break.
 
-    `me` is what EC2 last said about this member's instance, however long ago. `instances` is the last look
-    at the instances that was answered, `instances_failed_at` when the last one began that was not.
-    `known_at` is when this process first knew where every ENI is, `confirmed_at` when what EC2 said last was
-    last confirmed by the holder. `peers` is what the others said that bears on it, `peers_changed_at` when
-    that last changed. `barred_at` is when EC2 last refused this member an attach for good, with
-    `barred_index` as the configured index. `rests` is until when what may not be tried again. `asked` are the
-    probes whose next answer a takeover waits for.
+    `me` is what EC2 last said about this member's instance, however long ago. `instances` is the last
+    look at the instances that was answered, `instances_failed_at` when the last one began that was not.
+    `throttled_at` is when EC2 last refused a call for want of quota. `known_at` is when this process
+    first knew where every ENI is, `confirmed_at` when what EC2 said last was last confirmed by the
+    holder. `peers` is what the others said that bears on it, `peers_changed_at` when that last changed.
+    `barred_at` is when EC2 last refused this member an attach for good, with `barred_index` as the
+    configured index. `rests` is until when what may not be tried again. `asked` are the probes whose next
+    answer a takeover waits for.
     """
 
     started_at: float
@@ -258,6 +259,7 @@ class State:
     confirmed_at: float | None = None
     peers: tuple[PeerView, ...] = ()
     peers_changed_at: float | None = None
+    throttled_at: float | None = None
     known_at: float | None = None
     me: Instance | None = None
     instances: InstanceSurvey | None = None

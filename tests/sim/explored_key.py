@@ -224,7 +224,8 @@ _KINDS: dict[type, str] = {
         "not_ready_since:long barred_at:barred barred_index:keep rests:rests asked:keep "
         "stalled_at:short last_answer_at:look confirmed_at:look "
         "peers:drop peers_changed_at:drop known_at:known me:facts instances:instances "
-        "surveyed_at:against_enis polled_from_at:drop describe_failures:drop instances_failures:drop "
+        "surveyed_at:against_enis polled_from_at:drop throttled_at:drop "
+        "describe_failures:drop instances_failures:drop "
         "instances_failed_at:drop here:keep "
         "was_paused:keep reported_cause:keep"
     ),
