@@ -1,121 +1,157 @@
-"""How much time the daemon adds to a takeover, beside the loop that people write today.
+"""The same host death for several contenders: how long clients wait, and what the time is made of.
 
-Usage: .venv/bin/python benchmarks/takeover.py [RUNS]
+Usage: make bench, or
+       .venv/bin/python -m benchmarks.takeover [--runs N] [--profile 3/2] [--contenders boto3 cli]
 
-Each run starts a lab (API 40 ms, detach 3 s, attach 2 s) and two real daemons (one tcp probe each
-second, fall 3), kills the holder's service and waits for the standby's `/active`. What detection takes
-is known from outside: the service saw the last probe, so the third missing one is due three seconds
-after it. Added = total - detection - EC2's own five seconds. The loop of today is a boto3 script on the
-same lab: detach, ask every second until available, attach, ask every second until attached.
+A run makes a pair on a fake EC2 (API 40 ms), starts one contender, kills the host that has the ENI at a
+random moment, and waits until a client of the floating address is answered by the other host. The contenders
+take turns, and another one begins each round, so that what else this machine does hits all of them alike.
+
+    gap        what the client saw: from the last answer of the old holder to the first of the new one
+    detection  from the death until the settings let it be known: the third missing probe, or advert, is due
+    EC2        what EC2 takes to detach and to attach
+    added      the rest, from the death on: what the contender is responsible for
+    link       the part of `added` that comes after `attached`
+    calls      what the contender asked of EC2 from the death on
+
+As root with real links in network namespaces; else on loopback, where a dead host refuses at once instead of
+being silent, and attached is served.
 """
 
 from __future__ import annotations
 
-import http.client
-import importlib.util
-import statistics
+import argparse
+import random
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import boto3
+from benchmarks import chart, results
+from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.places import HOLDER, STANDBY, LoopbackPlace, NetPlace, place, serve, wait, why_no_net
+from benchmarks.results import Run
+from eni_failover.lab import Durations, Settings
+from eni_failover.lab.net.clients import Client
 
-from eni_failover.lab import Durations, LabThread, Settings, World
-
-_spec = importlib.util.spec_from_file_location(
-    "e2e_harness", Path(__file__).parents[1] / "tests" / "e2e" / "harness.py"
-)
-harness = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(harness)
-
-SETTINGS = Settings(latency=0.04, durations=Durations(attach=2.0, detach=3.0))
-EC2_SECONDS = 5.0
-PROBE = """
-[[probe]]
-name = "web"
-type = "tcp"
-scope = "holder"
-host = "{{address}}"
-port = {service}
-interval = "1s"
-timeout = "1s"
-fall = 3
-"""
+LATENCY = 0.04
+PROFILES = {"3/2": (3.0, 2.0), "1/0.5": (1.0, 0.5), "8/5": (8.0, 5.0)}
+OUTPUT = Path(__file__).parents[1] / "build" / "bench"
+PATIENCE = 90.0
+ASKED_EVERY = 0.01
 
 
-def daemon_run(enis: int) -> float:
-    """Seconds that the daemon added to one takeover."""
+def one_run(contender: Contender, profile: str, *, loopback: bool, moment: float) -> Run:
+    """One death, `moment` seconds after everything has come to rest. Raises OSError, TimeoutError."""
+    detach, attach = PROFILES[profile]
+    settings = Settings(latency=LATENCY, durations=Durations(detach=detach, attach=attach))
     with (
-        tempfile.TemporaryDirectory(prefix="enif") as name,
-        harness.running_group(Path(name), enis=enis, settings=SETTINGS) as group,
+        tempfile.TemporaryDirectory(prefix="enif-bench-") as name,
+        place(settings, contender.enis, loopback=loopback) as pair,
     ):
-        group.configure(PROBE, "")
-        group.start()
-        group.beta.until(lambda one: one["probes"][0]["state"] == "up", "up")
-        group.alpha.service.shut()
-        active = until_active(group.beta)
-        third_down = group.alpha.service.asked_at + 3.0
-        return active - third_down - EC2_SECONDS
-
-
-def until_active(member) -> float:
-    """When /active answered 200, asked every 5 ms over TCP."""
-    while True:
-        connection = http.client.HTTPConnection(member.address, member.group.listen_port, timeout=2)
-        connection.request("GET", "/active")
-        status = connection.getresponse().status
-        connection.close()
-        if status == 200:
-            return time.monotonic()
-        time.sleep(0.005)
-
-
-def script_run() -> float:
-    """Seconds that the usual loop adds to detach and attach (its detection left out)."""
-    with LabThread(World.pair(settings=SETTINGS)) as lab:
-        env = lab.env()
-        ec2 = boto3.client(
-            "ec2",
-            endpoint_url=lab.ec2_url,
-            region_name=env["AWS_REGION"],
-            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        directory = Path(name)
+        for host in (HOLDER, STANDBY):
+            serve(pair, host, directory)
+        due = contender.start(pair, directory)
+        asked = (pair.floating[0], pair.floating[-1])[: contender.enis]
+        clients = [
+            Client(pair, pair.client_host, address, directory / f"client-{address}", interval=ASKED_EVERY)
+            for address in asked
+        ]
+        wait(lambda: all(_is_answered(client, HOLDER) for client in clients), "answers of alpha", 10)
+        time.sleep(1.0 + moment)
+        died = time.monotonic()
+        pair.die(HOLDER)
+        wait(
+            lambda: all(_is_answered(client, STANDBY) for client in clients),
+            "answers of beta",
+            detach + attach + PATIENCE,
         )
-        eni = "eni-0ffffffffffffff01"
-        target = lab.world.instance("beta").id
+        gaps = [client.gap("tcp") for client in clients]
+        served = max(gap.ended for gap in gaps)
+        attachments = [pair.world.eni(eni).attachment for eni in pair.eni_ids()]
+        calls = [
+            call for call in pair.world.calls if call.at >= died and call.caller == pair.instance(STANDBY)
+        ]
+        return Run(
+            contender=contender.name,
+            profile=profile,
+            gap=max(gap.seconds for gap in gaps),
+            detection=due() - died,
+            ec2=detach + attach,
+            added=served - due() - detach - attach,
+            link=served - max(one.attached_at for one in attachments),
+            calls=len(calls),
+        )
 
-        def look():
-            return ec2.describe_network_interfaces(NetworkInterfaceIds=[eni])["NetworkInterfaces"][0]
 
-        began = time.monotonic()
-        ec2.detach_network_interface(AttachmentId=look()["Attachment"]["AttachmentId"])
-        while look()["Status"] != "available":
-            time.sleep(1)
-        ec2.attach_network_interface(NetworkInterfaceId=eni, InstanceId=target, DeviceIndex=1)
-        while look().get("Attachment", {}).get("Status") != "attached":
-            time.sleep(1)
-        return time.monotonic() - began - EC2_SECONDS
+def _is_answered(client: Client, name: str) -> bool:
+    newest = client.last("tcp")
+    return newest is not None and newest.name == name
 
 
-def show(name: str, values: list[float]) -> float:
-    """Prints one row and returns its median."""
-    ordered = sorted(values)
-    p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-    median = statistics.median(ordered)
-    figures = f"median {median * 1000:7.0f} ms   p95 {p95 * 1000:7.0f} ms   n={len(values)}"
-    print(f"{name:28} {figures}", flush=True)
-    return median
+def compete(
+    contenders: list[Contender], profiles: list[str], runs: int, *, loopback: bool, seed: int
+) -> list[Run]:
+    """All runs, interleaved; one that failed is among them, with its reason."""
+    chance = random.Random(seed)
+    done: list[Run] = []
+    for number in range(runs):
+        for profile in profiles:
+            for turn in range(len(contenders)):
+                contender = contenders[(number + turn) % len(contenders)]
+                moment = chance.random()
+                try:
+                    run = one_run(contender, profile, loopback=loopback, moment=moment)
+                except (OSError, IndexError) as error:  # TimeoutError is one
+                    run = Run(contender=contender.name, profile=profile, problem=f"{error}"[:200])
+                done.append(run)
+                print(f"{number + 1:3}/{runs}  {run.line()}", file=sys.stderr, flush=True)
+    return done
 
 
 def main() -> None:
-    """Runs everything and prints the rows and ratios."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    one = show("daemon, 1 ENI: added", [daemon_run(1) for _ in range(runs)])
-    eight = show("daemon, 8 ENIs: added", [daemon_run(8) for _ in range(max(1, runs // 2))])
-    script = show("boto3 loop, 1 ENI: added", [script_run() for _ in range(max(1, runs // 2))])
-    print(f"ratio 8 ENIs / 1 ENI, whole EC2 part: {(EC2_SECONDS + eight) / (EC2_SECONDS + one):.3f}")
-    print(f"ratio daemon / boto3 loop, added time: {one / script:.2f}")
+    """Runs everything, prints the tables, writes bench.json and bench.svg."""
+    options = _options()
+    loopback = options.loopback or bool(why_no_net())
+    where = LoopbackPlace.name if loopback else NetPlace.name
+    chosen = [contender for contender in CONTENDERS if contender.name in options.contenders]
+    absent = {one.name: one.obstacle(where) for one in chosen if one.obstacle(where)}
+    able = [one for one in chosen if one.name not in absent]
+    reason = why_no_net()
+    print(f"place: {where}{f' ({reason})' if loopback and reason else ''}, API {LATENCY * 1000:.0f} ms")
+    print(f"{options.runs} runs each, seed {options.seed}; {results.machine()}\n", flush=True)
+    began = time.monotonic()
+    runs = compete(able, options.profile, options.runs, loopback=loopback, seed=options.seed)
+    titles = {one.name: one.title for one in chosen}
+    for profile in options.profile:
+        print(results.table(profile, titles, absent, runs))
+    print(f"took {(time.monotonic() - began) / 60:.1f} minutes")
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    results.write(
+        OUTPUT / "bench.json",
+        place=where,
+        profiles=options.profile,
+        titles=titles,
+        absent=absent,
+        runs=runs,
+        seed=options.seed,
+    )
+    (OUTPUT / "bench.svg").write_text(chart.draw(options.profile, titles, absent, runs, where))
+    print(f"{OUTPUT / 'bench.json'}\n{OUTPUT / 'bench.svg'}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = [contender.name for contender in CONTENDERS]
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument(
+        "--profile", nargs="+", choices=PROFILES, default=list(PROFILES), help="detach/attach, s"
+    )
+    parser.add_argument("--contenders", nargs="+", choices=names, default=names)
+    parser.add_argument("--loopback", action="store_true", help="also where real links could be had")
+    parser.add_argument("--seed", type=int, default=1, help="of the moments of death")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
