@@ -14,10 +14,10 @@ SIDE_BY_SIDE := --numprocesses auto --dist worksteal
 APART := e2e or image or hosts
 
 .PHONY: help demo test test-slow test-all again e2e image image-test hosts sim fleet explore kill mutants \
-    mutate lint docs wheel lock clean
+    mutate bench costs false-alarms lint docs wheel lock clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.stamp  ## a failover on this machine: no AWS account, no root
 	@$(VENV)/bin/eni-failover demo
@@ -79,6 +79,26 @@ build/mutmut/.stamp: pyproject.toml requirements-dev.lock
 	build/mutmut/bin/pip install --quiet --disable-pip-version-check mutmut==3.8.1
 	build/mutmut/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+# What a contender needs and this machine has not, its row in the table says.
+RUNS ?= 20
+PROFILE ?=
+bench: $(VENV)/.stamp  ## the same host death for this daemon and others, two hours; RUNS=3 PROFILE=3/2 for less
+	-@[ "$$(id -u)" != 0 ] || .ci/need ip:iproute2 nft:nftables keepalived:keepalived
+	-@$(MAKE) --no-print-directory build/awscli/.stamp
+	$(RUN) benchmarks.takeover --runs $(RUNS) $(PROFILE:%=--profile %)
+
+# Of its own: it pins another botocore.
+build/awscli/.stamp:
+	@python=$$(.ci/python $(PYTHON)) && "$$python" -m venv --clear build/awscli
+	@build/awscli/bin/pip install --quiet --disable-pip-version-check awscli==1.45.11
+	@touch $@
+
+costs: $(VENV)/.stamp  ## memory, CPU and start of a daemon, fast probes, many probes, many takeovers
+	$(RUN) benchmarks.costs
+
+false-alarms: $(VENV)/.stamp  ## needless moves a year on bad networks, by interval and fall
+	$(RUN) benchmarks.false_alarms
 
 lint: $(VENV)/.stamp  ## ruff, mypy, import-linter
 	$(VENV)/bin/ruff check
