@@ -57,7 +57,10 @@ def start(*, config: Path | None, group: str | None, member: str | None) -> int:
     # structlog imports rich wherever it is installed, for tracebacks in colour: 5 MB of a daemon that
     # writes none. None here is Python's own word for "there is no such module" (import system, 5.3.1).
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
-    from eni_failover import daemon  # noqa: PLC0415 - after that, and not before the arguments are right
+    from eni_failover.adapters.ec2_model import preload  # noqa: PLC0415 - not before the arguments are right
+
+    preload(os.environ)
+    from eni_failover import daemon  # noqa: PLC0415 - into the memory that this has freed
 
     try:
         path = path_for(config, group, os.environ)

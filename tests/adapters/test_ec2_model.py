@@ -22,6 +22,31 @@ def test_only_the_operations_in_use_are_left():
     assert len(shapes) < 500
 
 
+@pytest.mark.parametrize("service", ["ec2", "sts", "sso", "sso-oidc", "signin"])
+@pytest.mark.parametrize("region", ["eu-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1"])
+def test_whom_the_daemon_asks_is_where_it_was(service, region):
+    """EC2, and what the chain of credentials makes clients for: the same endpoint as with all the data."""
+    full, cut = Session(), Session()
+    trim_model(cut)
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    clients = [session.create_client(service, region_name=region, **keys) for session in (full, cut)]
+    seen = [(client.meta.endpoint_url, client.meta.partition) for client in clients]
+    for client in clients:
+        client.close()
+
+    assert seen[0] == seen[1]
+
+
+def test_the_next_session_reads_nothing():
+    """A reload makes another client of the same data."""
+    sessions = [Session(), Session()]
+    for session in sessions:
+        trim_model(session)
+
+    one, other = (session.get_component("data_loader") for session in sessions)
+    assert one is other
+
+
 @pytest.fixture(scope="module")
 def sessions() -> tuple[Session, Session]:
     """One with the whole model, one with the cut one."""
