@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 import time
@@ -35,7 +36,7 @@ def rows(seconds: float) -> list[Row]:
     ):
         for host in (HOLDER, STANDBY):
             command = [sys.executable, "-m", "http.server", str(HTTP_PORT), "--bind", pair.addresses[host]]
-            pair.spawn(host, command, cwd=name, stderr=(Path(name) / f"{host}.http").open("wb"))
+            pair.spawn(host, command, cwd=name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         daemons = start_pair(pair, Path(name), PROBES + '\n[policy]\ndown_when = "all"\n')
         time.sleep(RESTS)
         pid = daemons[STANDBY].process.pid

@@ -19,7 +19,7 @@ PARTS: Final = ("detection", "ec2", "added", "link")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run, in seconds. With a `problem` there are no figures."""
+    """One run, in seconds. With a `problem` there are no figures. `load`: the machine's, at the death."""
 
     contender: str
     profile: str
@@ -29,6 +29,7 @@ class Run:
     added: float = 0.0
     link: float = 0.0
     calls: int = 0
+    load: float = 0.0
     problem: str = ""
 
     def line(self) -> str:
@@ -88,6 +89,11 @@ def table(profile: str, titles: Mapping[str, str], absent: Mapping[str, str], ru
         f"{'':21}    | {'median':>7} {'p95':>7} {'min':>7} {'max':>7} {'x':>6}  |",
     ]
     lines += [_row(name, title, profile, absent, runs) for name, title in titles.items()]
+    loads = [run.load for run in runs if run.profile == profile and not run.problem]
+    if loads:
+        lines.append(
+            f"load of the machine meanwhile: median {statistics.median(loads):.1f}, max {max(loads):.1f}"
+        )
     return "\n".join([*lines, ""])
 
 

@@ -21,6 +21,7 @@ being silent, and attached is served.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 import tempfile
@@ -60,6 +61,7 @@ def one_run(contender: Contender, profile: str, *, loopback: bool, moment: float
         ]
         wait(lambda: all(_is_answered(client, HOLDER) for client in clients), "answers of alpha", 10)
         time.sleep(1.0 + moment)
+        load = os.getloadavg()[0]
         died = time.monotonic()
         pair.die(HOLDER)
         wait(
@@ -82,6 +84,7 @@ def one_run(contender: Contender, profile: str, *, loopback: bool, moment: float
             added=served - due() - detach - attach,
             link=served - max(one.attached_at for one in attachments),
             calls=len(calls),
+            load=load,
         )
 
 
