@@ -68,3 +68,26 @@ def test_run_never_imports_the_command_line(member):
 
     assert "structlog" in libraries
     assert not {"typer", "rich"} & set(libraries)
+
+
+# Says which modules of pyroute2 are there after a socket was opened, and whether its own names still are.
+PARTS = """
+import json, sys
+from eni_failover.cli import run
+run._import_no_more_than_asked_for("pyroute2")
+from eni_failover.adapters.link import netlink
+netlink.open_socket()
+few = sum(name.startswith("pyroute2") for name in sys.modules)
+from pyroute2 import NDB, AsyncIPRoute
+from pyroute2.iproute import AsyncIPRoute as same
+print(json.dumps([few, AsyncIPRoute is same]))
+"""
+
+
+def test_links_need_a_part_of_pyroute2():
+    """Half of its modules; whoever asks for the rest gets it."""
+    done = subprocess.run([sys.executable, "-c", PARTS], capture_output=True, text=True, check=True)
+    few, is_same = json.loads(done.stdout)
+
+    assert few < 120
+    assert is_same
