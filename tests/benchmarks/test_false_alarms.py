@@ -45,7 +45,7 @@ def test_attempts_never_overlap_and_keep_their_slots():
 
 def test_what_is_rare_is_estimated_rightly():
     """Of the downs that follow an up one in 1 / 0.0199 ** 2 is the first of three."""
-    found = false_alarms.moves_a_year(Path(name="1%", loss=0.01), 1.0, hours=3, futures=4000, seed=1)
+    found = false_alarms.moves_a_year(Path(name="1%", loss=0.01), (1.0, 1.0), hours=3, futures=4000, seed=1)
     (three, is_estimate) = found[1]
     ups = 8766 * 3600 * (1 - 0.0199)
 
@@ -55,7 +55,7 @@ def test_what_is_rare_is_estimated_rightly():
 
 def test_a_silent_holder_is_found_within_the_worst_case():
     """The configuration's own bound, with the time to the first attempt in it."""
-    took = false_alarms.detection(1.0, 3, seed=1)
+    took = false_alarms.detection((1.0, 1.0), 3, seed=1)
 
     assert min(took) >= 3.0
     assert max(took) <= probe(1.0, 1.0, 3).worst_case
