@@ -18,8 +18,8 @@ def test_a_start_has_figures_and_imports():
 
 
 def test_an_idle_standby_is_measured():
-    """Memory, CPU, calls."""
-    assert [row.met is not None for row in cost_idle.rows(2)] == [True] * 4
+    """CPU and memory have a verdict; of so short a time the number of EC2 calls has none."""
+    assert [row.met is not None for row in cost_idle.rows(2)] == [True, True, True, False]
 
 
 def test_probes_are_measured():
