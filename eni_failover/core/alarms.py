@@ -52,7 +52,7 @@ def _describe_at(view: View, interval: float) -> float:
         return survey.began_at + _describe_retry(view)
     confirm = view.state.confirm
     gone_at = lost_at(view)
-    if (confirm is not None and survey.began_at < confirm.since) or (
+    if (confirm is not None and survey.began_at <= confirm.since) or (
         gone_at is not None and survey.began_at <= gone_at
     ):
         return view.now
@@ -126,7 +126,11 @@ def _instances_at(view: View, decision: Decision, interval: float) -> float:
     if decision.action is Action.CONFIRM and survey.began_at <= view.now - spacing:
         times.append(view.now)
     confirm = view.state.confirm
-    if confirm is not None and survey.began_at < confirm.since and begins_on_instances(view, confirm.trigger):
+    if (
+        confirm is not None
+        and survey.began_at <= confirm.since
+        and begins_on_instances(view, confirm.trigger)
+    ):
         times.append(view.now)
     if is_being_stopped(view):
         times.append(survey.began_at + INSTANCES_SPACING)

@@ -37,15 +37,16 @@ def next_look(view: View) -> float:
         return began_at + max(interval, min(LATER_STEP, WATCHED_STEP * interval))
     if _has_link(view, takeover) and not view.is_short_of_calls:
         return max(view.now, began_at + interval)
-    first = began_at if anchor is None else max(anchor, _done_at(view, takeover, anchor))
+    anchor = began_at if anchor is None else anchor
+    done_at = _done_at(view, takeover, anchor)
+    due = anchor if done_at is None else max(anchor, done_at)
     if view.is_short_of_calls:
-        first += SHORT_MARGIN
-        interval *= SHORT_FACTOR
-    if began_at >= first:
-        elapsed = max(view.now, began_at) - first
-        step = _step(elapsed, interval)
-        first += step * (math.floor(elapsed / step) + 1)
-    return min((first, *(bound + EDGE for bound in _bounds(view, takeover) if bound + EDGE > began_at)))
+        due, interval = due + SHORT_MARGIN, interval * SHORT_FACTOR
+    if due == anchor or began_at >= due:
+        elapsed = max(view.now, began_at, due) - due
+        step = interval if done_at is None else _step(elapsed, interval)
+        due += step * (math.floor(elapsed / step) + 1)
+    return min((due, *(bound + EDGE for bound in _bounds(view, takeover) if bound + EDGE > began_at)))
 
 
 def timed(view: View, before: Takeover, after: Takeover) -> Durable:
@@ -61,10 +62,10 @@ def timed(view: View, before: Takeover, after: Takeover) -> Durable:
     return durable
 
 
-def _done_at(view: View, takeover: Takeover, accepted_at: float) -> float:
+def _done_at(view: View, takeover: Takeover, accepted_at: float) -> float | None:
     """When EC2 can be done at the soonest with what it has accepted, as far as earlier moves tell.
 
-    A detach counts from the first one: a forced one is over soon.
+    None while it has accepted nothing. A detach counts from the first one: a forced one is over soon.
     """
     moves = [takeover.move(eni.eni_id) for eni in view.usable if not view.is_attached_here(eni)]
     if moves and all(move.attach is Sent.ACCEPTED for move in moves):
@@ -74,7 +75,7 @@ def _done_at(view: View, takeover: Takeover, accepted_at: float) -> float:
         for move in moves
         if move.detach is Sent.ACCEPTED and move.detach_began_at is not None
     ]
-    return max(began) + _shortest(view, view.state.durable.detach_took) if began else accepted_at
+    return max(began) + _shortest(view, view.state.durable.detach_took) if began else None
 
 
 def _shortest(view: View, took: tuple[float, ...]) -> float:

@@ -33,11 +33,11 @@ def begin(view: View, candidate: Candidate) -> Turnout:
     if confirm is None or not is_same or confirm.since < candidate.cause_at < view.now:
         confirm = Confirm(trigger=trigger, attachment_id=candidate.attachment_id, since=view.now)
     age = view.now - view.obs.enis.began_at
-    if view.obs.enis.began_at >= confirm.since and age > CONFIRMED_CALLS * view.policy.call_timeout:
+    if view.obs.enis.began_at > confirm.since and age > CONFIRMED_CALLS * view.policy.call_timeout:
         confirm = replace(confirm, since=view.now)  # an answer was waited for meanwhile
-    fresh = view.obs.enis.began_at >= confirm.since
+    fresh = view.obs.enis.began_at > confirm.since
     if begins_on_instances(view, trigger):
-        fresh = fresh and view.obs.instances.answered and view.obs.instances.began_at >= confirm.since
+        fresh = fresh and view.obs.instances.answered and view.obs.instances.began_at > confirm.since
     if not fresh or too_old:
         state = replace(view.state, confirm=confirm, asked=too_old)
         return state, Decision(action=Action.CONFIRM, reason=candidate.reason)

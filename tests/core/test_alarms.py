@@ -147,7 +147,9 @@ def test_a_described_loss_is_followed_by_a_second_describe():
         assert due <= bench.now
 
 
-@pytest.mark.parametrize(("verdict", "at_once"), [("in_use", True), ("gone", True), ("busy", False)])
+@pytest.mark.parametrize(
+    ("verdict", "at_once"), [("in_use", True), ("gone", True), ("busy", False), ("throttled", False)]
+)
 def test_a_surprising_answer_brings_a_describe_at_once(verdict, at_once):
     """A throttle is no surprise."""
     bench = taking()
