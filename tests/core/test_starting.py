@@ -147,3 +147,36 @@ def test_a_takeover_that_waited_for_an_answer_looks_once_more():
     bench.act(within=5)
 
     assert bench.now - bench.describes[-1] <= 2
+
+
+def waiting_for_a_describe() -> Bench:
+    """The holder is judged down; the describe that is to confirm it, and some after it, have failed."""
+    bench = Bench(attached("alpha"))
+    bench.says(web="down")
+    bench.ec2_answers = False
+    bench.idle(8)
+    return bench
+
+
+def test_a_describe_that_failed_is_no_news_for_the_confirmation():
+    """The first one that is answered confirms the cause: it began after it."""
+    bench = waiting_for_a_describe()
+    bench.ec2_answers = True
+    bench.describes.clear()
+    bench.act(within=10)
+
+    assert len(bench.describes) == 1
+
+
+def test_a_cause_that_came_anew_meanwhile_is_confirmed_anew():
+    """Nothing is known of the ENIs while a holder comes back and dies once more."""
+    bench = waiting_for_a_describe()
+    bench.says(web="up")
+    bench.idle(4)
+    bench.says(web="down")
+    bench.idle(8)
+    bench.ec2_answers = True
+    first = bench.look()
+
+    assert (first.action, first.calls) == (Action.CONFIRM, ())
+    assert bench.act(within=10).calls

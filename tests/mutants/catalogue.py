@@ -511,6 +511,39 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        name="silence_ends_the_confirmation",
+        says="a describe that failed drops the confirmation that it was asked for",
+        edits=(
+            (
+                CORE + "decide.py",
+                "    if decision.action is not Action.CONFIRM and not view.unknown:\n",
+                "    if decision.action is not Action.CONFIRM:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="confirmed_before_its_cause",
+        says="a holder that came back and died again meanwhile counts as confirmed",
+        edits=(
+            (
+                CORE + "starting.py",
+                "not is_same or confirm.since < candidate.cause_at < view.now:\n",
+                "not is_same:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="throttled_with_looks",
+        says="a throttled detach looks at the ENIs all the while",
+        edits=(
+            (
+                CORE + "polls.py",
+                "    if view.waits_for_quota:\n",
+                "    if False:\n",
+            ),
+        ),
+    ),
+    Mutant(
         name="peers_by_name",
         says="a member whose file calls another one differently does not hear its pause",
         edits=(
