@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from eni_failover.adapters.ec2_model import Operation
 
 FIRST_GAP = 1.0
-LONGEST_GAP = 16.0
+LONGEST_GAP = 8.0
 STEP = 1.0  # that an answer takes off the gap
 
 

@@ -121,7 +121,8 @@ def _instances_at(view: View, decision: Decision, interval: float) -> float:
         times.append(survey.began_at + INSTANCES_SPACING)
     if takeover is not None and takeover.trigger in _RESTS_ON_HOLDER and not takeover.committed:
         # EC2's word about the holder is asked again until the point of no return, and not on an old answer.
-        times.append(survey.began_at + (QUOTA_SPACING if view.waits_for_quota else INSTANCES_SPACING))
+        spacing = QUOTA_SPACING if view.waits_for_quota else INSTANCES_SPACING
+        times.append(max(survey.began_at, takeover.started_at) + spacing)
     spacing = QUOTA_SPACING if view.is_short_of_calls else view.policy.observe_interval
     if decision.action is Action.CONFIRM and survey.began_at <= view.now - spacing:
         times.append(view.now)
