@@ -83,7 +83,7 @@ build/mutmut/.stamp: pyproject.toml requirements-dev.lock
 # What a contender needs and this machine has not, its row in the table says.
 RUNS ?= 20
 PROFILE ?=
-bench: $(VENV)/.stamp  ## the same host death for this daemon and others, two hours; RUNS=3 PROFILE=3/2 for less
+bench: $(VENV)/.stamp  ## the same host death for this daemon and others, many hours; RUNS=3 PROFILE=3/2 for ten minutes
 	-@[ "$$(id -u)" != 0 ] || .ci/need ip:iproute2 nft:nftables keepalived:keepalived
 	-@$(MAKE) --no-print-directory build/awscli/.stamp
 	$(RUN) benchmarks.takeover --runs $(RUNS) $(PROFILE:%=--profile %)
