@@ -23,6 +23,7 @@ from eni_failover.adapters.ec2_model import Operation
 FIRST_GAP = 1.0
 LONGEST_GAP = 8.0
 STEP = 1.0  # that an answer takes off the gap
+FORGOTTEN_AFTER = 60.0  # without a refusal: a calm daemon has few answers that could shrink it
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class _Pace:
 
     gap: float = 0.0
     next_at: float = 0.0
+    refused_at: float = 0.0
 
 
 class Quota:
@@ -55,6 +57,7 @@ class Quota:
     def refused(self, operation: Operation, *, retry_after: float = 0.0) -> None:
         """EC2 has refused a call for want of tokens, and asks for `retry_after` seconds of rest."""
         pace = self._paces.setdefault(operation, _Pace())
+        pace.refused_at = self._clock()
         pace.gap = min(LONGEST_GAP, max(FIRST_GAP, 2 * pace.gap))
         self._space(pace, least=retry_after)
 
@@ -64,7 +67,7 @@ class Quota:
         if pace is None:
             return
         pace.gap -= STEP
-        if pace.gap <= 0:
+        if pace.gap <= 0 or self._clock() - pace.refused_at > FORGOTTEN_AFTER:
             del self._paces[operation]
         else:
             self._space(pace)

@@ -17,6 +17,7 @@ from eni_failover.core.links import READY_BOUND, doubted_until, lost_at
 from eni_failover.core.model import AttachmentStatus, Presence, Verdict
 from eni_failover.core.moves import ATTACH_BOUND
 from eni_failover.core.polls import next_look
+from eni_failover.core.starting import is_word_old
 from eni_failover.core.state import Takeover
 from eni_failover.core.words import Action, Result, Role, Scope, Trigger
 
@@ -133,7 +134,7 @@ def _instances_at(view: View, decision: Decision, interval: float) -> float:
         and begins_on_instances(view, confirm.trigger)
     ):
         times.append(view.now)
-    if is_being_stopped(view):
+    if is_being_stopped(view) or (takeover is not None and is_word_old(view, takeover)):
         times.append(survey.began_at + INSTANCES_SPACING)
     if any(since > survey.began_at for since in _first_downs(view)):
         times.append(max(view.now, survey.began_at + INSTANCES_SPACING))

@@ -114,9 +114,11 @@ class View:
 
     @property
     def waits_for_quota(self) -> bool:
-        """Whether this member's takeover waits for nothing but a call that EC2 refuses for want of quota."""
+        """Whether this member's takeover has moved nothing yet because EC2 has no quota for it."""
         takeover = self.takeover
-        if takeover is None or self.is_moving or any(move.bad_state for move in takeover.moves):
+        if takeover is None or takeover.is_committed or self.is_moving:
+            return False
+        if any(move.bad_state for move in takeover.moves):
             return False
         return any(move.throttled for move in takeover.moves)
 

@@ -209,6 +209,9 @@ def _undo(view: View, eni: Eni, attachment: Attachment, move: Move) -> Next:
         if move.attach_index is not None and attachment.status is AttachmentStatus.ATTACHING:
             refused = (*refused, move.attach_index)
         move = replace(_record(move, attachment), refused_indexes=refused, reattached=True)
+    if move.throttled and view.obs.enis.began_at < (move.detach_sent_at or 0.0):
+        # It is this member's own attachment: it may be a good one by now.
+        return move, None, Reason.EC2_REFUSED
     return _detach(view, eni, attachment, move)
 
 

@@ -89,7 +89,7 @@ def _fence_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeove
 
 def _refused(view: View, move: Move, outcome: Outcome) -> Move:
     if outcome.not_sent:
-        return replace(move, retry_at=view.now + BACKOFF_FIRST)
+        return replace(move, throttled=False, retry_at=view.now + BACKOFF_FIRST)
     attempts = move.attempts + 1
     return replace(
         move,
@@ -112,7 +112,7 @@ def _detach_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeov
         )
         return replace(takeover.with_move(move), committed=True)
     if outcome.verdict is Verdict.UNANSWERED:
-        move = replace(move, detach_sent_at=outcome.sent_at)
+        move = replace(move, detach_sent_at=outcome.sent_at, throttled=False)
         if outcome.ended_at - outcome.sent_at > view.policy.call_timeout + LATE:
             # Nobody waits for so long: this process stood still, and the call may leave only now.
             move = replace(move, detach_sent_at=outcome.ended_at, detach_began_at=None)
@@ -131,7 +131,7 @@ def _attach_answered(view: View, takeover: Takeover, outcome: Outcome) -> Takeov
     if move is None:
         return takeover
     if outcome.verdict is Verdict.UNANSWERED:
-        return takeover.with_move(replace(move, attach_sent_at=outcome.sent_at))
+        return takeover.with_move(replace(move, attach_sent_at=outcome.sent_at, throttled=False))
     if outcome.verdict is Verdict.ACCEPTED:
         move = replace(move, attach=Sent.ACCEPTED, attempts=0, throttled=False, retry_at=None)
         return replace(takeover.with_move(move), committed=True)

@@ -16,16 +16,17 @@ from eni_failover.core.links import link_of
 from eni_failover.core.moves import ATTACH_BOUND, GONE_CONFIRM
 from eni_failover.core.state import Durable, Sent, Takeover
 
-FIRST_LOOK = 8  # move intervals after an accepted call, while no move has been timed
+FIRST_LOOK = 8  # move intervals after an accepted call, while too few moves have been timed
 EARLY = 0.75  # of the time that the shortest of the latest moves took
 STEPS = ((4, 2), (8, 1), (20, 2))  # from then on, in move intervals: until when, and from look to look
 LATER_STEP = 1.0  # seconds, after those
 WATCHED_STEP = 4  # move intervals, a second at most, between two looks at the moves of another member
-QUOTA_LOOK = 30.0  # between two looks while a call waits for the account's quota
+QUOTA_LOOK = 15.0  # seconds between two looks while the first detach waits for the account's quota
 REMEMBERED = 5  # moves
+TRUSTED = 3  # moves; one that took long says nothing about the next
 SHORT_MARGIN = 1.5  # seconds: while the account is short of calls, one look shall be enough
 SHORT_FACTOR = 4  # and the next ones are so many times further apart
-LONGEST_WAIT = 10.0  # whatever was remembered
+LONGEST_WAIT = 10.0  # seconds: what took longer is no measure
 EDGE = 0.01  # a look that begins at a bound, to the last digit, may come out below it
 
 
@@ -57,8 +58,8 @@ def timed(view: View, before: Takeover, after: Takeover) -> Durable:
     """What is remembered of how long moves take, when this pass's look was the first to show one done."""
     durable, anchor = view.state.durable, view.state.polled_from_at
     took = 0.0 if anchor is None else view.obs.enis.began_at - anchor
-    if took <= 0:
-        return durable
+    if not 0 < took <= LONGEST_WAIT or view.is_short_of_calls:
+        return durable  # looks came late for other reasons
     if before.available_at is None and after.available_at is not None and after.detach_at is not None:
         return replace(durable, detach_took=(took, *durable.detach_took[: REMEMBERED - 1]))
     if before.attached_at is None and after.attached_at is not None:
@@ -83,10 +84,10 @@ def _expected(view: View, takeover: Takeover, accepted_at: float) -> tuple[float
         began_at, took = max(began), view.state.durable.detach_took
     else:
         return ()
-    if not took:
+    known = [seconds for seconds in took if 0 < seconds <= LONGEST_WAIT]  # a journal may say anything
+    if len(known) < TRUSTED:
         return (began_at + FIRST_LOOK * view.policy.move_interval,)
-    shortest = min((*took, LONGEST_WAIT))
-    return began_at + EARLY * shortest, began_at + shortest
+    return began_at + EARLY * min(known), began_at + min(known)
 
 
 def _step(elapsed: float, interval: float) -> float:

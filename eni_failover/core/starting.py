@@ -92,12 +92,24 @@ def _rests_on_probes(view: View, takeover: Takeover) -> bool:
     return takeover.trigger is Trigger.PROBES and takeover.fence is Sent.NO and view.holder is not None
 
 
+def is_word_old(view: View, takeover: Takeover) -> bool:
+    """Whether EC2's word about the holder, on which this takeover rests, is from before a refused detach."""
+    if takeover.trigger is not Trigger.EC2:
+        return False
+    refused = [
+        one.detach_sent_at for one in takeover.moves if one.throttled and one.detach_sent_at is not None
+    ]
+    return any(view.instances.began_at <= sent_at for sent_at in refused)
+
+
 def pursue(view: View, takeover: Takeover) -> Turnout:
     """The next calls of a takeover that has moved nothing yet: the fence, then the first detach."""
     too_old = candidates.too_old(view) if _rests_on_probes(view, takeover) else ()
     if too_old:
         state = replace(view.with_takeover(takeover).state, asked=too_old)
         return state, Decision(action=Action.CONFIRM, reason=takeover.reason)
+    if is_word_old(view, takeover):
+        return view.with_takeover(takeover).state, Decision(action=Action.CONFIRM, reason=takeover.reason)
     fenced = fence(view, takeover)
     takeover = fenced.takeover
     if takeover.fence_refused:

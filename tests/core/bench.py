@@ -22,7 +22,7 @@ from tests.core import builders
 TICK = 0.001  # between the moment a describe is due and the moment it begins
 LATENCY = 0.04
 # EC2 was quick of late: a look is worth it soon after each call.
-QUICK_MOVES = {"detach_took": (0.25,), "attach_took": (0.25,)}
+QUICK_MOVES = {"detach_took": (0.25,) * 5, "attach_took": (0.25,) * 5}
 MOST_PASSES = 60  # a second; more is a loop that never rests
 
 
