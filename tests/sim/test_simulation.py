@@ -120,7 +120,7 @@ def test_a_member_that_writes_nothing_down_is_found():
     ("rule", "invariant", "first"),
     [
         ("limit_until", "the_limit_holds", 4),
-        ("cooldown_until", "a_takeover_is_followed_by_rest", 13),
+        ("cooldown_until", "a_takeover_is_followed_by_rest", 505),
         ("why_not_fit", "who_is_unfit_takes_nothing", 7),
     ],
 )

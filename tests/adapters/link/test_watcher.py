@@ -397,7 +397,7 @@ def test_a_kernel_that_cannot_be_read_is_a_transient_error(monkeypatch):
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr("pyroute2.AsyncIPRoute", fail)
+    monkeypatch.setattr("pyroute2.iproute.AsyncIPRoute", fail)
     watcher = LinkWatcher(
         mode=LinkMode.VERIFY, clock=lambda: 0.0, on_change=lambda: None, on_error=lambda _: None
     )
