@@ -317,11 +317,9 @@ def test_peer_that_does_not_answer_well_is_unreachable_and_keeps_its_word(answer
 
     logs = with_world(scenario)
 
-    assert [one["event"] for one in logs if one["peer"] == "beta"] == [
-        "peer.reachable",
-        "peer.unreachable",
-        "peer.reachable",
-    ]
+    told = [one["event"] for one in logs if one["peer"] == "beta"]
+    # On a busy machine the very first answer may come too late: 0.3 s.
+    assert told[told.index("peer.reachable") :] == ["peer.reachable", "peer.unreachable", "peer.reachable"]
 
 
 def test_redirect_is_not_followed() -> None:
