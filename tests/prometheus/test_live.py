@@ -35,6 +35,7 @@ NOT_PLAYED = {
     "EniFailoverProbeNearTimeout",
     "EniFailoverSplit",
     "EniFailoverTakeoverFailed",
+    "EniFailoverThrottled",
     "EniFailoverVersionsDiffer",
     "EniFailoverWouldTakeOver",
 }
