@@ -16,7 +16,8 @@ from eni_failover.core.group import CONFIRM_AFTER, RESCUE_AFTER, View
 from eni_failover.core.links import READY_BOUND, doubted_until, lost_at
 from eni_failover.core.model import AttachmentStatus, Presence, Verdict
 from eni_failover.core.moves import ATTACH_BOUND
-from eni_failover.core.polls import next_look
+from eni_failover.core.outcomes import backoff
+from eni_failover.core.polls import QUOTA_LOOK, next_look
 from eni_failover.core.starting import is_word_old
 from eni_failover.core.state import Takeover
 from eni_failover.core.words import Action, Result, Role, Scope, Trigger
@@ -27,7 +28,6 @@ CALM_RETRIES = 3  # observe intervals, at most, between two looks that nobody wa
 UNOWNED_INTERVAL = 1.0
 INSTANCES_EVERY = 2  # looks at the ENIs
 INSTANCES_SPACING = 1.0
-QUOTA_SPACING = 15.0  # while a call waits for the account's quota
 
 _RESTS_ON_HOLDER = {Trigger.EC2, Trigger.PROBES}
 _SURPRISES = {Verdict.GONE, Verdict.IN_USE}
@@ -86,8 +86,8 @@ def _describe_retry(view: View) -> float:
     """
     failures, interval = view.state.describe_failures, view.policy.observe_interval
     if _is_calm(view):
-        return _backoff(view, interval, failures - 1, CALM_RETRIES * interval)
-    return _backoff(view, RETRY_FIRST, failures, min(RETRY_CAP, interval))
+        return backoff(failures - 1, view.obs.jitter, first=interval, longest=CALM_RETRIES * interval)
+    return backoff(failures, view.obs.jitter, first=RETRY_FIRST, longest=min(RETRY_CAP, interval))
 
 
 def _is_calm(view: View) -> bool:
@@ -99,11 +99,6 @@ def _is_calm(view: View) -> bool:
     return is_settled and lost_at(view) is None and not _first_downs(view)
 
 
-def _backoff(view: View, first: float, failures: int, longest: float) -> float:
-    """How long to wait after so many failures in a row: doubled each time, and jittered down to half."""
-    return min(longest, first * 2.0 ** min(failures, 10)) * (0.5 + view.obs.jitter / 2)
-
-
 def _instances_at(view: View, decision: Decision, interval: float) -> float:
     survey = view.obs.instances
     steady = survey.began_at + INSTANCES_EVERY * interval
@@ -111,20 +106,20 @@ def _instances_at(view: View, decision: Decision, interval: float) -> float:
         return survey.began_at + _instances_retry(view)
     times = [steady]
     unseen, moved_at = view.state.unseen, view.state.moved_at
-    is_committed = view.takeover is not None and view.takeover.is_committed
+    takeover = view.takeover
+    is_committed = takeover is not None and takeover.is_committed
     if moved_at is not None and not is_committed and survey.began_at < moved_at + CONFIRM_AFTER:
         # What an instance has room for changes with every move.
         times.append(moved_at + CONFIRM_AFTER)
     if unseen is not None and not unseen.sure:
         times.append(unseen.since + CONFIRM_AFTER)
-    takeover = view.takeover
     if takeover is not None and takeover.fence_began_at is not None and not takeover.committed:
         times.append(survey.began_at + INSTANCES_SPACING)
     if takeover is not None and takeover.trigger in _RESTS_ON_HOLDER and not takeover.committed:
         # EC2's word about the holder is asked again until the point of no return, and not on an old answer.
-        spacing = QUOTA_SPACING if view.waits_for_quota else INSTANCES_SPACING
+        spacing = QUOTA_LOOK if view.waits_for_quota else INSTANCES_SPACING
         times.append(max(survey.began_at, takeover.started_at) + spacing)
-    spacing = QUOTA_SPACING if view.is_short_of_calls else view.policy.observe_interval
+    spacing = QUOTA_LOOK if view.is_short_of_calls else view.policy.observe_interval
     if decision.action is Action.CONFIRM and survey.began_at <= view.now - spacing:
         times.append(view.now)
     confirm = view.state.confirm
@@ -151,11 +146,11 @@ def _instances_retry(view: View) -> float:
     ):
         return INSTANCES_SPACING
     if view.is_short_of_calls:
-        return QUOTA_SPACING
+        return QUOTA_LOOK
     longest = INSTANCES_EVERY * view.policy.observe_interval
     if view.is_unowned or _first_downs(view):
         longest = min(longest, RETRY_CAP)
-    return _backoff(view, INSTANCES_SPACING, view.state.instances_failures, longest)
+    return backoff(view.state.instances_failures, view.obs.jitter, first=INSTANCES_SPACING, longest=longest)
 
 
 def _first_downs(view: View) -> list[float]:

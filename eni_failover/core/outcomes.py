@@ -30,10 +30,16 @@ def is_barred(policy: Policy, outcome: Outcome) -> bool:
     return spoilt or outcome.verdict in {Verdict.LIMIT, Verdict.REFUSED, Verdict.DENIED}
 
 
-def backoff(attempts: int, jitter: float) -> float:
-    """How long to wait after this many refusals in a row, seconds; jittered, at most 5 s."""
-    longest = min(BACKOFF_CAP, BACKOFF_FIRST * 2.0 ** min(attempts, 10))
-    return longest * (0.5 + jitter / 2)
+def doubled(first: float, times: int, longest: float) -> float:
+    """`first` doubled so many times, `longest` at most; seconds."""
+    return min(longest, first * 2.0 ** min(times, 10))
+
+
+def backoff(
+    attempts: int, jitter: float, *, first: float = BACKOFF_FIRST, longest: float = BACKOFF_CAP
+) -> float:
+    """Seconds to wait after this many failures in a row: doubled each time, jittered down to half."""
+    return doubled(first, attempts, longest) * (0.5 + jitter / 2)
 
 
 def retry_delay(outcome: Outcome, attempts: int, jitter: float) -> float:
@@ -44,8 +50,7 @@ def retry_delay(outcome: Outcome, attempts: int, jitter: float) -> float:
     """
     if outcome.verdict is not Verdict.THROTTLED:
         return backoff(attempts, jitter)
-    longest = min(THROTTLED_CAP, THROTTLED_FIRST * 2.0 ** min(attempts - 1, 10))
-    return max(outcome.retry_after, longest * jitter)
+    return max(outcome.retry_after, doubled(THROTTLED_FIRST, attempts - 1, THROTTLED_CAP) * jitter)
 
 
 def learn(view: View, takeover: Takeover) -> Takeover:

@@ -75,15 +75,9 @@ EQUIVALENT = (
         because=f"{NEVER_SO}: mypy has seen to it that no other mutation is left",
     ),
     Equivalent(
-        function="outcomes.backoff",
-        old="min(attempts, 10)",
-        new="min(attempts, 11)",
-        because="five seconds are reached long before; the bound keeps the power small",
-    ),
-    Equivalent(
-        function="alarms._backoff",
-        old="2.0 ** min(failures, 10)",
-        new="2.0 ** min(failures, 11)",
+        function="outcomes.doubled",
+        old="min(times, 10)",
+        new="min(times, 11)",
         because="the longest delay is reached long before; the bound keeps the power small",
     ),
     Equivalent(
