@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -100,22 +100,49 @@ class Ticket:
 
 
 class _RetryBudget(stop_base):
-    """No attempt begins later than this many seconds after the first one ended."""
+    """No attempt begins later than this many seconds, of `clock`, after the first one ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._until: float | None = None
 
     @property
     def left(self) -> float | None:
         """Seconds left for the next attempt; None for the first, which has its full deadline."""
-        return None if self._until is None else self._until - time.monotonic()
+        return None if self._until is None else self._until - self._clock()
 
     def begin(self) -> None:
         """An attempt has ended: the first one starts the count."""
-        self._until = self._until or time.monotonic() + _RETRY_BUDGET
+        self._until = self._until or self._clock() + _RETRY_BUDGET
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         return self.left is not None and retry_state.upcoming_sleep >= self.left
+
+
+async def with_retries(
+    attempt: Callable[[float | None], Awaitable[_T]],
+    *,
+    clock: Callable[[], float],
+    wait: Callable[[RetryCallState], float] | None = None,
+) -> _T:
+    """A call that changes nothing, tried up to three times, all retries within one second.
+
+    `attempt` is given the seconds that it has, None for the first, which has its full deadline; `wait` says
+    how long to wait for the next one. Raises the last attempt's AdapterError.
+    """
+    budget = _RetryBudget(clock)
+    async for one in AsyncRetrying(
+        retry=_RETRIED,
+        wait=wait or _BACKOFF,
+        stop=stop_after_attempt(_ATTEMPTS) | budget,
+        reraise=True,
+    ):
+        with one:
+            try:
+                return await attempt(budget.left)
+            finally:
+                budget.begin()
+    raise InvariantError("a retry ended without an answer and without an error")
 
 
 class Ec2Client:
@@ -224,19 +251,9 @@ class Ec2Client:
 
         Raises the last attempt's AdapterError.
         """
-        budget = _RetryBudget()
-        async for attempt in AsyncRetrying(
-            retry=_RETRIED,
-            wait=_BACKOFF,
-            stop=stop_after_attempt(_ATTEMPTS) | budget,
-            reraise=True,
-        ):
-            with attempt:
-                try:
-                    return await self.call(operation, send, patience=budget.left)
-                finally:
-                    budget.begin()
-        raise InvariantError("a retry ended without an answer and without an error")
+        return await with_retries(
+            lambda left: self.call(operation, send, patience=left), clock=time.monotonic
+        )
 
     def close(self) -> None:
         """Close the connections and start no call any more; threads end with their sockets' timeouts.

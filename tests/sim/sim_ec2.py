@@ -21,11 +21,11 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from eni_failover.adapters.ec2_client import Ticket
+from eni_failover.adapters.ec2_client import Ticket, with_retries
 from eni_failover.adapters.ec2_errors import translate
 from eni_failover.adapters.ec2_model import Operation
 from eni_failover.core.state import Takeover
-from eni_failover.errors import AdapterError, ThrottledError, TransientError, UnansweredError
+from eni_failover.errors import UnansweredError
 from eni_failover.lab import World as Lab
 from eni_failover.lab.engine import Admission, Call
 from eni_failover.lab.errors import Ec2Error
@@ -37,8 +37,6 @@ from tests.sim.sim_network import API, Exchange, Network
 URL = "https://ec2"
 CONNECT_TIMEOUT = 1.0
 READ_TIMEOUT = 4.0
-ATTEMPTS = 3
-RETRY_BUDGET = 1.0
 CALL_MARGIN = 1.0
 READS = frozenset({Operation.DESCRIBE_ENIS, Operation.DESCRIBE_INSTANCES, Operation.DESCRIBE_INSTANCE_TYPES})
 
@@ -271,22 +269,11 @@ class SimEc2Client:
         return answer
 
     async def ask(self, operation: Operation, send: Callable[[Any], Mapping[str, Any]]) -> Any:
-        """A call that changes nothing, with the retries that `Ec2Client.ask` makes.
+        """A call that changes nothing, with the daemon's retries, by this clock and this seed's jitter."""
+        pauses: list[float] = []
 
-        Its own cannot be used: its budget is counted on the real clock.
-        """
-        until: float | None = None
-        for attempt in range(1, ATTEMPTS + 1):
-            pause = self._random.uniform(0.0, min(0.4, 0.1 * 2 ** (attempt - 1)))
-            left = None if until is None else until - self._clock()
-            try:
-                return await self.call(operation, send, patience=left)
-            except ThrottledError:
-                raise
-            except (TransientError, UnansweredError) as error:
-                failed: AdapterError = error
-            until = until or self._clock() + RETRY_BUDGET
-            if attempt == ATTEMPTS or pause >= until - self._clock():
-                break
-            await asyncio.sleep(pause)
-        raise failed
+        async def attempt(left: float | None) -> Any:
+            pauses.append(self._random.uniform(0.0, min(0.4, 0.1 * 2 ** len(pauses))))
+            return await self.call(operation, send, patience=left)
+
+        return await with_retries(attempt, clock=self._clock, wait=lambda _: pauses[-1])
