@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
-import subprocess
-import sys
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -20,9 +16,9 @@ from tests.fleet.fleet_chart import svg
 from tests.fleet.fleet_floor import floors, sorted_times, times
 from tests.fleet.fleet_report import document, share_of_bucket, text
 from tests.fleet.fleet_world import Measured, measure
+from tests.other_process import told
 from tests.sim.sim_clockwork import Clockwork
 
-ROOT = Path(__file__).parents[2]
 SCALE = 0.2
 
 
@@ -123,20 +119,12 @@ def test_the_same_seed_gives_the_same_figures():
         "import json\n"
         "print(json.dumps(document([measure('storm', 2, seed=5, seconds=5.0, scale=0.02, start=1.0)])))"
     )
-    told = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": "11"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
     here, other = (
         json.dumps(document([measure("storm", 2, seed=seed, seconds=5.0, scale=0.02, start=1.0)]))
         for seed in (5, 6)
     )
 
-    assert here == told.stdout.strip()
+    assert here == told(program)
     assert here != other
 
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections import Counter
 from contextlib import nullcontext
-from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -17,13 +13,13 @@ from eni_failover.core import candidates, moves
 from eni_failover.history import Journal
 from eni_failover.hooks import HookRunner
 from eni_failover.lag import LoopLag
+from tests.other_process import told
 from tests.sim import sim_world, simulation
 from tests.sim.scenario_file import FOLDER, parse
 from tests.sim.scenario_stage import ScenarioError, perform
 from tests.sim.sim_audit import KNOWN
 from tests.sim.simulation_run import Result, simulate
 
-ROOT = Path(__file__).parents[2]
 SEEDS = 100
 
 
@@ -64,17 +60,9 @@ def test_calm_life_breaks_no_invariant():
 def test_the_same_seed_tells_the_same_story():
     """Byte for byte, also in another process with other hashes of strings."""
     program = "from tests.sim.simulation_run import simulate; print(simulate(4).digest)"
-    told = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": "11"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
     digests = [simulate(4).digest, simulate(4).digest]
 
-    assert digests == [told.stdout.strip()] * 2
+    assert digests == [told(program)] * 2
 
 
 def test_another_seed_tells_another_story():

@@ -9,7 +9,7 @@ import pytest
 from eni_failover.adapters.link.mode import LinkMode
 from eni_failover.adapters.link.survey import survey
 from eni_failover.adapters.link.watcher import LinkWatcher
-from eni_failover.core.model import Eni
+from tests.adapters.link.hosts import ENI, HOST, IPV6, LINK, ip
 
 pytestmark = [
     pytest.mark.root,
@@ -18,37 +18,7 @@ pytestmark = [
     ),
 ]
 
-ENI = Eni(
-    eni_id="eni-1", mac="02:00:00:00:00:01", addresses=("10.0.1.101",), ipv6_addresses=("2001:db8:1::101",)
-)
-STANDBY = """
-link set lo up
-link add eth0 type veth peer name eth0far
-link set eth0 up
-link set eth0far up
-address add 10.0.1.11/24 dev eth0
-address add 2001:db8:1::11/64 dev eth0 nodad
-route add default via 10.0.1.1 dev eth0
--6 route add default via fe80::7 dev eth0
-"""
-HOLDER = f"""{STANDBY}
-link add ens6 address 02:00:00:00:00:01 type veth peer name ens6far
-link set ens6 up
-link set ens6far up
-address add 10.0.1.101/24 dev ens6 noprefixroute
-address add 2001:db8:1::101/128 dev ens6 nodad
-route add 10.0.1.0/24 dev ens6 table 20007
-route add default via 10.0.1.1 dev ens6 table 20007
--6 route add 2001:db8:1::/64 dev ens6 table 20007
--6 route add default via fe80::7 dev ens6 table 20007
-rule add from 10.0.1.101 lookup 20007 priority 9000
--6 rule add from 2001:db8:1::101 lookup 20007 priority 9000
-"""
-
-
-def ip(commands: str) -> None:
-    for line in filter(None, commands.splitlines()):
-        subprocess.run(["ip", *line.split()], check=True)
+HOLDER = f"{HOST}{LINK}{IPV6}-6 route add 2001:db8:1::/64 dev ens6 table 20007\n"
 
 
 def ip_at_once(commands: str) -> None:
@@ -180,7 +150,7 @@ def test_a_rule_for_some_packets_is_a_doubt_and_keeps_no_link_back(inside, rule,
     """Its owner may want it: the link is ready, and the check names the rule, beforehand too."""
     family, _, selectors = rule.rpartition("-6 ")
     add = f"{'-6 ' if family or rule.startswith('-6') else ''}rule add {selectors} lookup main priority 100\n"
-    ready, catching, some = inside(in_doubt((HOLDER if is_holder else STANDBY) + add))
+    ready, catching, some = inside(in_doubt((HOLDER if is_holder else HOST) + add))
 
     assert (ready, catching, some) == (is_holder, (), (f"100: {expected}",))
 
@@ -196,7 +166,7 @@ def test_a_rule_for_some_packets_is_a_doubt_and_keeps_no_link_back(inside, rule,
 @pytest.mark.parametrize("is_holder", [True, False])
 def test_a_rule_that_refuses_some_packets_is_a_doubt(inside, rule, expected, is_holder):
     """They leave by no link at all."""
-    ready, catching, some = inside(in_doubt(f"{HOLDER if is_holder else STANDBY}{rule}\n"))
+    ready, catching, some = inside(in_doubt(f"{HOLDER if is_holder else HOST}{rule}\n"))
 
     assert (ready, catching, some) == (is_holder, (), (expected,))
 
@@ -223,7 +193,7 @@ rule add to 172.17.0.0/16 lookup main priority 100
 @pytest.mark.parametrize("is_holder", [True, False])
 def test_a_rule_that_takes_no_answer_is_no_doubt(inside, harmless, is_holder):
     """Nothing in its table leads there, it comes later, is for other packets, or leads to containers."""
-    ready, catching, some = inside(in_doubt(f"{HOLDER if is_holder else STANDBY}{harmless}\n"))
+    ready, catching, some = inside(in_doubt(f"{HOLDER if is_holder else HOST}{harmless}\n"))
 
     assert (ready, catching, some) == (is_holder, (), ())
 
@@ -233,7 +203,7 @@ def test_a_thousand_rules_stall_nothing(inside):
     rules = "".join(f"rule add to 10.77.{i // 250}.{i % 250} lookup main priority 512\n" for i in range(1000))
 
     async def main() -> tuple[int, int]:
-        ip(STANDBY)
+        ip(HOST)
         ip_at_once(rules)
         turns = 0
 
@@ -259,6 +229,6 @@ def test_a_thousand_rules_stall_nothing(inside):
 )
 def test_a_rule_that_would_take_all_answers_is_known_beforehand(inside, rule):
     """Written by other means than `from all`."""
-    _, catching, some = inside(in_doubt(f"{STANDBY}rule add {rule} priority 100\n"))
+    _, catching, some = inside(in_doubt(f"{HOST}rule add {rule} priority 100\n"))
 
     assert (len(catching), some) == (1, ())
