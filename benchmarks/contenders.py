@@ -43,37 +43,38 @@ class Contender:
 
     name: str
     title: str
-    start: Callable[[Place, Path], Due]
+    start: Callable[[Place], Due]
     obstacle: Callable[[str], str] = lambda _: ""
     enis: int = 1
 
 
-def _daemon(place: Place, directory: Path) -> Due:
-    start_pair(place, directory)
-    return _third_miss(place, directory)
+def _daemon(place: Place) -> Due:
+    start_pair(place)
+    return _third_miss(place)
 
 
-def _boto3_loop(place: Place, directory: Path) -> Due:
+def _boto3_loop(place: Place) -> Due:
     _configure_holder(place)
     command = [sys.executable, SCRIPTS / "boto3_loop.py", *_target(place), *_what(place), *_link(place)]
-    _spawn(place, STANDBY, command, directory / "boto3.log")
-    return _watched(place, directory)
+    _spawn(place, STANDBY, command, place.directory / "boto3.log")
+    return _watched(place)
 
 
-def _cli_loop(wait_by: str) -> Callable[[Place, Path], Due]:
-    def start(place: Place, directory: Path) -> Due:
+def _cli_loop(wait_by: str) -> Callable[[Place], Due]:
+    def start(place: Place) -> Due:
         _configure_holder(place)
         move = [SCRIPTS / "cli_move.sh", wait_by, *_what(place), *_link(place)]
-        _spawn(place, STANDBY, [SCRIPTS / "cli_loop.sh", *_target(place), *move], directory / "cli.log")
-        return _watched(place, directory)
+        _spawn(place, STANDBY, [SCRIPTS / "cli_loop.sh", *_target(place), *move], place.directory / "cli.log")
+        return _watched(place)
 
     return start
 
 
-def _keepalived(wait_by: str) -> Callable[[Place, Path], Due]:
-    def start(place: Place, directory: Path) -> Due:
+def _keepalived(wait_by: str) -> Callable[[Place], Due]:
+    def start(place: Place) -> Due:
         _configure_holder(place)
         adverts = _Adverts(place)
+        directory = place.directory
         notify = directory / "notify_master"
         move = shlex.join(map(str, [SCRIPTS / "cli_move.sh", wait_by, *_what(place), *_link(place)]))
         notify.write_text(f"#!/bin/bash\nexport PATH={_path()}\nexec {move} >>{directory}/notify.log 2>&1\n")
@@ -179,21 +180,21 @@ def _spawn(place: Place, host: str, command: list, log: Path) -> None:
         )
 
 
-def probed_at(place: Place, directory: Path) -> list[float]:
+def probed_at(place: Place) -> list[float]:
     """When alpha's service was asked at alpha's own address."""
     own = place.addresses[HOLDER]
-    return [float(at) for at, asked in read(directory / "service-alpha") if asked.endswith(own)]
+    return [float(at) for at, asked in read(place.directory / "service-alpha") if asked.endswith(own)]
 
 
-def _third_miss(place: Place, directory: Path) -> Due:
+def _third_miss(place: Place) -> Due:
     """Of a silent host the third attempt ends with its timeout; one that refuses is known at once."""
     silent = TIMEOUT if place.has_links else 0.0
-    return lambda: probed_at(place, directory)[-1] + FALL * INTERVAL + silent
+    return lambda: probed_at(place)[-1] + FALL * INTERVAL + silent
 
 
-def _watched(place: Place, directory: Path) -> Due:
-    wait(lambda: len(probed_at(place, directory)) >= FALL, "three probes of alpha", WATCHES_WITHIN)
-    return _third_miss(place, directory)
+def _watched(place: Place) -> Due:
+    wait(lambda: len(probed_at(place)) >= FALL, "three probes of alpha", WATCHES_WITHIN)
+    return _third_miss(place)
 
 
 def _without_aws(_: str) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
-from pathlib import Path
 
 from benchmarks.daemons import start_pair
 from benchmarks.measured import Row, cpu_share
@@ -31,10 +29,10 @@ RESTS = 3.0
 def rows(runs: int, seconds: float) -> list[Row]:
     """Deaths of the service and of the host, so many each; CPU over so many seconds at rest."""
     found = [_deaths("service", 0.35, runs), _deaths("host", 0.75, runs)]
-    with tempfile.TemporaryDirectory(prefix="enif-bench-") as name, place(SETTINGS) as pair:
+    with place(SETTINGS) as pair:
         for host in (HOLDER, STANDBY):
-            serve(pair, host, Path(name))
-        daemons = start_pair(pair, Path(name), PROBES)
+            serve(pair, host)
+        daemons = start_pair(pair, PROBES)
         time.sleep(RESTS)
         share = cpu_share(daemons[STANDBY].process.pid, seconds)
     found.append(
@@ -54,10 +52,10 @@ def _deaths(what: str, target: float, runs: int) -> Row:
 
 def _death(what: str, share: float) -> float:
     """Seconds, of a death at this share of an interval."""
-    with tempfile.TemporaryDirectory(prefix="enif-bench-") as name, place(SETTINGS) as pair:
-        service = serve(pair, HOLDER, Path(name))
-        serve(pair, STANDBY, Path(name))
-        start_pair(pair, Path(name), PROBES)
+    with place(SETTINGS) as pair:
+        service = serve(pair, HOLDER)
+        serve(pair, STANDBY)
+        start_pair(pair, PROBES)
         time.sleep(1 + share * 0.1)
         died = time.monotonic()
         if what == "service":

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from pathlib import Path
 
 from benchmarks.daemons import LISTEN_PORT, start_pair
 from benchmarks.measured import Row, cpu_seconds, memory_mb
@@ -32,14 +30,13 @@ url = "http://{{address}}:{HTTP_PORT}/"
 
 def rows(seconds: float) -> list[Row]:
     """Of the standby, after it has come to rest, on loopback."""
-    with (
-        tempfile.TemporaryDirectory(prefix="enif-bench-") as name,
-        place(Settings(latency=0.04), loopback=True) as pair,
-    ):
+    with place(Settings(latency=0.04), loopback=True) as pair:
         for host in (HOLDER, STANDBY):
             command = [sys.executable, "-m", "http.server", str(HTTP_PORT), "--bind", pair.addresses[host]]
-            pair.spawn(host, command, cwd=name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        daemons = start_pair(pair, Path(name), PROBES + '\n[policy]\ndown_when = "all"\n')
+            pair.spawn(
+                host, command, cwd=pair.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        daemons = start_pair(pair, PROBES + '\n[policy]\ndown_when = "all"\n')
         time.sleep(RESTS)
         pid = daemons[STANDBY].process.pid
         before, began = cpu_seconds(pid), time.monotonic()

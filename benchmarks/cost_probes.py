@@ -11,9 +11,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from benchmarks.daemons import start_pair
 from benchmarks.measured import Row, cpu_share
@@ -36,17 +34,14 @@ def rows(seconds: float, numbers: tuple[int, ...] = tuple(LIMITS)) -> list[Row]:
 
 
 def _rows(number: int, seconds: float) -> list[Row]:
-    with (
-        tempfile.TemporaryDirectory(prefix="enif-bench-") as name,
-        place(Settings(latency=0.04), loopback=True) as pair,
-    ):
+    with place(Settings(latency=0.04), loopback=True) as pair:
         for host in (HOLDER, STANDBY):
-            serve(pair, host, Path(name))
+            serve(pair, host)
         command = [sys.executable, "-m", "benchmarks.cost_probes"]
         command += [pair.addresses[HOLDER], str(SERVICE_PORT), str(number), str(seconds)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         late = float(done.stdout)
-        daemons = start_pair(pair, Path(name), _config(number))
+        daemons = start_pair(pair, _config(number))
         time.sleep(SETTLES)
         share = cpu_share(daemons[STANDBY].process.pid, seconds)
     limit = LIMITS.get(number)

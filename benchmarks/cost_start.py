@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
-from pathlib import Path
 
 from benchmarks.daemons import READY_WITHIN, Daemon
 from benchmarks.measured import Row, cpu_seconds, memory_mb
@@ -19,13 +17,10 @@ def rows(runs: int) -> list[Row]:
     """Starts of a standby, one after the other, on loopback; the bytecode is there."""
     took, used, memory = [], [], []
     for _ in range(runs):
-        with (
-            tempfile.TemporaryDirectory(prefix="enif-bench-") as name,
-            place(Settings(latency=0.04), loopback=True) as pair,
-        ):
-            serve(pair, HOLDER, Path(name))
+        with place(Settings(latency=0.04), loopback=True) as pair:
+            serve(pair, HOLDER)
             began = time.monotonic()
-            daemon = Daemon(pair, Path(name), STANDBY).start()
+            daemon = Daemon(pair, STANDBY).start()
             wait(daemon.status, "a first pass", READY_WITHIN)
             took.append(time.monotonic() - began)
             used.append(cpu_seconds(daemon.process.pid))
@@ -45,12 +40,9 @@ def rows(runs: int) -> list[Row]:
 
 def imports() -> list[str]:
     """The dearest imports of a daemon's start, with all that they import: -X importtime."""
-    with (
-        tempfile.TemporaryDirectory(prefix="enif-bench-") as name,
-        place(Settings(latency=0.04), loopback=True) as pair,
-    ):
-        serve(pair, HOLDER, Path(name))
-        daemon = Daemon(pair, Path(name), STANDBY).start("-X", "importtime")
+    with place(Settings(latency=0.04), loopback=True) as pair:
+        serve(pair, HOLDER)
+        daemon = Daemon(pair, STANDBY).start("-X", "importtime")
         wait(daemon.status, "a first pass", READY_WITHIN)
         lines = daemon.log.read_text().splitlines()
     words = [

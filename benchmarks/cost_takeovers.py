@@ -118,10 +118,10 @@ def in_processes(number: int) -> tuple[Count, Count]:
     """The counts of both daemons together, early and at the end."""
     settings = Settings(latency=0.005, durations=QUICK, throttle=False)
     early: Count = {}
-    with tempfile.TemporaryDirectory(prefix="enif-bench-") as name, place(settings, loopback=True) as pair:
+    with place(settings, loopback=True) as pair:
         for host in (HOLDER, STANDBY):
-            serve(pair, host, Path(name))
-        daemons = start_pair(pair, Path(name))
+            serve(pair, host)
+        daemons = start_pair(pair)
         for done in range(1, number + 1):
             _take(daemons[STANDBY if done % 2 else HOLDER])
             if done == max(1, int(number * WARM_SHARE)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 from benchmarks.places import HOLDER, STANDBY, Place, wait
 from eni_failover.client import Client, UnreachableError
@@ -24,7 +23,7 @@ fall = 3
 """
 
 
-def config_text(place: Place, directory: Path, member: str, probes: str) -> str:
+def config_text(place: Place, member: str, probes: str) -> str:
     """The example's configuration with these probes: everything else is a default, but for the paths."""
     members = "".join(
         f'[[member]]\nname = "{name}"\ninstance_id = "{place.instance(name)}"\naddress = "{address}"\n'
@@ -42,10 +41,10 @@ mode = "{"manage" if place.has_links else "off"}"
 [server]
 listen = "{{address}}:{LISTEN_PORT}"
 [control]
-socket = "{directory}/{member}.sock"
-role_file = "{directory}/{member}.role"
+socket = "{place.directory}/{member}.sock"
+role_file = "{place.directory}/{member}.role"
 [state]
-directory = "{directory}/{member}.state"
+directory = "{place.directory}/{member}.state"
 [log]
 format = "json"
 """
@@ -54,12 +53,12 @@ format = "json"
 class Daemon:
     """One member's daemon."""
 
-    def __init__(self, place: Place, directory: Path, member: str, probes: str = TCP_PROBE) -> None:
-        self.place, self.directory, self.member = place, directory, member
-        self.config = directory / f"{member}.toml"
-        self.config.write_text(config_text(place, directory, member, probes))
-        self.log = directory / f"{member}.log"
-        self.client = Client(directory / f"{member}.sock")
+    def __init__(self, place: Place, member: str, probes: str = TCP_PROBE) -> None:
+        self.place, self.member = place, member
+        self.config = place.directory / f"{member}.toml"
+        self.config.write_text(config_text(place, member, probes))
+        self.log = place.directory / f"{member}.log"
+        self.client = Client(place.directory / f"{member}.sock")
         self.process: subprocess.Popen | None = None
 
     def start(self, *interpreter: str) -> Daemon:
@@ -69,7 +68,7 @@ class Daemon:
             self.process = self.place.spawn(
                 self.member,
                 command,
-                env={"HOME": str(self.directory)},
+                env={"HOME": str(self.place.directory)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -91,9 +90,9 @@ class Daemon:
         return self.member == HOLDER or all(probe["state"] == "up" for probe in status["probes"])
 
 
-def start_pair(place: Place, directory: Path, probes: str = TCP_PROBE) -> dict[str, Daemon]:
+def start_pair(place: Place, probes: str = TCP_PROBE) -> dict[str, Daemon]:
     """Both daemons; back when the holder is active and the standby ready."""
-    daemons = {name: Daemon(place, directory, name, probes).start() for name in (HOLDER, STANDBY)}
+    daemons = {name: Daemon(place, name, probes).start() for name in (HOLDER, STANDBY)}
     for daemon in daemons.values():
         wait(daemon.is_ready, f"{daemon.member} ready; its log: {daemon.log}", READY_WITHIN)
     return daemons

@@ -11,8 +11,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,26 +27,29 @@ HOLDER, STANDBY = "alpha", "beta"
 GATEWAY = "10.0.1.1"
 
 
-class Place:
-    """One pair on one fake EC2. `floating` are the addresses of the ENIs, in their order."""
+class Place(ABC):
+    """One pair on one fake EC2. `floating` are the addresses of the ENIs, in their order.
+
+    `directory` is for the files of one run, and is gone with the place.
+    """
 
     name: str
     client_host: str
     has_links: bool
 
-    def __init__(self, world: World, enis: int) -> None:
-        self.world, self.enis = world, enis
+    def __init__(self, world: World, enis: int, directory: Path) -> None:
+        self.world, self.enis, self.directory = world, enis, directory
         self.addresses: dict[str, str] = {}
         self.floating: list[str] = []
         self.any_address = ""
 
+    @abstractmethod
     def spawn(self, host: str, argv: Sequence[str], **options: Any) -> subprocess.Popen:
         """Start a program on a host, with what it needs to find EC2."""
-        raise NotImplementedError
 
+    @abstractmethod
     def die(self, host: str) -> None:
         """The host and everything on it is gone at once."""
-        raise NotImplementedError
 
     def instance(self, host: str) -> str:
         """The instance id of a member."""
@@ -60,8 +65,8 @@ class NetPlace(Place):
 
     name, client_host, has_links = "net", "client-other", True
 
-    def __init__(self, net: NetWorld, enis: int) -> None:
-        super().__init__(net.world, enis)
+    def __init__(self, net: NetWorld, enis: int, directory: Path) -> None:
+        super().__init__(net.world, enis, directory)
         self.net = net
         self.any_address = "0.0.0.0"  # noqa: S104 - in a namespace of its own
         self.addresses = {HOLDER: "10.0.1.11", STANDBY: "10.0.1.12"}
@@ -81,8 +86,8 @@ class LoopbackPlace(Place):
 
     name, client_host, has_links = "loopback", "client", False
 
-    def __init__(self, lab: LabThread, enis: int, network: str) -> None:
-        super().__init__(lab.world, enis)
+    def __init__(self, lab: LabThread, enis: int, directory: Path, network: str) -> None:
+        super().__init__(lab.world, enis, directory)
         self._lab = lab
         self.addresses = {HOLDER: f"{network}.11", STANDBY: f"{network}.12"}
         self.floating = [f"{network}.{100 + number}" for number in range(1, enis + 1)]
@@ -154,10 +159,18 @@ def why_no_net() -> str:
 @contextlib.contextmanager
 def place(settings: Settings, enis: int = 1, *, loopback: bool = False) -> Iterator[Place]:
     """The best place that there can be here; everything in it is gone at the end."""
-    if not loopback and not why_no_net():
-        with NetWorld(members=2, enis=enis, settings=settings) as net:
-            yield NetPlace(net, enis)
-        return
+    with tempfile.TemporaryDirectory(prefix="enif-bench-") as name:
+        directory = Path(name)
+        if loopback or why_no_net():
+            with _on_loopback(settings, enis, directory) as found:
+                yield found
+        else:
+            with NetWorld(members=2, enis=enis, settings=settings) as net:
+                yield NetPlace(net, enis, directory)
+
+
+@contextlib.contextmanager
+def _on_loopback(settings: Settings, enis: int, directory: Path) -> Iterator[Place]:
     network = f"127.{20 + os.getpid() // 250 % 200}.{1 + os.getpid() % 250}"
     world = World.pair(
         members=2,
@@ -168,7 +181,7 @@ def place(settings: Settings, enis: int = 1, *, loopback: bool = False) -> Itera
     )
     ended = threading.Event()
     with LabThread(world) as lab:
-        found = LoopbackPlace(lab, enis, network)
+        found = LoopbackPlace(lab, enis, directory, network)
         followers = [threading.Thread(target=found.follow, args=(number, ended)) for number in {1, enis}]
         for follower in followers:
             follower.start()
@@ -181,11 +194,11 @@ def place(settings: Settings, enis: int = 1, *, loopback: bool = False) -> Itera
             found.end()
 
 
-def serve(pair: Place, host: str, directory: Path) -> subprocess.Popen:
+def serve(pair: Place, host: str) -> subprocess.Popen:
     """Start the service of a member; it writes its questions into `service-HOST`."""
     address = pair.any_address or pair.addresses[host]
     script = str(Path(__file__).with_name("service.py"))
-    notes = str(directory / f"service-{host}")
+    notes = str(pair.directory / f"service-{host}")
     return pair.spawn(host, [sys.executable, "-I", script, host, address, str(SERVICE_PORT), notes])
 
 

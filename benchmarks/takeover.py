@@ -24,7 +24,6 @@ import argparse
 import os
 import random
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -46,17 +45,15 @@ def one_run(contender: Contender, profile: str, *, loopback: bool, moment: float
     """One death, `moment` seconds after everything has come to rest. Raises OSError, TimeoutError."""
     detach, attach = PROFILES[profile]
     settings = Settings(latency=LATENCY, durations=Durations(detach=detach, attach=attach))
-    with (
-        tempfile.TemporaryDirectory(prefix="enif-bench-") as name,
-        place(settings, contender.enis, loopback=loopback) as pair,
-    ):
-        directory = Path(name)
+    with place(settings, contender.enis, loopback=loopback) as pair:
         for host in (HOLDER, STANDBY):
-            serve(pair, host, directory)
-        due = contender.start(pair, directory)
+            serve(pair, host)
+        due = contender.start(pair)
         asked = (pair.floating[0], pair.floating[-1])[: contender.enis]
         clients = [
-            Client(pair, pair.client_host, address, directory / f"client-{address}", interval=ASKED_EVERY)
+            Client(
+                pair, pair.client_host, address, pair.directory / f"client-{address}", interval=ASKED_EVERY
+            )
             for address in asked
         ]
         wait(lambda: all(_is_answered(client, HOLDER) for client in clients), "answers of alpha", 10)
