@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from eni_failover.core import candidates, fitness, idle
+from eni_failover.core import candidates, fitness, foreseen, idle
 from eni_failover.core.decision import Decision
 from eni_failover.core.fences import begins_on_instances, is_being_stopped
 from eni_failover.core.group import CONFIRM_AFTER, RESCUE_AFTER, View
@@ -169,6 +169,7 @@ def _moments(view: View) -> Iterator[float]:
     yield candidates.cooldown_until(view)
     yield candidates.limit_until(view)
     yield candidates.failback_at(view) or 0.0
+    yield foreseen.due_at(view) or 0.0
     yield state.started_at + policy.startup_grace
     yield view.paused_until or 0.0
     yield view.moving_until or 0.0

@@ -35,6 +35,15 @@ class Candidate:
     block: Reason | None = None
 
 
+def why_rest_waits(view: View) -> Reason | None:
+    """Rows 2 and 7: what keeps the rows after them from being asked at all."""
+    if view.foreign_until > view.now:
+        return Reason.FOREIGN_HOLDER
+    if view.is_paused:
+        return Reason.PAUSED
+    return Reason.STARTUP_GRACE if view.in_grace else None
+
+
 def unowned(view: View) -> Candidate | None:
     """Row 6: the first ENI is unattached, or its move is stuck."""
     if not view.is_unowned or view.first is None:
@@ -153,8 +162,13 @@ def probes(view: View) -> Candidate | None:
         reason=Reason.HOLDER_DOWN,
         cause_at=min(view.now if one.down_since is None else one.down_since for one in down),
         attachment_id=attachment.attachment_id,
-        block=next(_probes_blocks(view), None),
+        block=why_not_by_probes(view),
     )
+
+
+def why_not_by_probes(view: View) -> Reason | None:
+    """What would keep this member from a takeover by probes, were the holder judged down; None: nothing."""
+    return next(_probes_blocks(view), None)
 
 
 def _down(view: View) -> list[Health]:

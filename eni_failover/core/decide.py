@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from eni_failover.core import candidates, endings, fences, manual, moves, rests
+from eni_failover.core import candidates, endings, fences, foreseen, manual, moves, rests
 from eni_failover.core.absorb import absorb
 from eni_failover.core.alarms import schedule
 from eni_failover.core.candidates import Candidate
@@ -47,7 +47,7 @@ def step(state: State, obs: Observation, policy: Policy) -> Turnout:
     state, decision = next(turnout for rule in RULES if (turnout := rule(view)) is not None)
     if decision.action is not Action.CONFIRM and not view.unknown:
         # A describe that failed is no news: the confirmation goes on waiting for one that does not.
-        state = changed(state, confirm=None, asked=())
+        state = changed(state, confirm=foreseen.confirm(view.with_state(state)), asked=())
     if state.reported_cause and not view.unknown and state.reported_cause not in _causes(view):
         state = replace(state, reported_cause="")
     decision = changed(decision, answers=(*answers, *decision.answers))
@@ -190,7 +190,7 @@ def _why_gone(view: View, takeover: Takeover) -> Reason | None:
         return Reason.CAUSE_GONE
     if takeover.fence is not Sent.NO and view.holder is not None:
         return fences.why_gone(view, takeover)
-    waits = None if takeover.trigger is Trigger.UNOWNED else _why_rest_waits(view)
+    waits = None if takeover.trigger is Trigger.UNOWNED else candidates.why_rest_waits(view)
     if waits is not None:
         return waits
     if candidates.is_freed_by_ec2(view, takeover):
@@ -239,18 +239,9 @@ def unowned_6(view: View) -> Turnout | None:
     return None
 
 
-def _why_rest_waits(view: View) -> Reason | None:
-    """Rows 2 and 7: what keeps the rows after them from being asked at all."""
-    if view.foreign_until > view.now:
-        return Reason.FOREIGN_HOLDER
-    if view.is_paused:
-        return Reason.PAUSED
-    return Reason.STARTUP_GRACE if view.in_grace else None
-
-
 def waits_2_7(view: View) -> Turnout | None:
     """An ENI that a foreign instance has taken of late, a pause, or the start-up grace: wait."""
-    reason = _why_rest_waits(view)
+    reason = candidates.why_rest_waits(view)
     return None if reason is None else _wait(view, reason)
 
 

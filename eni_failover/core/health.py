@@ -21,7 +21,8 @@ class Health:
     """The standing of one question: a probe as configured, asked of one member (None: nobody to ask).
 
     `consecutive` counts the equal answers in a row, `streak` is which. `newest_at` is when the newest answer
-    that was up or down was asked for, `down_since` when the first of a run of downs was. Only an up that was
+    that was up or down was asked for, and it took `took` seconds; `down_since` is when the first of a run of
+    downs was. Only an up that was
     asked for before `counts_from` counts. `undecided_since` is since when there has been no verdict, None
     while there is one.
     """
@@ -32,6 +33,7 @@ class Health:
     streak: Answer = Answer.UNKNOWN
     consecutive: int = 0
     newest_at: float | None = None
+    took: float = 0.0
     down_since: float | None = None
     counts_from: float = float("-inf")
     undecided_since: float | None = None
@@ -76,6 +78,7 @@ def advance(health: Health, attempt: Attempt) -> Health:
         streak=attempt.answer,
         consecutive=consecutive,
         newest_at=attempt.started_at,
+        took=attempt.ended_at - attempt.started_at,
         down_since=down_since,
         undecided_since=None if verdict is not Answer.UNKNOWN else health.undecided_since,
         detail=attempt.detail,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eni_failover.core import candidates, endings, moves, rests
+from eni_failover.core import candidates, endings, foreseen, moves, rests
 from eni_failover.core.candidates import Candidate
 from eni_failover.core.decision import Decision
 from eni_failover.core.fences import begins_on_instances, fence
@@ -33,8 +33,9 @@ def begin(view: View, candidate: Candidate) -> Turnout:
     if confirm is None or not is_same or confirm.since < candidate.cause_at < view.now:
         confirm = Confirm(trigger=trigger, attachment_id=candidate.attachment_id, since=view.now)
     age = view.now - view.obs.enis.began_at
-    if view.obs.enis.began_at > confirm.since and age > CONFIRMED_CALLS * view.policy.call_timeout:
-        confirm = replace(confirm, since=view.now)  # an answer was waited for meanwhile
+    longest = foreseen.LATEST if confirm.early else CONFIRMED_CALLS * view.policy.call_timeout
+    if view.obs.enis.began_at > confirm.since and age > longest:
+        confirm = replace(confirm, since=view.now, early=False)  # an answer was waited for meanwhile
     fresh = view.obs.enis.began_at > confirm.since
     if begins_on_instances(view, trigger):
         fresh = fresh and view.obs.instances.answered and view.obs.instances.began_at > confirm.since
@@ -49,13 +50,19 @@ def begin(view: View, candidate: Candidate) -> Turnout:
         started_at=view.now,
         started_wall=view.obs.wall,
         cause_at=min(candidate.cause_at, confirm.since),
-        matched_at=confirm.since,
+        matched_at=_matched_at(view, confirm),
         moves=tuple(_intent(view, eni_id) for eni_id in view.policy.eni_ids),
         deadline_at=request.deadline if request and trigger is Trigger.MANUAL else None,
         request_id=request.request_id if request and trigger is Trigger.MANUAL else "",
         detail=request.reason if request and trigger is Trigger.MANUAL else "",
     )
     return pursue(view, takeover)
+
+
+def _matched_at(view: View, confirm: Confirm) -> float:
+    """When the row matched; the confirmation may have begun before it."""
+    matched_at = view.state.turn_probes if confirm.early else None
+    return confirm.since if matched_at is None else matched_at
 
 
 def _intent(view: View, eni_id: str) -> Move:

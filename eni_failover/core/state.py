@@ -211,11 +211,15 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirm:
-    """A row matched, and waits for a describe begun after `since` that still says the same."""
+    """A row matched, and waits for a describe begun after `since` that still says the same.
+
+    `early`: it has not matched yet, one more down would make it.
+    """
 
     trigger: Trigger
     attachment_id: AttachmentId | None
     since: float
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -367,7 +367,7 @@ def test_a_pause_before_the_stop_is_asked_for_ends_it():
     """Nothing has happened yet."""
     bench = FencedBench(attached("alpha"))
     bench.says(web="down")
-    bench.idle(2.4)
+    bench.idle(2.2)
     bench.peek(attempts=(attempt("web", "down", at=bench.now),))
     pause(bench)
 

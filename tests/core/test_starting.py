@@ -43,7 +43,7 @@ def test_an_intent_says_who_from_whom_why_since_when_and_what():
         ),
         detach_at=bench.now,
     )
-    assert since < bench.takeover.matched_at < bench.now
+    assert since < bench.takeover.matched_at <= bench.now
 
 
 def test_an_operators_intent_has_its_request():

@@ -133,6 +133,16 @@ MUTANTS = (
         edits=((CORE + "starting.py", "    if not fresh or too_old:\n", "    if too_old:\n"),),
     ),
     Mutant(
+        name="everybody_confirms_early",
+        says="a member confirms before the verdict that it will act on later, in its turn",
+        edits=((CORE + "foreseen.py", "or view.turn != 0 or", "or view.turn is None or"),),
+    ),
+    Mutant(
+        name="early_confirmation_never_ages",
+        says="a describe from long before the verdict confirms it",
+        edits=((CORE + "starting.py", "foreseen.LATEST if confirm.early else ", ""),),
+    ),
+    Mutant(
         name="moving_ignored",
         says="row 10 starts while EC2 is moving something",
         edits=(
@@ -444,7 +454,7 @@ MUTANTS = (
         says="one ENI that was deleted keeps the others where they are",
         edits=(
             (
-                CORE + "decide.py",
+                CORE + "candidates.py",
                 "        return Reason.FOREIGN_HOLDER\n    if view.is_paused:",
                 (
                     "        return Reason.FOREIGN_HOLDER\n    if view.missing:\n"
@@ -458,7 +468,7 @@ MUTANTS = (
         says="the rest of the group goes on at once when a foreign instance takes one ENI",
         edits=(
             (
-                CORE + "decide.py",
+                CORE + "candidates.py",
                 "    if view.foreign_until > view.now:\n        return",
                 "    if False:\n        return",
             ),

@@ -252,9 +252,9 @@ _KINDS: dict[type, str] = {
     state.Sight: "eni_id:drop status:keep attachment_id:keep since:short seen_at:drop unowned_since:drop",
     state.Tenure: "instance_id:keep attachment_id:keep since:look proven:keep answered:keep asked:drop",
     state.Unseen: "instance_id:keep since:short sure:keep",
-    state.Confirm: "trigger:keep attachment_id:keep since:against_both",
+    state.Confirm: "trigger:keep attachment_id:keep since:against_both early:keep",
     health.Health: (
-        "probe:question member:called verdict:keep streak:keep consecutive:few newest_at:asked "
+        "probe:question member:called verdict:keep streak:keep consecutive:few newest_at:asked took:drop "
         "down_since:drop "
         "counts_from:from undecided_since:drop detail:drop"
     ),

@@ -18,6 +18,7 @@ LAST_HOLDER_AFTER = 10.0
 FIRST_TURN_AFTER = 2.0
 RESCUE_AFTER = 60.0
 FOREIGN_FOR = 60.0
+FORESEEN = 1.0
 
 
 def _starts(one: Taking, *triggers: Trigger) -> bool:
@@ -71,10 +72,15 @@ def a_foreign_eni_makes_the_rest_wait(one: Taking) -> str | None:
 
 
 def a_fresh_look_comes_first(one: Taking) -> str | None:
-    """Nothing is moved on the look that the cause was found on: EC2 is asked once more."""
+    """Nothing is moved on the look that the cause was found on: EC2 is asked once more.
+
+    By probes, and first in turn, a moment before the answer that decides.
+    """
     if one.intent is None or one.committed:
         return None
-    return None if one.life.enis_asked_at >= one.matched_at - CLOCK_GRAIN else "EC2 was not asked again"
+    early = FORESEEN if one.trigger is Trigger.PROBES and one.turn == 0 else 0.0
+    least = one.matched_at - early - CLOCK_GRAIN
+    return None if one.life.enis_asked_at >= least else "EC2 was not asked again"
 
 
 def each_waits_for_its_turn(one: Taking) -> str | None:
