@@ -6,9 +6,9 @@
 One more down would make the holder down, and when that down comes is known: each attempt begins an interval
 after the one before it, and takes about as long. A describe begun LEAD before it is there in time.
 
-It moves nothing by itself, and counts only for the member whose turn is the first: others wait for theirs, and
-must see what the first one did. A detach names the attachment that was seen: what happens after this describe
-is EC2's to refuse.
+It moves nothing by itself, and counts only for the member whose turn is the first: others wait for theirs,
+and must see what the first one did. A detach names the attachment that was seen: what happens after this
+describe is EC2's to refuse.
 """
 
 from __future__ import annotations
