@@ -39,9 +39,13 @@ def schedule(view: View, decision: Decision) -> Decision:
     failed = decision.ended is not None and decision.ended.result != Result.SUCCESS
     at_once = failed or surprised
     interval = idle.look_interval(view)
+    describe_at = view.now if at_once else _describe_at(view, interval)
+    if decision.calls:
+        # The next pass comes when they are answered: a look before that would tell nobody anything.
+        describe_at = max(describe_at, view.now + view.policy.call_timeout)
     return replace(
         decision,
-        describe_at=view.now if at_once else _describe_at(view, interval),
+        describe_at=describe_at,
         instances_at=_instances_at(view, decision, interval),
         pass_at=min(one for one in _moments(view) if one > view.now),
     )

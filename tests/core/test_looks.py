@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from eni_failover.core import alarms
-from eni_failover.core.decision import Decision
+from eni_failover.core.decision import Decision, Detach
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import Eni, Link
@@ -15,6 +15,7 @@ from tests.core.builders import (
     MEMBERS,
     WEB,
     attached,
+    detaching,
     enis,
     instance,
     instances,
@@ -131,3 +132,14 @@ def test_a_first_down_asks_for_the_instances_once():
 def test_before_a_takeover_the_instances_are_looked_at_unless_just_seen(age, moment):
     """Within an observe interval of the last look there is none: the first down had one."""
     assert due(view(described_at=NOW - age), Action.CONFIRM)[1] == moment
+
+
+def test_no_look_is_taken_while_a_call_is_out():
+    """The next pass comes with its answer: what a look shows before is not read by anybody."""
+    calls = (Detach(eni_id="eni-1", attachment_id="att-1", force=False),)
+    seen = view(shape=detaching("alpha"), described_at=NOW - 5.0)
+    decision = Decision(action=Action.TAKE_OVER, reason=Reason.HOLDER_DOWN, calls=calls)
+    without = Decision(action=Action.MOVE, reason=Reason.DETACHING)
+
+    assert alarms.schedule(seen, decision).describe_at == NOW + policy().call_timeout
+    assert alarms.schedule(seen, without).describe_at < NOW + 1.0
