@@ -137,7 +137,7 @@ def test_before_a_takeover_the_instances_are_looked_at_unless_just_seen(age, mom
 def test_no_look_is_taken_while_a_call_is_out():
     """The next pass comes with its answer: what a look shows before is not read by anybody."""
     calls = (Detach(eni_id="eni-1", attachment_id="att-1", force=False),)
-    seen = view(shape=detaching("alpha"), described_at=NOW - 5.0)
+    seen = view(shape=detaching("alpha"), described_at=NOW - 9.5)
     decision = Decision(action=Action.TAKE_OVER, reason=Reason.HOLDER_DOWN, calls=calls)
     without = Decision(action=Action.MOVE, reason=Reason.DETACHING)
 
