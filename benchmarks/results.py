@@ -14,6 +14,9 @@ from typing import Any, Final
 import eni_failover
 
 REFERENCE: Final = "eni-failover"
+ROUND_TRIPS: Final = 3.5
+"""Of the API, and ten milliseconds: what a takeover may add."""
+MOST_CALLS: Final = 8
 PARTS: Final = ("detection", "ec2", "added", "link")
 
 
@@ -113,6 +116,30 @@ def _row(name: str, title: str, profile: str, absent: Mapping[str, str], runs: S
         f"{added['p95']:6.2f} {said.get('added_ratio', float('nan')):6.1f} {said['link']['median']:6.3f} | "
         f"{said['calls']['median']:4.0f}{failed}"
     )
+
+
+def aims(runs: Sequence[Run], profile: str, round_trip: float) -> str:
+    """What the reference was to reach beside what it has; empty without a run of it."""
+    said = summary(runs, profile, REFERENCE)
+    if said is None:
+        return ""
+    aim = ROUND_TRIPS * round_trip + 0.01
+    added, calls = said["added"]["p95"], said["calls"]["max"]
+    lines = [
+        f"aims at {profile} s: added, p95 {added:.2f} s of {aim:.2f} s: {_verdict(added <= aim)}",
+        f"  calls from the death on, at most {calls:.0f} of {MOST_CALLS}: {_verdict(calls <= MOST_CALLS)}",
+    ]
+    many = summary(runs, profile, f"{REFERENCE}-8")
+    if many is not None:
+        lines += [
+            f"  8 ENIs against one: gap x {many['gap_ratio']:.2f} of 1.15: {_verdict(many['gap_ratio'] <= 1.15)}",
+            f"  and of what is added: x {many['added_ratio']:.1f}",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _verdict(reached: bool) -> str:  # noqa: FBT001 - one word for one fact
+    return "reached" if reached else "NOT REACHED"
 
 
 def machine() -> str:

@@ -126,6 +126,7 @@ def main() -> None:
     titles = {one.name: one.title for one in chosen}
     for profile in options.profile:
         print(results.table(profile, titles, absent, runs))
+        print(results.aims(runs, profile, LATENCY))
     print(f"took {(time.monotonic() - began) / 60:.1f} minutes")
     OUTPUT.mkdir(parents=True, exist_ok=True)
     results.write(

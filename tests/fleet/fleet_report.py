@@ -49,6 +49,7 @@ STORM_CALLS_HEAD = (
     "stranger's ENI describes refused",
     "instance describes",
 )
+AIMS_HEAD = ("run", "figure", "seen", "aim", "reached")
 WAITED = ("detected", "attached", "served", "active")
 
 
@@ -59,7 +60,31 @@ def text(runs: Sequence[Measured]) -> str:
     parts = [*_idle(idle), *_storm(storm)]
     parts += [part for run in (*idle, *storm) for part in ("", *_operations(run))]
     parts += [part for run in storm if run.pairs == 1 for part in ("", *waterfall(run))]
+    parts += ["", "what was to be reached", *_table(AIMS_HEAD, [row for run in runs for row in _aims(run)])]
     return "\n".join(parts)
+
+
+def _aims(run: Measured) -> Iterator[tuple[str, ...]]:
+    """Each aim that this run can be held against."""
+    made = [run.stranger.get(name, (0, 0)) for name in DESCRIBES]
+    refused = max(part / count if count else 0.0 for count, part in made)
+    if run.situation == "idle":
+        pace = _pace(run, _count(run.made)) / 2
+        yield _aim(run, "calls a minute and daemon", f"{pace:.2f}", "<= 1", reached=pace <= 1)
+        share = max(share_of_bucket(run, name) for name in DESCRIBES)
+        yield _aim(run, "share of a describe bucket", f"{share:.1%}", "<= 50 %", reached=share <= 0.5)
+        own = _total(run.made)[1]
+        yield _aim(run, "calls refused", str(own), "0", reached=not own)
+        return
+    served = sum(pair.served is not None for pair in run.served)
+    yield _aim(run, "served", str(served), str(run.pairs), reached=served == run.pairs)
+    ratio = times(run, "served").last / floor(run).last
+    yield _aim(run, "last / floor", _number(ratio), "<= 1.25", reached=ratio <= 1.25)
+    yield _aim(run, "stranger's calls refused", f"{refused:.1%}", "<= 5 %", reached=refused <= 0.05)
+
+
+def _aim(run: Measured, what: str, seen: str, aim: str, *, reached: bool) -> tuple[str, ...]:
+    return f"{run.situation}, {run.pairs} pairs", what, seen, aim, "yes" if reached else "NO"
 
 
 def _idle(runs: Sequence[Measured]) -> Iterator[str]:
