@@ -131,14 +131,15 @@ def aims(runs: Sequence[Run], profile: str, round_trip: float) -> str:
     ]
     many = summary(runs, profile, f"{REFERENCE}-8")
     if many is not None:
+        ratio = many["gap_ratio"]
         lines += [
-            f"  8 ENIs against one: gap x {many['gap_ratio']:.2f} of 1.15: {_verdict(many['gap_ratio'] <= 1.15)}",
+            f"  8 ENIs against one: gap x {ratio:.2f} of 1.15: {_verdict(ratio <= 1.15)}",
             f"  and of what is added: x {many['added_ratio']:.1f}",
         ]
     return "\n".join([*lines, ""])
 
 
-def _verdict(reached: bool) -> str:  # noqa: FBT001 - one word for one fact
+def _verdict(reached: bool) -> str:
     return "reached" if reached else "NOT REACHED"
 
 

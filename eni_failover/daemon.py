@@ -221,7 +221,7 @@ class Daemon:
             me=parts.me.instance_id,
             members=self._config.members,
             enis=lambda: parts.surveys.enis,
-            interval=lambda: parts.reconciler.policy.observe_interval,
+            interval=lambda: parts.reconciler.roster_interval,
             on_members=reloader.take_members,
             on_left=self._leave,
         )

@@ -23,9 +23,9 @@ from eni_failover.core.model import EniSurvey, InstanceState
 from eni_failover.core.policy import EniId, InstanceId, Member, MemberName
 from eni_failover.errors import AdapterError
 
+GLANCE = 5.0  # seconds, from one question whether a look is due to the next
 RETRY_FIRST = 0.5
 RETRY_CAP = 5.0
-INTERVALS = 3  # of observe_interval, between two looks
 LEFT_AFTER = 2  # looks without a member, before it is believed to be none any more
 _SERVES = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 
@@ -121,6 +121,7 @@ async def first_members(
 class Discovery:
     """Follows the members.
 
+    `interval` says how long after a look the next one is due, in seconds, as things are now.
     `on_members` is called with the new ones when they differ, `on_left` with the reason when this instance
     is none of them any more: it must not move what is not its own.
     """
@@ -156,7 +157,7 @@ class Discovery:
         """Looks again and again until cancelled."""
         failing = False
         while True:
-            await asyncio.sleep(INTERVALS * self._interval())
+            await self._rest()
             try:
                 found = await self._roster().describe_tagged(self._tag, self._group)
             except AdapterError as error:
@@ -166,6 +167,16 @@ class Discovery:
                 continue
             failing = False
             self._take(found)
+
+    async def _rest(self) -> None:
+        """Until the next look is due: a doubt that comes meanwhile makes that sooner."""
+        clock = asyncio.get_running_loop().time
+        began_at = clock()
+        while True:
+            left = began_at + self._interval() - clock()
+            await asyncio.sleep(max(0.0, min(left, GLANCE)))
+            if left <= GLANCE:
+                return
 
     def _take(self, found: tuple[TaggedInstance, ...]) -> None:
         enis = self._enis().enis

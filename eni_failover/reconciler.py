@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 
 from eni_failover.acting import Actor
+from eni_failover.core import idle
 from eni_failover.core.decide import step
 from eni_failover.core.decision import Decision, RequestAnswer
 from eni_failover.core.group import View
@@ -135,6 +136,7 @@ class Reconciler:
         self._awake = asyncio.Event()
         self._next_policy: Policy | None = None
         self._is_moving = False
+        self._roster_interval = idle.ROSTER_EVERY * policy.observe_interval
         self._on_policy: Callable[[Policy], None] = _nothing
         self._decision = Decision(action=Action.WAIT, reason=Reason.STARTING)
         self._line = DecisionLine(action=Action.WAIT, reason=Reason.STARTING, at_wall=wall())
@@ -172,6 +174,11 @@ class Reconciler:
         self._on_policy = applied
         self.wake()
 
+    @property
+    def roster_interval(self) -> float:
+        """How long after a look for the group's members the next one is due, in seconds."""
+        return self._roster_interval
+
     # The loop --------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -204,6 +211,7 @@ class Reconciler:
             state, decision = step(before, obs, self.policy)
             view = View(state, obs, self.policy)
             self.state = with_role(view)
+            self._roster_interval = idle.roster_interval(view)
             takeover = self.state.durable.takeover
             self._is_moving = view.is_moving or (takeover is not None and takeover.is_committed)
             if self.state.durable != before.durable:

@@ -127,7 +127,6 @@ class Answers:
 def hurried(monkeypatch):
     """Waits take a turn of the loop each."""
     monkeypatch.setattr("eni_failover.discovery.RETRY_FIRST", 0.0)
-    monkeypatch.setattr("eni_failover.discovery.INTERVALS", 0)
 
 
 def test_a_joiner_waits_until_it_is_a_member(hurried):
@@ -222,3 +221,25 @@ def test_a_member_that_lost_its_tag_leaves_after_a_second_look(hurried):
     assert once.left == []
     assert for_good.left[0] == "this instance, i-1, is no member of orders any more"
     assert for_good.told == []
+
+
+def test_a_doubt_brings_the_next_look_forward(monkeypatch):
+    """A group at rest is looked for rarely; within five seconds of a doubt it is not."""
+    naps, now, every = [], [0.0], [150.0, 150.0, 30.0, 30.0, 30.0, 30.0, 30.0]
+
+    async def nap(seconds):
+        naps.append(seconds)
+        now[0] += seconds
+
+    async def main():
+        discovery = Watched((one(1), one(2))).discovery
+        discovery._interval = lambda: every.pop(0)
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
+        monkeypatch.setattr("eni_failover.discovery.asyncio.sleep", nap)
+        await discovery._rest()
+        monkeypatch.undo()
+
+    asyncio.run(main())
+
+    assert sum(naps) == 30.0
+    assert set(naps) == {5.0}

@@ -15,6 +15,7 @@ from eni_failover.core.state import PeerView
 from eni_failover.core.words import Answer, Role, Scope
 
 VOUCHED_FACTOR = 5  # idle intervals of a holder for whom another member asks EC2
+ROSTER_EVERY = 3  # observe intervals, while anything is in doubt
 SPREAD = 0.25  # of an interval: members that were started together do not ask together
 
 
@@ -35,6 +36,14 @@ def look_interval(view: View) -> float:
     if view.all_here and _are_watched(view) and any(_vouches(view, peer) for peer in view.obs.peers):
         longest *= VOUCHED_FACTOR
     return longest * (1 + SPREAD * view.look_fraction)
+
+
+def roster_interval(view: View) -> float:
+    """How long after a look for the members by their tag the next one is due, in seconds."""
+    doubtful = ROSTER_EVERY * view.policy.observe_interval
+    if not is_idle(view):
+        return doubtful
+    return max(doubtful, view.policy.idle_interval * (1 + SPREAD * view.look_fraction))
 
 
 def shown(view: View) -> tuple[PeerView, ...]:

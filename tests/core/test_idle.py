@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from eni_failover.core.idle import roster_interval
 from eni_failover.core.model import PeerEni
 from eni_failover.core.words import Reason
 from tests.core.bench import Bench
@@ -223,3 +224,14 @@ def test_a_member_that_flaps_is_no_reason_to_ask_more_often_than_in_doubt():
         bench.idle(2)
 
     assert len(bench.describes) - asked <= 12
+
+
+def test_members_are_looked_for_as_rarely_as_the_enis():
+    """A roster by tag costs EC2 a call, too; in any doubt it is asked for each third observe interval."""
+    bench = standby()
+    at_rest = roster_interval(bench.view)
+    bench.says(web="down")
+    bench.idle(1.2)
+
+    assert IDLE <= at_rest <= IDLE * 1.25
+    assert roster_interval(bench.view) == 30.0
