@@ -23,10 +23,11 @@ from eni_failover.adapters.link import Capability, has
 from eni_failover.adapters.peers import PeerWatcher
 from eni_failover.broadcast import Broadcast
 from eni_failover.config import Config
+from eni_failover.config.identity import is_like_an_id
 from eni_failover.control import Servers
 from eni_failover.core.model import Attempt
 from eni_failover.core.policy import Member, Policy
-from eni_failover.core.state import State
+from eni_failover.core.state import Durable, State
 from eni_failover.desk import LoopDesk
 from eni_failover.errors import AdapterError, StartError, TerminalError
 from eni_failover.history import Journal, Moment
@@ -234,12 +235,9 @@ def _reconciler(
     if recovered.durable.takeover is not None:
         logger.warning("takeover.found", takeover_id=recovered.durable.takeover.takeover_id)
     durable = recovered.durable
-    # A journal of before members were known by their instance ids has the last holder's name.
-    named = {str(member.name): member.instance_id for member in policy.members}
-    last_had = None if durable.last_had is None else named.get(durable.last_had, durable.last_had)
     return Reconciler(
         policy=policy,
-        state=State(started_at=CLOCK(), durable=replace(durable, last_had=last_had)),
+        state=State(started_at=CLOCK(), durable=by_ids(durable, policy)),
         version=__version__,
         actor=actor,
         surveys=surveys,
@@ -253,6 +251,15 @@ def _reconciler(
         last_takeover=recovered.history[-1] if recovered.history else None,
         slow_checks=lambda: checks.checks,
     )
+
+
+def by_ids(durable: Durable, policy: Policy) -> Durable:
+    """A journal of before members were known by their instance ids has the last holder's name."""
+    last_had = durable.last_had
+    if last_had is None or is_like_an_id(last_had):
+        return durable
+    named = {str(member.name): member.instance_id for member in policy.members}
+    return replace(durable, last_had=named.get(last_had, last_had))
 
 
 def make_ec2(config: Config, region: str | None, metrics: Metrics | None = None) -> Ec2:

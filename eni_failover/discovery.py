@@ -12,6 +12,7 @@ no foreign instance. EC2 no longer lists the ENIs of a terminated one, so both s
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
@@ -19,6 +20,7 @@ from typing import Protocol
 import structlog
 
 from eni_failover.adapters.ec2_roster import TaggedInstance
+from eni_failover.config.identity import LONGEST_NAME, is_like_an_id, member_name
 from eni_failover.core.model import EniSurvey, InstanceState
 from eni_failover.core.policy import EniId, InstanceId, Member, MemberName
 from eni_failover.errors import AdapterError
@@ -27,6 +29,8 @@ GLANCE = 5.0  # seconds, from one question whether a look is due to the next
 RETRY_FIRST = 0.5
 RETRY_CAP = 5.0
 LEFT_AFTER = 2  # looks without a member, before it is believed to be none any more
+_MARKS = "._-"  # no name begins or ends with one here
+_NO_PART_OF_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _SERVES = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 
 
@@ -53,8 +57,8 @@ def members_of(
     """The members among the instances found, in order: rank tag, then launch time, then id.
 
     `holders` are the instances that have one of the ENIs, by the ENIs' own description. A member that is
-    known keeps its name. Another is called by its Name tag, or by its id when that tag
-    is empty or not its alone, as in an Auto Scaling group.
+    known keeps its name. Another is called by its Name tag, as far as that can be shown (`name_in`), or by
+    its id when there is none or it is not its alone, as in an Auto Scaling group.
     """
     addresses = {one.instance_id: one.address for one in known}
     taken = [
@@ -70,16 +74,33 @@ def members_of(
     ]
     taken.sort(key=lambda one: (*_rank(one.rank_tag), one.launched, one.instance_id))
     names = {one.instance_id: one.name for one in known}
-    used = Counter(one.name_tag for one in taken)
+    wanted = {one.instance_id: name_in(one.name_tag) for one in taken}
+    used = Counter(wanted.values())
     others = set(names.values())
     members = []
     for one in taken:
-        alone = one.name_tag and used[one.name_tag] == 1 and one.name_tag not in others
-        name = names.get(one.instance_id) or MemberName(one.name_tag if alone else one.instance_id)
+        tagged = wanted[one.instance_id]
+        alone = tagged and used[tagged] == 1 and tagged not in others
+        name = names.get(one.instance_id) or MemberName(tagged if alone else one.instance_id)
         # A stopped instance in a default VPC, or a terminated one, is described without its address.
         address = one.address or addresses[one.instance_id]
         members.append(Member(name=name, instance_id=one.instance_id, address=address))
     return tuple(members)
+
+
+def name_in(tag: str) -> str:
+    """What a Name tag calls its instance, in the form of a name in the file; empty where it cannot.
+
+    Whoever may write tags may write anything: a word that stands for no member, another instance's id, text
+    that looks like another name (letters of other alphabets, marks that are not seen) or that breaks a line.
+    """
+    if not tag.isascii() or not tag.isprintable():
+        return ""
+    name = _NO_PART_OF_A_NAME.sub("-", tag).strip(_MARKS)[:LONGEST_NAME].rstrip(_MARKS)
+    try:
+        return "" if is_like_an_id(name) else member_name(name)
+    except ValueError:
+        return ""
 
 
 def _rank(tag: str) -> tuple[int, int, str]:

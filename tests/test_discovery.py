@@ -3,8 +3,11 @@
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eni_failover.adapters.ec2_roster import TaggedInstance, read_tagged
+from eni_failover.config.identity import member_name
 from eni_failover.core.model import Attachment, AttachmentStatus, Eni, EniSurvey, InstanceState
 from eni_failover.core.policy import Member
 from eni_failover.discovery import Discovery, first_members, members_of
@@ -61,6 +64,49 @@ def test_a_known_member_keeps_its_name():
     known = (Member(name="web", instance_id="i-1", address="10.0.1.1"),)
 
     assert names(one(1, name="web"), one(2, name="web"), known=known) == ["web", "i-2"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "shown"),
+    [
+        ("web server (1)", "web-server-1"),
+        ("  alpha ", "alpha"),
+        ("none", "i-1"),
+        ("foreign", "i-1"),
+        ("unknown", "i-1"),
+        ("i-2", "i-1"),
+        ("I-0FF", "i-1"),
+        ("<b>alpha</b>", "b-alpha-b"),
+        ("al\npha", "i-1"),
+        ("al\x00pha", "i-1"),
+        ("al\u200bpha", "i-1"),  # a space that is not seen
+        ("\u202eahpla", "i-1"),  # written from right to left
+        ("\u0430lpha", "i-1"),  # a Cyrillic letter
+        ("x" * 256, "x" * 63),
+        ("...", "i-1"),
+    ],
+)
+def test_a_name_tag_is_shown_in_the_form_of_a_name(tag, shown):
+    """What could be taken for another member, for nobody, or for something else on the line, is no name."""
+    assert names(one(1, name=tag), one(2, name="beta")) == [shown, "beta"]
+
+
+def test_two_tags_that_look_alike_once_shown_are_nobodys_name():
+    """As two that are the same."""
+    assert names(one(1, name="web 1"), one(2, name="web/1")) == ["i-1", "i-2"]
+    assert names(one(1, name="x" * 70), one(2, name="x" * 80)) == ["i-1", "i-2"]
+
+
+@given(st.lists(st.one_of(st.text(max_size=80), st.sampled_from(["none", "i-1", "i-2", "a b", "a-b"]))))
+def test_no_two_members_have_one_name_and_none_has_anothers_id(tags):
+    """Whatever tags say, a name means one member, and stands in no label for nobody."""
+    found = members_of([one(number, name=tag) for number, tag in enumerate(tags)], zone=ZONE, eni_ids=(ENI,))
+    shown = [member.name for member in found]
+
+    assert len(set(shown)) == len(shown)
+    for member in found:
+        assert member.name == member.instance_id or member_name(member.name) == member.name
+        assert member.name not in {other.instance_id for other in found if other is not member}
 
 
 @pytest.mark.parametrize("state", ["stopping", "stopped", "shutting-down", "terminated", "unknown"])

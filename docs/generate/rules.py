@@ -12,6 +12,7 @@ RULES = (
     ("member_only_one", "There are two members or more."),
     ("member_address_missing", "Each member has name, instance_id and address."),
     ("member_instance_id_twice", "No two members have one of them in common."),
+    ("member_name_like_an_id", "A name does not look like the id of another instance."),
     ("probe_name_missing", "Each probe has a name."),
     ("probe_name_twice", "No two probes have the same."),
     ("probe_type_missing", "Each probe has a type."),

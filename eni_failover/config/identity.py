@@ -16,8 +16,10 @@ from eni_failover.config.wording import kind_of, shown
 from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN
 
 _GROUP = re.compile(r"[a-z0-9-]{1,63}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+LONGEST_NAME = 63
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 _ENI_ID = re.compile("eni-[0-9a-f]{8,17}")
+_LIKE_AN_ID = re.compile("i-[0-9a-f]+", re.IGNORECASE)
 _INSTANCE_ID = re.compile("i-[0-9a-f]{8,17}")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _LINK = re.compile(r"[A-Za-z0-9_.-]{1,15}")  # IFNAMSIZ
@@ -51,6 +53,11 @@ def member_name(value: str) -> str:
         words = ", ".join(shown(word) for word in taken)
         raise ValueError(f"must not be one of {words}: the holder metric uses them")
     return plain_name(value)
+
+
+def is_like_an_id(name: str) -> bool:
+    """Whether this name could be taken for an instance's id, of whatever length."""
+    return _LIKE_AN_ID.fullmatch(name) is not None
 
 
 def eni_id(value: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from eni_failover.config.build import path_of
 from eni_failover.config.choices import ALL, ANY
+from eni_failover.config.identity import is_like_an_id
 from eni_failover.config.mistakes import Mistake
 from eni_failover.config.probe_rules import probe_mistakes
 from eni_failover.config.reading import Draft
@@ -36,6 +37,7 @@ def contradictions(draft: Draft) -> Iterator[Mistake]:
     yield from _members(draft)
     for name, example in _MEMBER_KEYS.items():
         yield from _members_differ(draft, name, example)
+    yield from _names_are_no_ids(draft)
     yield from probe_mistakes(draft)
     yield from _down_when(draft)
     yield from _failback(draft)
@@ -96,6 +98,15 @@ def _members_differ(draft: Draft, name: str, example: str) -> Iterator[Mistake]:
             yield Mistake(key=key, text=text)
         else:
             first[value] = position
+
+
+def _names_are_no_ids(draft: Draft) -> Iterator[Mistake]:
+    """Who reads a name must not take it for another instance."""
+    for position, member in enumerate(draft.document.member):
+        key = ("member", position, "name")
+        if draft.is_intact(*key) and is_like_an_id(member.name) and member.name != member.instance_id:
+            text = f"{shown(member.name)} looks like the id of another instance: give this member a name"
+            yield Mistake(key=key, text=text)
 
 
 def _down_when(draft: Draft) -> Iterator[Mistake]:

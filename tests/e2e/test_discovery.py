@@ -111,3 +111,33 @@ def test_a_name_is_not_given_by_hand(tmp_path):
 
         assert group.beta.ended() == 2
         assert "a member is named by its tags" in group.beta.log.read_text()
+
+
+def test_a_name_tag_with_another_members_id_makes_no_other_member(tmp_path):
+    """Alpha is tagged with beta's id: one member is active before, and one after beta's takeover."""
+    with running_group(tmp_path) as group:
+        discovered(group)
+        world = group.lab.world
+        beta = world.instance("beta").id
+        given = {"eni-failover-group": "orders", "eni-failover-rank": "1", "Name": beta}
+        group.alpha.name = world.instance("alpha").id  # as the lab knows it from now on
+        world.change_instance("alpha", tags=given)
+        group.start().acquainted()
+        before = [member.ask("GET", "/active")[0] for member in group.members]
+        restarted(group.beta)
+        moved = group.mutations()
+        group.alpha.service.shut()
+        group.beta.until(lambda status: status["role"] == "active", "beta active")
+        group.alpha.until(lambda status: status["role"] == "standby", "alpha standby")
+        after = [member.ask("GET", "/active")[0] for member in group.members]
+
+        assert (before, after) == ([200, 503], [503, 200])
+        assert moved == []
+        assert group.mutations() == [("detach", "beta"), ("attach", "beta")]
+
+
+def restarted(member):
+    """A restart of its daemon, which reads its journal."""
+    member.kill()
+    member.start()
+    member.until(lambda status: status["ready"] and status["peers"][0]["reachable"], "ready again")

@@ -578,4 +578,26 @@ MUTANTS = (
             ),
         ),
     ),
+    Mutant(
+        name="tag_as_it_is",
+        says="a Name tag is a member's name whatever it says",
+        edits=(
+            (
+                "discovery.py",
+                "    wanted = {one.instance_id: name_in(one.name_tag) for one in taken}\n",
+                "    wanted = {one.instance_id: one.name_tag for one in taken}\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="last_had_by_anothers_name",
+        says="a member that is called by another's instance id is taken for the last holder",
+        edits=(
+            (
+                "assembly.py",
+                "    if last_had is None or is_like_an_id(last_had):\n",
+                "    if last_had is None:\n",
+            ),
+        ),
+    ),
 )

@@ -30,6 +30,7 @@ CHECKS = {
     "scenarios": (*PYTEST, "tests/sim/test_scenarios.py"),
     "core tests": (*PYTEST, "tests/core"),
     "loop tests": (*PYTEST, "tests/test_reconciler.py"),
+    "name tests": (*PYTEST, "tests/test_discovery.py", "tests/test_last_holder.py"),
 }
 NOTICED = re.compile(r"^(?:FAILED|ERROR) (\S+)|^(seed \d+:\n  \w+)", re.MULTILINE)
 
