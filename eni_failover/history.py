@@ -29,6 +29,7 @@ from eni_failover.journal_lines import (
     HISTORY,
     Stray,
     boot_id,
+    can_be_read,
     decoded,
     is_of_boot,
     since_boot,
@@ -45,6 +46,7 @@ MOST_PROBLEMS = 20
 
 _SLOW = f"the disk is slow: a write took over {WRITE_TIMEOUT:g} s"
 _HANGS = "the disk hangs: a write has not ended"
+_UNREADABLE = "what is to be remembered cannot be read again, which is a bug: it is not written"
 _FUTURE_MEMORY = (
     "journal memory from the future: has the clock been set back? Of it is kept what holds takeovers back, "
     "and a takeover past its point of no return"
@@ -178,6 +180,7 @@ class Journal:
             if elapsed is None:
                 problems.append(_FUTURE_MEMORY)
                 durable, elapsed = _holding_back(durable), 0.0
+            durable = _of_this_age(durable, line["wall"], problems)
             durable = rebase(durable, moment.now - line["now"] - elapsed)
             durable = _woken(_with_ends(durable, line, moment, elapsed))
             if line["boot_id"] != self._stamp["boot_id"]:
@@ -327,10 +330,14 @@ class Journal:
             return
         durable, lines = self._durable, self._unsaved
         if durable is not None and durable is not self._saved:
-            self._memory = self._line("memory", moment, DURABLE.dump_python(durable, mode="json"))
+            memory = self._line("memory", moment, DURABLE.dump_python(durable, mode="json"))
+            if not can_be_read(DURABLE, memory):
+                self.problem = _UNREADABLE
+                return
+            self._memory = memory
             lines = (*lines, self._memory)
-        memory = () if self._memory is None else (self._memory,)
-        kept = (*self._aside, *self._history, *memory)
+        latest = () if self._memory is None else (self._memory,)
+        kept = (*self._aside, *self._history, *latest)
         loop = asyncio.get_running_loop()
         done = loop.run_in_executor(self._threads, self._file.append, lines, kept)
         done.add_done_callback(_seen)
@@ -382,6 +389,22 @@ def _with_ends(durable: Durable, line: Line, moment: Moment, elapsed: float) -> 
         return counted(record, left, now=moment.now, wall=moment.wall)
 
     return replace(durable, pause=ended(durable.pause), local_pause=ended(durable.local_pause))
+
+
+def _of_this_age(durable: Durable, wall: float, problems: list[str]) -> Durable:
+    """With what is stamped further ahead of the line than any pause lasts stamped when the line was written.
+
+    An older version took such records from a liar; or a clock was that wrong. The word of every other
+    operator would be older than them for so long, and the stamp after them may be past what can be read.
+    """
+
+    def stamped(record: PauseRecord | None) -> PauseRecord | None:
+        if record is None or record.at <= wall + LONGEST:
+            return record
+        problems.append(f"journal memory: a {record.kind} from the future: counted from when it was written")
+        return replace(record, at=wall)
+
+    return replace(durable, pause=stamped(durable.pause), local_pause=stamped(durable.local_pause))
 
 
 def _woken(durable: Durable) -> Durable:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -25,14 +25,17 @@ from eni_failover.core.state import Durable
 from eni_failover.journal_file import FILE, read_journal
 from eni_failover.journal_salvage import salvaged
 
+T = TypeVar("T")
+
 FUTURE_TOLERANCE = 3600.0  # clocks are set, by seconds at each start and by minutes now and then
 
 DURABLE: TypeAdapter[Durable] = TypeAdapter(Durable)
 HISTORY: TypeAdapter[History] = TypeAdapter(History)
 
-# Python's calendar: a time outside cannot be shown. Monotonic times and counts are far within.
+# Python's calendar: a time outside cannot be shown. Monotonic times and counts are far within. The latest is
+# later than any time that is taken from a peer (status.py), with what is counted from there.
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC).timestamp()
-_LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+_LATEST = datetime(9999, 12, 1, tzinfo=UTC).timestamp()
 
 
 def boot_id() -> str:
@@ -152,6 +155,16 @@ def decoded(raw: bytes) -> dict[str, Any] | None:
         ):
             return line
     return None
+
+
+def can_be_read(adapter: TypeAdapter[T], line: dict[str, Any]) -> bool:
+    """Whether the line, once written, would be understood as it is, with nothing left out or replaced."""
+    try:
+        read = decoded(json.dumps(line).encode())
+    except (ValueError, RecursionError):
+        return False
+    problems: list[str] = []
+    return read is not None and salvaged(adapter, read, problems) is not None and not problems
 
 
 def _number(text: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import resource
 import subprocess
@@ -186,6 +187,49 @@ def test_a_pause_of_an_older_version_without_an_end_has_one_now(tmp_path):
     write(tmp_path, durable=replace(DURABLE, pause=replace(DURABLE.pause, until=None, ends_at=None)))
 
     assert load(tmp_path).durable.pause.ends_at == 140.0 + LONGEST
+
+
+LAST_SECOND_OF_9998 = 253_370_764_799.0
+
+
+@pytest.mark.parametrize("kind", list(PauseKind))
+def test_a_pause_from_another_age_is_from_when_it_was_written(tmp_path, kind):
+    """An older version took it from a liar. It holds for what is left of it, and later words win again."""
+    forged = replace(DURABLE.pause, kind=kind, at=LAST_SECOND_OF_9998)
+    local = replace(forged, at=1_000_000.0, local=True)
+    write(tmp_path, durable=replace(DURABLE, pause=forged, local_pause=local))
+
+    found = load(tmp_path)
+
+    assert (found.durable.pause.at, found.durable.local_pause.at) == (1_010.0, 1_010.0)
+    assert found.durable.pause.ends_at == 1_100.0
+    assert f"a {kind} from the future: counted from when it was written (2 times)" in found.problems[0]
+
+
+def test_a_pause_that_is_a_week_ahead_is_kept(tmp_path):
+    """Its author's clock may have been corrected since: who resumes it is stamped after it."""
+    ahead = replace(DURABLE, pause=replace(DURABLE.pause, at=1_010.0 + LONGEST))
+    write(tmp_path, durable=ahead)
+
+    assert load(tmp_path).durable.pause == ahead.pause
+    assert load(tmp_path).problems == ()
+
+
+def test_a_word_on_the_newest_that_a_peer_may_show_can_be_read_again(tmp_path):
+    """The last moment that is taken from a document, and a thousandth."""
+    durable = replace(DURABLE, pause=replace(DURABLE.pause, at=253_370_764_800.0 + 0.001))
+    write(tmp_path, durable=durable)
+
+    assert load(tmp_path).durable.pause is not None
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path):
+    """It would hide what is there: a mistake of ours is a problem to see, and the last memory stays."""
+    write(tmp_path)
+    problem = write(tmp_path, durable=replace(DURABLE, lost_at=math.nan))
+
+    assert "cannot be read again" in problem
+    assert load(tmp_path).durable.pause == DURABLE.pause
 
 
 @pytest.mark.parametrize("back", [5.0, 3_600.0])

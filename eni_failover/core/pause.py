@@ -18,6 +18,7 @@ from eni_failover.core.state import Durable
 
 LONGEST = 7 * 86400.0  # a pause without an end of its own has this one
 FURTHEST_AHEAD = 3600.0  # of this host's clock: a record that claims to be newer than this is refused
+FOLLOWS_WITHIN = 0.1  # of the known record, seconds: so near to it is what an honest member stamps after it
 
 _TICK = 0.001
 _DIGITS = 6
@@ -58,11 +59,13 @@ def is_in_force(record: PauseRecord | None, now: float) -> bool:
 def is_refused(record: PauseRecord, known: PauseRecord | None, wall: float) -> bool:
     """Whether a peer's record is newer than the known one, and too far ahead of this host's clock to be true.
 
-    What follows the known record within that bound is taken all the same: its author stamped it after that
-    one, whatever the clocks say by now. Else nobody could resume what a clock since corrected has paused.
+    What follows the known record at once is taken all the same: its author stamped it after that one,
+    whatever the clocks say by now. Else nobody could resume what a clock since corrected has paused. Members
+    are asked every two seconds: a row of such records gets less far than the clock meanwhile.
     """
-    latest = wall if known is None else max(wall, known.at)
-    return _is_newer(record, known) and not record.local and record.at > latest + FURTHEST_AHEAD
+    follows = known is not None and record.at <= known.at + FOLLOWS_WITHIN
+    is_ahead = record.at > wall + FURTHEST_AHEAD
+    return _is_newer(record, known) and not record.local and is_ahead and not follows
 
 
 def adopt(durable: Durable, obs: Observation) -> Durable:

@@ -3,16 +3,23 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest
-from eni_failover.core.pause import FURTHEST_AHEAD, LONGEST, adopt, stamp
+from eni_failover.core.pause import FOLLOWS_WITHIN, FURTHEST_AHEAD, LONGEST, adopt, is_refused, stamp
+from eni_failover.core.publish import snapshot
+from eni_failover.core.snapshot import DecisionLine
 from eni_failover.core.state import Durable, Past
-from eni_failover.core.words import Answer, Reason, Trigger
+from eni_failover.core.words import Action, Answer, Reason, Trigger
+from eni_failover.status import acknowledged
 from tests.core.bench import Bench
 from tests.core.builders import EPOCH, attached, attempt, detach, free, obs, peer
 
 PAUSE = PauseRequest(kind=PauseKind.PAUSE, by="op")
 RESUME = PauseRequest(kind=PauseKind.RESUME, by="op")
+LINE = DecisionLine(action=Action.WAIT, reason=Reason.PAUSED, at_wall=EPOCH)
+LAST_SECOND_OF_9998 = 253_370_764_799.0
 
 
 def record(kind: str, at: float, **changes) -> PauseRecord:
@@ -281,6 +288,65 @@ def test_the_resume_of_a_pause_from_a_clock_that_was_fast_is_followed():
     bench.peek()
 
     assert bench.state.durable.pause.kind is PauseKind.RESUME
+
+
+@pytest.mark.parametrize("kind", ["pause", "resume"])
+def test_no_row_of_lies_leads_further_ahead(kind):
+    """Each record of a liar's follows its last by an hour: none but the first is taken."""
+    bench = Bench(attached("alpha"))
+    at = EPOCH + bench.now + FURTHEST_AHEAD
+    for _ in range(50):
+        bench.peers = (peer("alpha", pause=record(kind, at)),)
+        bench.peek()
+        at += FURTHEST_AHEAD
+
+    assert bench.state.durable.pause.at <= EPOCH + bench.now + FURTHEST_AHEAD
+
+
+def test_who_follows_as_fast_as_members_ask_never_gets_further_ahead():
+    """What an honest member stamps after a known record is a thousandth later, and is taken at once."""
+    bench = Bench(attached("alpha"))
+    ahead = FURTHEST_AHEAD
+    for number in range(100):
+        kind = "resume" if number % 2 else "pause"
+        known = bench.state.durable.pause
+        at = EPOCH + bench.now + ahead if known is None else known.at + FOLLOWS_WITHIN
+        bench.peers = (peer("alpha", pause=record(kind, at)),)
+        bench.peek()
+        assert bench.state.durable.pause.kind == kind
+        bench.now += 2.0  # PeerWatcher's interval
+
+    assert bench.state.durable.pause.at < EPOCH + bench.now + FURTHEST_AHEAD
+
+
+@pytest.mark.parametrize("local", [False, True], ids=["resume", "resume --local"])
+@given(st.floats(0.0, LAST_SECOND_OF_9998))
+def test_an_operators_resume_wins_where_it_is_given(local, at):
+    """And is newer than whatever record was adopted before, so that every member that has it follows."""
+    known = record("pause", round(at, 6), ends_at=5_000.0, until=EPOCH + 5_000.0, local=local)
+    durable = Durable(local_pause=known) if local else Durable(pause=known)
+    seen = replace(obs(attached("alpha"), requests=(replace(RESUME, local=local),)), wall=EPOCH)
+    before, after = adopt(durable, replace(seen, requests=())), adopt(durable, seen)
+    old, new = (one.local_pause if local else one.pause for one in (before, after))
+
+    assert new.kind is PauseKind.RESUME
+    assert new.at > old.at
+    assert local or not is_refused(new, old, EPOCH)
+
+
+def test_a_pause_by_a_clock_that_is_ahead_holds_where_it_was_given_and_nowhere_else():
+    """And says so: only its own member has acknowledged it."""
+    ahead = 2 * FURTHEST_AHEAD
+    author, other = Bench(attached("gamma"), local="alpha", members=3), Bench(attached("gamma"), members=3)
+    author.peek(wall=EPOCH + author.now + ahead, requests=(PAUSE,))
+    other.peers = (peer("alpha", pause=author.state.durable.pause, paused=True),)
+    other.peek()
+    author.peers = (peer("beta", pause=other.state.durable.pause, paused=other.view.is_paused),)
+    author.peek(wall=EPOCH + author.now + ahead)
+    shown = snapshot(author.view, version="0", last=LINE, last_takeover=None)
+
+    assert (author.view.is_paused, other.view.is_paused) == (True, False)
+    assert acknowledged(shown.pause, shown) == ("alpha",)
 
 
 def test_the_end_is_shown_by_the_clock_as_it_is_now():

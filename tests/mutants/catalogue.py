@@ -600,4 +600,26 @@ MUTANTS = (
             ),
         ),
     ),
+    Mutant(
+        name="pauses_in_a_row",
+        says="a record may be an hour newer than the known one, however far ahead that is",
+        edits=(
+            (
+                CORE + "pause.py",
+                "record.at <= known.at + FOLLOWS_WITHIN\n",
+                "record.at <= known.at + FURTHEST_AHEAD\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="writes_what_it_cannot_read",
+        says="a memory that no start understands hides the one before it",
+        edits=(
+            (
+                "history.py",
+                "            if not can_be_read(DURABLE, memory):\n",
+                "            if False:\n",
+            ),
+        ),
+    ),
 )

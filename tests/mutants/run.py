@@ -30,7 +30,13 @@ CHECKS = {
     "scenarios": (*PYTEST, "tests/sim/test_scenarios.py"),
     "core tests": (*PYTEST, "tests/core"),
     "loop tests": (*PYTEST, "tests/test_reconciler.py"),
-    "name tests": (*PYTEST, "tests/test_discovery.py", "tests/test_last_holder.py"),
+    "edge tests": (
+        *PYTEST,
+        "tests/test_discovery.py",
+        "tests/test_last_holder.py",
+        "tests/test_history.py",
+        "tests/test_journal_seen.py",
+    ),
 }
 NOTICED = re.compile(r"^(?:FAILED|ERROR) (\S+)|^(seed \d+:\n  \w+)", re.MULTILINE)
 
