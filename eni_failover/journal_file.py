@@ -7,16 +7,16 @@ never twice at a time. What is appended is on the disk when `append` returns.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
-import stat
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
+
+from eni_failover.files import open_regular
 
 FILE = "journal.jsonl"
 LOCK = "lock"
@@ -85,7 +85,7 @@ class JournalFile:
         """
         self._keep_lock()
         text = "".join(map(_text, lines)).encode()
-        descriptor = _opened(self.path, os.O_RDWR | os.O_CREAT)
+        descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT)
         try:
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
@@ -152,7 +152,7 @@ class JournalFile:
         path = Path(os.path.realpath(self.path))
         fresh = path.with_suffix(".new")
         fresh.unlink(missing_ok=True)
-        descriptor = _opened(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        descriptor = open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             _write(descriptor, "".join(map(_text, kept)).encode(), at=0)
         finally:
@@ -167,25 +167,13 @@ class JournalFile:
 
 def read_journal(path: Path) -> tuple[bytes, bool]:
     """The journal, and whether only its end was read because it is far too large. Raises OSError."""
-    descriptor = _opened(path, os.O_RDONLY)
+    descriptor = open_regular(path, os.O_RDONLY)
     with os.fdopen(descriptor, "rb") as file:
         size = os.fstat(descriptor).st_size
         if size <= LONGEST_READ:
             return file.read(LONGEST_READ), False
         file.seek(size - LONGEST_READ)
         return file.read(LONGEST_READ).partition(b"\n")[2], True
-
-
-def _opened(path: Path, flags: int) -> int:
-    """The descriptor of a regular file: opening a FIFO or a device must not wait for anybody."""
-    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o644)
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
-        return descriptor
-    os.close(descriptor)
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
 def _write(descriptor: int, text: bytes, *, at: int) -> None:
