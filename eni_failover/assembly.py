@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 from prometheus_client import CollectorRegistry
 
-from eni_failover import __version__, log
+from eni_failover import __version__, log, own_files
 from eni_failover.acting import Actor
 from eni_failover.adapters.ec2 import Ec2
 from eni_failover.adapters.ec2_client import RequestReport
@@ -249,7 +249,12 @@ def _reconciler(
         clock=CLOCK,
         wall=WALL,
         last_takeover=recovered.history[-1] if recovered.history else None,
-        slow_checks=lambda: checks.checks,
+        slow_checks=lambda: (
+            *checks.checks,
+            *own_files.checks(
+                journal=journal.problem, role_file=broadcast.role_problem, lines_lost=log.lines_lost()
+            ),
+        ),
     )
 
 

@@ -24,7 +24,7 @@ from eni_failover.sdnotify import Notifier
 
 
 class Broadcast:
-    """The reconciler's listener."""
+    """The reconciler's listener. `role_problem` is why the role file cannot be written, or empty."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Broadcast:
         self._credentials_expiry = credentials_expiry
         self._role: Role | None = None
         self._written: tuple[RoleFile, Role] | None = None
-        self._role_problem = ""
+        self.role_problem = ""
         self._last_trigger: Trigger | None = None
         self._narration = Narration()
         self._status = ""
@@ -108,11 +108,11 @@ class Broadcast:
         if not problem:
             self._remove_old()
             self._written = (self.role_file, role)
-        if problem and problem != self._role_problem:
+        if problem and problem != self.role_problem:
             self._log.error("role_file.failed", error=problem)
-        elif self._role_problem and not problem:
+        elif self.role_problem and not problem:
             self._log.info("role_file.works_again")
-        self._role_problem = problem
+        self.role_problem = problem
 
     def _remove_old(self) -> None:
         """A reload has named another file: nobody keeps the old one true. One try is enough."""

@@ -52,7 +52,9 @@ class RoleFile:
         return ""
 
     def _make(self, data: bytes) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        # What stands there may be a FIFO, whose opening would wait for a reader: nothing there is opened.
+        self._new.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         descriptor = os.open(self._new, flags, _MODE)
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, _MODE)

@@ -49,6 +49,7 @@ CONTRACT = {
     "probe_timeout_seconds": ("gauge", {"probe"}),
     "ready": ("gauge", set()),
     "ready_check": ("gauge", {"check"}),
+    "writable": ("gauge", {"file"}),
     "paused": ("gauge", set()),
     "pause_expiry_timestamp_seconds": ("gauge", set()),
     "takeover_in_progress": ("gauge", {"trigger"}),

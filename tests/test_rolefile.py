@@ -54,6 +54,15 @@ def test_what_a_crash_left_is_written_over(tmp_path: Path) -> None:
     assert path.read_text() == "fault\n"
 
 
+def test_a_fifo_in_the_new_files_place_is_not_waited_for(tmp_path: Path) -> None:
+    """It is removed, as whatever a crash left."""
+    os.mkfifo(tmp_path / ".orders.role.new")
+    path = tmp_path / "orders.role"
+
+    assert RoleFile(path).write(Role.FAULT) == ""
+    assert path.read_text() == "fault\n"
+
+
 def test_directory_that_is_missing_is_told(tmp_path: Path) -> None:
     """A failure is returned as one line with the path; nothing is raised."""
     path = tmp_path / "missing" / "orders.role"
@@ -76,7 +85,9 @@ def test_link_in_the_new_files_place_is_not_followed(tmp_path: Path) -> None:
     precious.write_text("precious")
     (tmp_path / ".orders.role.new").symlink_to(precious)
 
-    assert RoleFile(tmp_path / "orders.role").write(Role.ACTIVE) != ""
+    assert RoleFile(tmp_path / "orders.role").write(Role.ACTIVE) == ""
+    assert (tmp_path / "orders.role").read_text() == "active\n"
+    assert not (tmp_path / "orders.role").is_symlink()
     assert precious.read_text() == "precious"
 
 

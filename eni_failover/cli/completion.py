@@ -31,11 +31,13 @@ def members(context: typer.Context, incomplete: str) -> list[str]:
     from eni_failover.config import path_for  # noqa: PLC0415 - only when it is asked for
     from eni_failover.config.identity import member_name  # noqa: PLC0415 - likewise
     from eni_failover.errors import ConfigError  # noqa: PLC0415 - likewise
+    from eni_failover.files import open_regular  # noqa: PLC0415 - likewise
 
     written = context.params.get("config")
     try:
         path = path_for(Path(written) if written else None, context.params.get("group"), os.environ)
-        listed: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("member", [])
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+            listed: Any = tomllib.load(file).get("member", [])
     except (ConfigError, OSError, ValueError, RecursionError):
         return []
     names = [one.get("name") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []

@@ -14,6 +14,7 @@ from eni_failover.config.build import GROUP
 from eni_failover.config.load import LARGEST
 from eni_failover.config.schema import ControlTable
 from eni_failover.errors import ConfigError
+from eni_failover.files import open_regular
 
 _DEFAULT_SOCKET = ControlTable().socket
 _LINE = r"""^[ \t]*(?:control[ \t]*\.[ \t]*)?{}[ \t]*=[ \t]*(["'])([^"'\\\x00-\x1f]+)\1"""
@@ -69,7 +70,7 @@ def _former_socket(path: Path, named: Path) -> Path | None:
 def _text_in(path: Path) -> str | None:
     """What can be read of a file with mistakes; None when it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             return file.read(LARGEST).decode("utf-8-sig", errors="replace")
     except (OSError, ValueError):
         return None

@@ -2,11 +2,12 @@
 
 Owns reading the file, its syntax errors, and the form `PATH:LINE: key: text` of every problem. Every
 problem of a file comes out at once, in the order of its lines. No exception but ConfigError leaves
-here, whatever the file holds. Does not look at the world: neither EC2 nor other files are asked.
+here, whatever the file holds. Of other files only is asked who may read the secrets that this one names.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 
 from eni_failover.config import choices, identity, remarks
 from eni_failover.config.build import build
+from eni_failover.config.exposure import oddities, secrets_shown
 from eni_failover.config.lines import Lines
 from eni_failover.config.mistakes import Mistake, dotted
 from eni_failover.config.reading import read
@@ -23,6 +25,7 @@ from eni_failover.config.rules import contradictions
 from eni_failover.config.settings import Config, LogLevel
 from eni_failover.config.wording import shown
 from eni_failover.errors import ConfigError
+from eni_failover.files import open_regular
 
 CONFIG_VARIABLE = "ENI_FAILOVER_CONFIG"
 LOG_LEVEL_VARIABLE = "ENI_FAILOVER_LOG_LEVEL"
@@ -62,7 +65,7 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
 
     Raises ConfigError with every problem at once, each one line.
     """
-    text = _read(path)
+    text, warnings = _read(path)
     raw, lines = _parse(path, text)
     draft, mistakes = read(raw)
     mistakes += contradictions(draft)
@@ -75,15 +78,20 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
         raise ConfigError(*problems, *level_problems)
     return replace(
         build(draft.document, path=path, level=level),
-        warnings=_rendered(path, lines, remarks.warnings(draft.document)),
+        warnings=(
+            *warnings,
+            *_rendered(path, lines, (*remarks.warnings(draft.document), *secrets_shown(draft.document))),
+        ),
     )
 
 
-def _read(path: Path) -> str:
-    """The file's text. A byte order mark, which some editors write, is no part of it."""
+def _read(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The file's text, and what is odd about the file. A byte order mark of an editor's is no part of it."""
     try:
-        with path.open("rb") as file:
+        descriptor = open_regular(path, os.O_RDONLY)
+        with os.fdopen(descriptor, "rb") as file:
             content = file.read(LARGEST + 1)
+            warnings = tuple(f"{path}: {text}" for text in oddities(os.fstat(descriptor)))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:
@@ -91,7 +99,7 @@ def _read(path: Path) -> str:
     if len(content) > LARGEST:
         raise ConfigError(f"{path}: is larger than {LARGEST // 1024} KiB, which no configuration is")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig"), warnings
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}:{line}: not UTF-8 text: byte 0x{content[error.start]:02x}") from error

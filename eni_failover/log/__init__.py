@@ -5,6 +5,6 @@ know what is logged. Does not guarantee that a line arrives: standard output tha
 stuck costs lines, never the daemon; the next line that gets through says how many (`lines_lost`).
 """
 
-from eni_failover.log.setup import configure
+from eni_failover.log.setup import configure, lines_lost
 
-__all__ = ["configure"]
+__all__ = ["configure", "lines_lost"]

@@ -16,6 +16,7 @@ from eni_failover.log.sink import Sink, descriptor_of
 
 # sd-daemon(3): journald takes a line's priority from this prefix.
 _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
+_current: Sink | None = None
 _FIRST_KEYS = ("timestamp", "level", "event", "group", "member")
 
 
@@ -40,7 +41,8 @@ def configure(
     """
     stream = sys.stdout if stream is None else stream
     environment = os.environ if environment is None else environment
-    sink = Sink(stream)
+    global _current  # noqa: PLW0603 - the log is the process's
+    sink = _current = Sink(stream)
     least = logging.getLevelNamesMapping()[level.upper()]
     is_terminal = stream.isatty()
     as_console = log_format == "console" or (log_format == "auto" and is_terminal)
@@ -67,6 +69,11 @@ def configure(
     root.handlers[:] = [_Bridge()]
     root.setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
+
+
+def lines_lost() -> int:
+    """How many lines have gone astray since the last one that was written."""
+    return 0 if _current is None else _current.lost
 
 
 class _Bridge(logging.Handler):

@@ -9,6 +9,7 @@ from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN, Snapshot
 from eni_failover.core.words import Answer, CheckResult, Phase, Role, Trigger
 from eni_failover.metrics.families import Gauges
 from eni_failover.metrics.series import Labels, Series, one_of, show
+from eni_failover.metrics.vocabulary import OWN_FILES
 
 
 class Board:
@@ -28,6 +29,9 @@ class Board:
         self._last_takeover = gauges.last_takeover.labels(group)
         self._last_duration = Series(gauges.last_duration, group, [(phase,) for phase in Phase])
         self._unowned_since = Series(gauges.unowned_since, group)
+        self._writable = Series(gauges.writable, group, [(name,) for name in OWN_FILES])
+        for name in OWN_FILES:
+            self._writable.of(name).set(1)  # nothing has failed yet
 
     def publish(self, snapshot: Snapshot) -> None:
         """Set every gauge from this snapshot."""
@@ -45,6 +49,9 @@ class Board:
             self._ready_check,
             {(check.name,): float(check.result is not CheckResult.FAIL) for check in snapshot.checks},
         )
+        for check in snapshot.checks:
+            if check.name in OWN_FILES:
+                self._writable.of(check.name).set(check.result is CheckResult.PASS)
         self._publish_pause(snapshot)
         self._publish_takeovers(snapshot)
 

@@ -61,6 +61,9 @@ class Gauges:
         self.unowned_since = gauge(
             "eni_unowned_since_timestamp_seconds", "Since when nobody has this ENI; 0 when owned.", "eni_id"
         )
+        self.writable = gauge(
+            "writable", "0 while what this daemon writes cannot be written: journal, role_file, log.", "file"
+        )
         self.last_success = gauge(
             "last_reconcile_success_timestamp_seconds", "When a pass last ended well; 0 before the first."
         )

@@ -63,6 +63,7 @@ _REASONS: dict[Action, tuple[Reason, ...]] = {
 PASS_RESULTS = ("success", "error")
 HOOKS = ("on_active", "on_standby", "on_fault", "notify")
 HOOK_RESULTS = ("success", "failed", "timeout", "missing", "dropped")
+OWN_FILES = ("journal", "role_file", "log")  # each is the check of that name, too
 LINK_REPAIRS = ("link", "address", "route", "rule")
 # What each call can be answered: by us, by whoever stands before EC2's own rules, by EC2 in trouble.
 _EVERY_CALL = (

@@ -90,7 +90,6 @@ _BY_PASSES = frozenset(
         answers.holder_probes,
         answers.self_probes,
         answers.witnesses,
-        commands.programs,
         footing.ports,
         footing.control_socket,
     }
@@ -100,15 +99,18 @@ REPEATED: tuple[Judge, ...] = tuple(one for one in ALL if one not in _BY_PASSES)
 """What a daemon repeats beside its passes."""
 
 
-# Another member's trouble, or a file that is being rolled out, keeps this member from nothing.
-_ABOUT_OTHERS = frozenset({members.members.__name__, answers.peers.__name__})
+# Another member's trouble, or a file that is being rolled out, keeps this member from nothing; and a takeover
+# goes on without a journal and without its hooks.
+_NO_OBSTACLES = frozenset(
+    {members.members.__name__, answers.peers.__name__, footing.disk.__name__, commands.programs.__name__}
+)
 
 
 def repeated(facts: Facts) -> tuple[Check, ...]:
     """The verdicts for a daemon's readiness, which is about this member alone: see `judge`."""
     return tuple(
         replace(one, result=CheckResult.WARN)
-        if one.name in _ABOUT_OTHERS and one.result is CheckResult.FAIL
+        if one.name in _NO_OBSTACLES and one.result is CheckResult.FAIL
         else one
         for one in judge(facts, REPEATED)
     )

@@ -8,13 +8,15 @@ instant would find it taken and be started again by systemd.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
 import time
 from pathlib import Path
 
-from eni_failover.journal_file import LOCK
+from eni_failover.files import open_regular
+from eni_failover.journal_file import FILE, LOCK
 from eni_failover.preflight.facts import Disk, LockState
 
 _PROBE = b"eni-failover check\n"
@@ -26,10 +28,13 @@ def look(directory: Path, *, daemon_answers: bool) -> Disk:
     write_seconds: float | None = None
     try:
         write_seconds = _write(directory)
+        _open_journal(directory)
     except FileNotFoundError:
         exists = False
     except OSError as error:
         problem = error.strerror or str(error)
+        if error.filename == str(directory / FILE):
+            problem = f"{FILE}: {problem}"
         is_ours = not isinstance(error, PermissionError) or _owns(directory)
     return Disk(
         path=directory,
@@ -58,6 +63,12 @@ def _write(directory: Path) -> float:
     return time.monotonic() - began
 
 
+def _open_journal(directory: Path) -> None:
+    """Opens the journal that is there as the daemon does; one that is not is made. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        os.close(open_regular(directory / FILE, os.O_RDWR))
+
+
 def _owns(directory: Path) -> bool:
     try:
         return directory.stat().st_uid == os.geteuid()
@@ -79,7 +90,7 @@ def _free(directory: Path) -> int | None:
 
 def _lock(directory: Path) -> LockState:
     try:
-        descriptor = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return LockState.FREE  # nobody has made it, or it is not for this user to see
     try:

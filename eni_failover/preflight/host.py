@@ -93,6 +93,7 @@ async def for_daemon(
         alike=await links_alike(config, cloud),
         peers=peers,
         disk=await state_directory(config, looking, daemon_answers=True),
+        programs=await named_programs(config),
     )
 
 

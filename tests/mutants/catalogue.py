@@ -622,4 +622,15 @@ MUTANTS = (
             ),
         ),
     ),
+    Mutant(
+        name="journal_fails_unseen",
+        says="a journal that cannot be written is no check",
+        edits=(
+            (
+                "own_files.py",
+                '    problems = {"journal": journal, ',
+                '    problems = {"journal": "", ',
+            ),
+        ),
+    ),
 )

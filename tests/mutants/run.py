@@ -35,7 +35,7 @@ CHECKS = {
         "tests/test_discovery.py",
         "tests/test_last_holder.py",
         "tests/test_history.py",
-        "tests/test_journal_seen.py",
+        "tests/test_own_files.py",
     ),
 }
 NOTICED = re.compile(r"^(?:FAILED|ERROR) (\S+)|^(seed \d+:\n  \w+)", re.MULTILINE)

@@ -78,13 +78,14 @@ def test_a_daemon_repeats_what_its_passes_do_not_know():
         "rule_order",
         "own_traffic",
         "peers",
+        "programs",
         "disk",
     ]
 
 
-@pytest.mark.parametrize("name", ["members", "peers"])
-def test_what_concerns_others_keeps_no_daemon_from_being_ready(name):
-    """A takeover by this member works all the same: what fails in `check` is a warning then."""
+@pytest.mark.parametrize("name", ["members", "peers", "disk", "programs"])
+def test_what_stops_no_takeover_keeps_no_daemon_from_being_ready(name):
+    """Others' trouble, a bad disk, a hook that is missing: what fails in `check` is a warning then."""
     asked = {one.name: one.result for one in judge(WRONG[name])}
     shown = {one.name: one.result for one in repeated(WRONG[name])}
 

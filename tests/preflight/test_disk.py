@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from eni_failover.journal_file import LOCK
+from eni_failover.journal_file import FILE, LOCK
 from eni_failover.preflight.disk import look
 from eni_failover.preflight.facts import LockState
 
@@ -37,6 +37,23 @@ def test_a_file_in_its_place(tmp_path):
     found = look(tmp_path / "state", daemon_answers=False)
 
     assert (found.problem, found.is_ours) == ("Not a directory", True)
+
+
+def test_what_is_no_journal_is_a_problem_though_the_directory_is_in_health(tmp_path):
+    """A FIFO is not waited for, and not the lock either."""
+    os.mkfifo(tmp_path / FILE)
+    os.mkfifo(tmp_path / LOCK)
+    found = look(tmp_path, daemon_answers=False)
+
+    assert (found.problem, found.is_ours) == (f"{FILE}: not a regular file", True)
+
+
+def test_a_journal_in_health_stays_as_it_is(tmp_path):
+    """It is only opened."""
+    (tmp_path / FILE).write_text("{}\n")
+
+    assert look(tmp_path, daemon_answers=False).problem == ""
+    assert (tmp_path / FILE).read_text() == "{}\n"
 
 
 @pytest.mark.parametrize(("uid", "is_ours"), [(0, False), (1, True)])
