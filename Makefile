@@ -100,11 +100,12 @@ costs: $(VENV)/.stamp  ## memory, CPU and start of a daemon, fast probes, many p
 false-alarms: $(VENV)/.stamp  ## needless moves a year on bad networks, by interval and fall
 	$(RUN) benchmarks.false_alarms
 
-lint: $(VENV)/.stamp  ## ruff, mypy, import-linter
+lint: $(VENV)/.stamp  ## ruff, mypy, import-linter, known advisories of the locks
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports
+	$(RUN) tests.advisories
 
 docs: $(VENV)/.stamp  ## write what is generated: docs/configuration.md, the manual page, shell completion
 	$(RUN) docs.generate
