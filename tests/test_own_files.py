@@ -1,5 +1,6 @@
 """What a daemon cannot write is seen: a check that warns, and a metric, until it can."""
 
+import contextlib
 import logging
 import os
 from dataclasses import replace
@@ -58,13 +59,18 @@ def test_the_metric_says_the_same_from_the_start():
     assert ready == 1
 
 
+def fill(writer):
+    """Writes until nothing fits any more."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+
+
 def test_a_log_that_nobody_reads_is_counted_until_a_line_is_written():
     """A pipe that is full."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    with pytest.raises(BlockingIOError):
-        while True:
-            os.write(writer, b"x" * 4096)
+    fill(writer)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     with os.fdopen(writer, "w") as stream:

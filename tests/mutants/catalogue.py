@@ -633,4 +633,15 @@ MUTANTS = (
             ),
         ),
     ),
+    Mutant(
+        name="yields_for_ever",
+        says="a member that says for ever that it is taking keeps the ENI without a holder",
+        edits=(
+            (
+                CORE + "candidates.py",
+                "    if is_rescue_due(view) and (me is None or not me.state.is_ended):\n",
+                "    if is_rescue_due(view) and not view.somebody_takes and (me is None or not me.state.is_ended):\n",
+            ),
+        ),
+    ),
 )

@@ -269,10 +269,12 @@ class Member:
         asked = self._world.members.get(name)
         if asked is None:
             return None  # a member of the file alone
-        if self._world.network.exchange(self.name, name) is not Exchange.DONE or not asked.is_responsive:
+        if self._world.network.exchange(self.name, name) is not Exchange.DONE:
             return None
-        snapshot = asked.daemon.reconciler.snapshot if asked.daemon else None
-        return None if snapshot is None else to_document(snapshot)
+        snapshot = asked.daemon.reconciler.snapshot if asked.daemon and asked.is_responsive else None
+        document = None if snapshot is None else to_document(snapshot)
+        lie = self._world.liars.get(name)
+        return document if lie is None else lie(document)
 
     def _published(self, view: Snapshot, state: State) -> None:
         takeover = state.durable.takeover

@@ -65,6 +65,8 @@ class World:
         )
         self.members = {name: self._make_member(name, directory / name) for name in plan.names}
         self.hosts = {name: member.host for name, member in self.members.items()}
+        self.liars: dict[str, Callable[[object], object]] = {}
+        """What somebody else at a member's address makes of its /status."""
         self.truth = Truth(self)
         self.audit = Audit(self)
         for eni in self.floating():

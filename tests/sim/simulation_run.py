@@ -26,6 +26,7 @@ from tests.sim.sim_faults import (
     standby_stalls,
 )
 from tests.sim.sim_host import Service
+from tests.sim.sim_liars import LIARS, liar_about_pauses, liar_about_roles
 from tests.sim.sim_liveness import settle
 from tests.sim.sim_partitions import PARTITIONS, isolation, partition, probes_unsent, standby_cut_off
 from tests.sim.sim_plan import Plan, draw
@@ -44,7 +45,7 @@ from tests.sim.sim_world import World
 
 DAY = 86_400.0
 Menu = tuple[tuple[Fault, int], ...]
-MENU: Menu = (*FAULTS, *PARTITIONS, *TROUBLE)
+MENU: Menu = (*FAULTS, *PARTITIONS, *TROUBLE, *LIARS)
 PROVOCATIONS: Menu = (
     (service_down, 10),
     (instance_stops, 3),
@@ -66,6 +67,8 @@ COMPANIONS: Menu = (
     (api_reads_lack_one, 3),
     (journal_torn, 1),
     (detached_by_hand, 1),
+    (liar_about_roles, 2),
+    (liar_about_pauses, 2),
 )
 """What makes that harder."""
 ROUNDS = 3
