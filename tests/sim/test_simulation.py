@@ -107,9 +107,9 @@ def test_a_member_that_writes_nothing_down_is_found():
 @pytest.mark.parametrize(
     ("rule", "invariant", "first"),
     [
-        ("limit_until", "the_limit_holds", 4),
-        ("cooldown_until", "a_takeover_is_followed_by_rest", 505),
-        ("why_not_fit", "who_is_unfit_takes_nothing", 7),
+        ("limit_until", "the_limit_holds", 42),
+        ("cooldown_until", "a_takeover_is_followed_by_rest", 554),
+        ("why_not_fit", "who_is_unfit_takes_nothing", 44),
     ],
 )
 def test_a_member_that_nothing_holds_back_is_found(rule, invariant, first):
