@@ -36,6 +36,7 @@ TARGETS = {
     "bench",
     "costs",
     "false-alarms",
+    "soak",
     "lint",
     "docs",
     "wheel",
