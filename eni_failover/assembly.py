@@ -195,6 +195,7 @@ def build(
         config=config.path.absolute(),
         clock=CLOCK,
         history=journal.takeovers,
+        members=lambda: broadcast.policy.members,
     )
     parts = Parts(
         me=me,

@@ -202,6 +202,7 @@ class Daemon:
             "loop lag": parts.lag.run,
             "reloads": reloader.run,
             "checks": parts.checks.run,
+            "servers": parts.servers.run,
             "credentials": lambda: _refresh_credentials(parts),
         }
         if self._config.discovery is not None:

@@ -6,7 +6,7 @@ not guarantee that a client gets an answer: connections are few, short and cut o
 """
 
 from eni_failover.control.desk import Desk, TakeoverAnswer, TakeoverState
-from eni_failover.control.guard import Limits
+from eni_failover.control.limits import Limits
 from eni_failover.control.listen import SocketTaken
 from eni_failover.control.servers import Servers
 

@@ -22,7 +22,6 @@ from eni_failover.control.pulse import Pulse
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.status import time_text, to_document
 
-LISTENERS = 16
 HEARTBEAT = 5.0  # well below Limits.exchange: each heartbeat prolongs the exchange
 _LOOK = 0.25
 _RETRY_MS = 1000
@@ -33,6 +32,8 @@ _HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
 
 # Called after each part of an answer that goes on: the exchange's deadline starts anew.
 PROLONG = web.RequestKey[Callable[[], None]]("prolong")
+# Called before a stream begins: whether there is a place for it.
+STREAM = web.RequestKey[Callable[[], bool]]("stream")
 
 
 class Events:
@@ -47,6 +48,10 @@ class Events:
             _PAGE: fragment,
         }
         self._listening = 0
+        # Of the newest snapshot, for all listeners: its facts, and its event by view.
+        self._newest: Snapshot | None = None
+        self._facts: dict[str, object] = {}
+        self._texts: dict[str, str] = {}
         self._closing = asyncio.Event()
 
     def routes(self) -> Iterator[web.RouteDef]:
@@ -62,8 +67,8 @@ class Events:
         view = request.query.get("view", _STATUS)
         if view not in self._makers:
             raise web.HTTPBadRequest(text=f"view: one of {', '.join(self._makers)}")
-        if self._listening >= LISTENERS:
-            return web.json_response({"error": f"{LISTENERS} listeners already"}, status=503)
+        if not request[STREAM]():
+            return web.json_response({"error": "too many listeners already"}, status=503)
         response = web.StreamResponse(headers=_HEADERS)
         response.force_close()
         self._listening += 1
@@ -84,9 +89,10 @@ class Events:
         while not self._closing.is_set() and request.transport is not None:
             snapshot = self._desk.snapshot()
             if snapshot is not None and snapshot is not seen:
-                seen, before, told = snapshot, told, _facts(snapshot)
+                self._look_at(snapshot)
+                seen, before, told = snapshot, told, self._facts
                 if told != before:
-                    text += _event(view, self._makers[view](snapshot))
+                    text += self._text(view, snapshot)
             if loop.time() >= beat_at:
                 text += _event("heartbeat", self._heartbeat_data())
                 beat_at = loop.time() + self._heartbeat
@@ -97,6 +103,16 @@ class Events:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK):
                     await self._closing.wait()
+
+    def _look_at(self, snapshot: Snapshot) -> None:
+        if snapshot is not self._newest:
+            self._newest, self._facts, self._texts = snapshot, _facts(snapshot), {}
+
+    def _text(self, view: str, snapshot: Snapshot) -> str:
+        """The event of this view, made once however many listen."""
+        if view not in self._texts:
+            self._texts[view] = _event(view, self._makers[view](snapshot))
+        return self._texts[view]
 
     def _heartbeat_data(self) -> str:
         return json.dumps({"now": time_text(time.time()), **self._pulse.document()})

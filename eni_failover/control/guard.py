@@ -1,127 +1,322 @@
-"""The bound on connections: how many there are, and how long each may take.
+"""The bound on connections: who gets one, how many bytes are read from it, and how long each may take.
 
-aiohttp's server has no limit on either: a client that sends one header byte a minute, or never reads
-its answer, keeps its connection. The guard stands between the event loop and aiohttp's protocol: a
-connection above the limit is aborted, and each has a deadline, first for the whole request head, then
-for body and answer together. One connection carries one request, so there is no idle state.
+aiohttp's server has no limit on any of these. The guard accepts by itself and reads the head by itself: a
+connection is first a place, and only a whole head makes a handler of aiohttp's. Whoever is over his bounds is
+cut off before he costs more than an accept. One connection carries one request, so there is no idle state.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
+import struct
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
+from eni_failover.control.callers import Caller
+from eni_failover.control.limits import Limits
+
 _CLOSING_BOUND = 1.0
+_SILENT_FOR = 60.0
+"""Seconds between two lines of the log about what was refused: strangers must not fill it."""
+_CALLERS_KEPT = 1024
+_SELDOM = 0.9
+"""Of a caller's burst, which is then left."""
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_NO_ROOM_PAUSE = 1.0
+# close(2) then sends a reset: no state of a refused connection stays in the kernel.
+_RESET = struct.pack("ii", 1, 0)
+_HEAD_ENDS = (b"\r\n\r\n", b"\n\n")
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nServer: eni-failover\r\nConnection: close\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 35\r\n\r\n"
+    b'{"error": "the header is too long"}'
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Bounds of one server. Times in seconds.
+class Rate:
+    """So many a second in the long run, and so many at once."""
 
-    `head` is from the connection to the end of the request's header, `body` from there to the end of
-    its body, `answer` is what the daemon may take to answer an order, `exchange` is everything after
-    the header: a client that does not read its answer is cut off then. A stream has so long for each part.
-    """
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._left, self._at = burst, now
 
-    connections: int = 64
-    head: float = 5.0
-    body: float = 5.0
-    answer: float = 15.0
-    exchange: float = 30.0
-    body_bytes: int = 16 * 1024
+    def take(self, now: float, *, leaving: float = 0.0) -> bool:
+        """Whether one more may be, which leaves so many; then it is counted."""
+        self._left, self._at = min(self._burst, self._left + (now - self._at) * self._rate), now
+        if self._left < 1 + leaving:
+            return False
+        self._left -= 1
+        return True
+
+    def share_left(self, now: float) -> float:
+        """How much of the burst could be taken now: 1 is all of it, nothing of late is left to remember."""
+        return min(1.0, (self._left + (now - self._at) * self._rate) / self._burst)
 
 
 class Guard:
-    """Counts the connections of one server, and ends those that are too many or too slow."""
+    """Accepts one server's connections, and ends those that are too many, too slow or too long.
 
-    def __init__(self, make_handler: Callable[[], asyncio.Protocol], limits: Limits) -> None:
-        self._make_handler = make_handler
-        self._limits = limits
-        self._deadlines: dict[asyncio.BaseTransport, asyncio.TimerHandle] = {}
-        self._is_full = False
+    `reads_bodies` is false where a request ends with its head: what follows is not read.
+    """
+
+    def __init__(
+        self,
+        make_handler: Callable[[], asyncio.Protocol],
+        limits: Limits,
+        *,
+        caller_of: Callable[[socket.socket], Caller],
+        reads_bodies: bool,
+    ) -> None:
+        self.make_handler = make_handler
+        self.limits = limits
+        self.body_bytes = limits.body_wire_bytes if reads_bodies else 0
+        self._caller_of = caller_of
+        self._connections: dict[asyncio.BaseTransport, _Connection] = {}  # the oldest first
+        self._rates: dict[Caller, Rate] = {}
+        self._strangers = Rate(limits.strangers_rate, limits.strangers_burst, 0.0)
+        self._told_at: float | None = None
+        self._refused = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self._log = structlog.get_logger("eni_failover.control")
 
-    def __call__(self) -> asyncio.Protocol:
-        """The protocol of a new connection."""
-        return _Connection(self, self._make_handler())
+    def __len__(self) -> int:
+        """How many connections there are, streams included."""
+        return len(self._connections)
 
-    def admit(self, transport: asyncio.Transport) -> bool:
-        """Whether this new connection may stay; its head is then due."""
-        if len(self._deadlines) >= self._limits.connections:
-            if not self._is_full:
-                self._log.warning("control.connections_exhausted", limit=self._limits.connections)
-            self._is_full = True
-            return False
-        self._arm(transport, self._limits.head)
-        self._empty.clear()
+    @property
+    def streams(self) -> int:
+        """How many of them are event streams."""
+        return sum(connection.is_stream for connection in self._connections.values())
+
+    async def accept(self, sock: socket.socket) -> None:
+        """Take connections from this listening socket, until cancelled."""
+        loop = asyncio.get_running_loop()
+        sock.setblocking(False)
+        while True:
+            for _ in range(self.limits.accepts_at_once):
+                try:
+                    client, _ = await loop.sock_accept(sock)
+                except OSError as error:
+                    if error.errno in _NO_ROOM:
+                        self._tell("control.accept_failed", error=str(error))
+                        await asyncio.sleep(_NO_ROOM_PAUSE)
+                    continue  # any other is of that one connection: accept(2), Error handling
+                await self._take(client)
+            await asyncio.sleep(self.limits.accept_pause)
+
+    async def _take(self, client: socket.socket) -> None:
+        """Give this connection a place, or cut it off."""
+        loop = asyncio.get_running_loop()
+        try:
+            caller = self._caller_of(client)
+            if self._may_enter(caller, loop.time()):
+                await loop.connect_accepted_socket(lambda: _Connection(self, caller), client)
+                return
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        except OSError:
+            pass  # it has gone by itself
+        client.close()
+
+    def _may_enter(self, caller: Caller, now: float) -> bool:
+        if not self._is_slow_enough(caller, now):
+            return self._refuse(caller, "rate")
+        present = [other for other in self._connections.values() if not other.is_stream]
+        own = [other for other in present if other.caller == caller]
+        if len(own) >= (self.limits.per_known if caller.is_known else self.limits.per_stranger):
+            return self._make_room(own) or self._refuse(caller, "places of one caller")
+        strangers = [other for other in present if not other.caller.is_known]
+        if not caller.is_known and len(strangers) >= self.limits.connections:
+            return self._make_room(strangers) or self._refuse(caller, "places")
         return True
 
-    def answering(self, transport: asyncio.BaseTransport | None) -> None:
-        """The head has come in full, or a part of a stream has gone out: from now on the exchange is due."""
-        if isinstance(transport, asyncio.Transport) and transport in self._deadlines:
-            self._deadlines[transport].cancel()
-            self._arm(transport, self._limits.exchange)
+    def _is_slow_enough(self, caller: Caller, now: float) -> bool:
+        rate = self._rates.get(caller)
+        if rate is None:
+            if len(self._rates) >= _CALLERS_KEPT:
+                for forgotten in list(self._rates)[: _CALLERS_KEPT // 2]:
+                    del self._rates[forgotten]
+            known, limits = caller.is_known, self.limits
+            rate = self._rates[caller] = Rate(
+                limits.known_rate if known else limits.stranger_rate,
+                limits.known_burst if known else limits.stranger_burst,
+                now,
+            )
+        if not rate.take(now):
+            return False
+        if caller.is_known:
+            return True
+        # Who asks seldom comes first: a load balancer is served beside strangers with many addresses.
+        asks_seldom = rate.share_left(now) >= _SELDOM
+        return self._strangers.take(now, leaving=0 if asks_seldom else self.limits.strangers_burst / 2)
+
+    def _make_room(self, present: list[_Connection]) -> bool:
+        """End the oldest that has sent no whole head, or else the oldest that does not read its answer."""
+        headless = [connection for connection in present if connection.awaits_head]
+        unread = [connection for connection in present if connection.is_unread]
+        for connection in (*headless, *unread):
+            if connection.transport is not None:
+                self.leave(connection.transport)
+                connection.abort()
+                return True
+        return False
+
+    def _refuse(self, caller: Caller, bound: str) -> bool:
+        self._refused += 1
+        self._tell("control.connections_exhausted", bound=bound, caller=caller.key, refused=self._refused)
+        return False
+
+    def _tell(self, event: str, **facts: object) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._told_at is None or now >= self._told_at + _SILENT_FOR:
+            self._told_at, self._refused = now, 0
+            self._log.warning(event, **facts)
+
+    def enter(self, connection: _Connection, transport: asyncio.Transport) -> None:
+        """The connection is open."""
+        self._connections[transport] = connection
+        self._empty.clear()
 
     def leave(self, transport: asyncio.BaseTransport) -> None:
-        """The connection is gone."""
-        self._deadlines.pop(transport).cancel()
-        if len(self._deadlines) <= self._limits.connections // 2:
-            self._is_full = False
-        if not self._deadlines:
+        """The connection is gone, or as good as gone."""
+        self._connections.pop(transport, None)
+        if not self._connections:
             self._empty.set()
+
+    def prolong(self, transport: asyncio.BaseTransport | None) -> None:
+        """A part of a stream has gone out: the exchange is due anew."""
+        if transport in self._connections:
+            self._connections[transport].arm(self.limits.exchange)
+
+    def stream(self, transport: asyncio.BaseTransport | None) -> bool:
+        """Give this connection one of the streams' places. False: there is none for it."""
+        connection = None if transport is None else self._connections.get(transport)
+        if connection is None:
+            return False
+        of = Counter(other.caller for other in self._connections.values() if other.is_stream)
+        if of.total() >= self.limits.streams or of[connection.caller] >= self.limits.streams_per_caller:
+            return False
+        connection.is_stream = True
+        return True
 
     async def close(self) -> None:
         """Abort what is left. Bounded: a transport that does not go within a second is left to its fate."""
-        for transport in tuple(self._deadlines):
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()
+        for connection in tuple(self._connections.values()):
+            connection.abort()
         try:
             async with asyncio.timeout(_CLOSING_BOUND):
                 await self._empty.wait()
         except TimeoutError:
-            self._log.warning("control.connections_left", count=len(self._deadlines))
-
-    def _arm(self, transport: asyncio.Transport, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._deadlines[transport] = loop.call_later(seconds, transport.abort)
+            self._log.warning("control.connections_left", count=len(self._connections))
 
 
 class _Connection(asyncio.Protocol):
-    """Passes one connection's events on to aiohttp's handler, once it was admitted."""
+    """One connection: reads its head, then passes that, and what a body may be, on to aiohttp's handler."""
 
-    def __init__(self, guard: Guard, handler: asyncio.Protocol) -> None:
+    def __init__(self, guard: Guard, caller: Caller) -> None:
+        self.caller = caller
+        self.is_stream = False
+        self.is_unread = False
         self._guard = guard
-        self._handler = handler
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
+        self._handler: asyncio.Protocol | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._head = b""
+        self._reads = 0
+        self._body_left = guard.body_bytes
+
+    @property
+    def awaits_head(self) -> bool:
+        """Whether the whole head has not come yet."""
+        return self._handler is None
+
+    def arm(self, seconds: float) -> None:
+        """From now on it has so long."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self.abort)
+
+    def abort(self) -> None:
+        """End it at once."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if not isinstance(transport, asyncio.Transport):
             raise TypeError(f"a stream transport, not {transport!r}")
-        if not self._guard.admit(transport):
-            transport.abort()
-            return
-        self._transport = transport
-        self._handler.connection_made(transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=0)  # is_unread then says that something waits to be read
+        self._guard.enter(self, transport)
+        self.arm(self._guard.limits.head)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._transport is not None:
-            self._guard.leave(self._transport)
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self.transport is not None:
+            self._guard.leave(self.transport)
+        if self._handler is not None:
             self._handler.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._handler.data_received(data)
+        self._reads += 1
+        if self._handler is None:
+            self._read_head(data)
+        else:
+            self._read_body(data)
+
+    def _read_head(self, data: bytes) -> None:
+        limits = self._guard.limits
+        searched = max(0, len(self._head) - len(_HEAD_ENDS[0]))
+        # An empty line before the request is no head: RFC 9112, section 2.2.
+        self._head = (self._head + data) if self._head else data.lstrip(b"\r\n")
+        ends = [at + len(end) for end in _HEAD_ENDS if (at := self._head.find(end, searched)) >= 0]
+        if ends and min(ends) <= limits.head_bytes:
+            self._begin(self._head[: min(ends)], self._head[min(ends) :])
+        elif self._head and not self._head[:1].isalpha():
+            self._begin(self._head[: limits.head_bytes], b"")  # not HTTP, as aiohttp will say
+        elif len(self._head) >= limits.head_bytes and self.transport is not None:
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+        elif self._reads >= limits.head_reads:
+            self.abort()
+
+    def _begin(self, head: bytes, rest: bytes) -> None:
+        """The head is whole: answering begins."""
+        if self.transport is None:
+            return
+        self._head = b""
+        self._reads = 0
+        self.arm(self._guard.limits.exchange)
+        self._handler = self._guard.make_handler()
+        self._handler.connection_made(self.transport)
+        self._handler.data_received(head)
+        if rest:
+            self._read_body(rest)
+
+    def _read_body(self, data: bytes) -> None:
+        """What follows the head, within its bounds; more than that stays unread in the kernel."""
+        part = data[: self._body_left]
+        self._body_left -= len(part)
+        if part and self._handler is not None:
+            self._handler.data_received(part)
+        is_over = not self._body_left or self._reads >= self._guard.limits.body_reads
+        if is_over and self.transport is not None and not self.transport.is_closing():
+            self._body_left = 0
+            self.transport.pause_reading()
 
     def eof_received(self) -> bool | None:
-        return self._handler.eof_received() if self._transport is not None else None
+        return self._handler.eof_received() if self._handler is not None else None
 
     def pause_writing(self) -> None:
-        self._handler.pause_writing()
+        self.is_unread = True
+        if self._handler is not None:
+            self._handler.pause_writing()
 
     def resume_writing(self) -> None:
-        self._handler.resume_writing()
+        self.is_unread = False
+        if self._handler is not None:
+            self._handler.resume_writing()

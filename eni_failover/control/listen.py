@@ -13,9 +13,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from eni_failover.control.limits import BACKLOG
 from eni_failover.errors import StartError
 
-_BACKLOG = 64
 # Owner and group may give orders, nobody else; set by the umask, so that there is no moment of more.
 _SOCKET_UMASK = 0o117
 
@@ -98,7 +98,7 @@ def _bind_unix(path: Path) -> UnixListener:
             sock.bind(os.fspath(path))
         finally:
             os.umask(before)
-        sock.listen(_BACKLOG)
+        sock.listen(BACKLOG)
         found = path.lstat()
     except OSError:
         sock.close()
@@ -111,7 +111,7 @@ def listen_tcp(host: str, port: int) -> socket.socket:
     setting = f"[server] listen: {f'[{host}]' if ':' in host else host}:{port}"
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StartError(f"{setting}: is in use by another program") from error

@@ -7,8 +7,6 @@ taken back when its client hangs up: aiohttp leaves a running handler alone (han
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +16,14 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from eni_failover.config.durations import positive_seconds
+from eni_failover.control.callers import user_of
 from eni_failover.control.desk import Desk, TakeoverAnswer, TakeoverState
-from eni_failover.control.guard import Limits
+from eni_failover.control.limits import Limits
 from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.pause import LONGEST
 from eni_failover.status import pause_answer
 
 DEFAULT_TAKEOVER_TIMEOUT = 120.0
-_UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
 
 
 def _printable(text: str) -> str:
@@ -137,6 +135,8 @@ class Orders:
 
     async def _read(self, request: web.Request, shape: type[_B]) -> _B:
         """The body in this shape; an empty one says nothing. Raises the HTTP error to answer."""
+        if (request.content_length or 0) > self.limits.body_bytes:
+            raise web.HTTPRequestEntityTooLarge(self.limits.body_bytes, request.content_length or 0)
         try:
             async with asyncio.timeout(self.limits.body):
                 raw = await request.read()
@@ -155,7 +155,7 @@ class Orders:
         sock = request.get_extra_info("socket")
         if sock is None:
             return ""
-        _, uid, _ = _UCRED.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+        uid = user_of(sock)
         snapshot = self.desk.snapshot()
         user = "root" if uid == 0 else f"uid {uid}"
         return user if snapshot is None else f"{user}@{snapshot.member}"

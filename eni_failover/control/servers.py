@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import structlog
 
+from eni_failover.control.callers import Names, TcpCallers, unix_caller
 from eni_failover.control.desk import Desk
 from eni_failover.control.events import Events
-from eni_failover.control.guard import Limits
+from eni_failover.control.limits import Limits
 from eni_failover.control.listen import UnixListener, listen_tcp, listen_unix
 from eni_failover.control.orders import Orders
 from eni_failover.control.page import Pages
 from eni_failover.control.pulse import Pulse
 from eni_failover.control.site import Site
 from eni_failover.control.views import Views
+from eni_failover.core.policy import Member
 from eni_failover.core.snapshot import History
 
 
@@ -42,6 +45,7 @@ class Servers:
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
         history: Callable[[], tuple[History, ...]] | None = None,
+        members: Callable[[], Iterable[Member]] = tuple,
     ) -> None:
         self.interval = interval
         self.port = port
@@ -54,8 +58,10 @@ class Servers:
         orders = Orders(desk=desk, limits=limits, config=config)
         self._events = Events(desk=desk, pulse=pulse, fragment=pages.fragment)
         reading = (*views.routes(), *pages.routes(), *self._events.routes())
-        self._readers = Site(reading, limits, read_only=True)
-        self._operators = Site([*reading, *orders.routes()], limits, read_only=False)
+        self._readers = Site(
+            reading, limits, caller_of=TcpCallers(members), read_only=True, names=Names(members)
+        )
+        self._operators = Site([*reading, *orders.routes()], limits, caller_of=unix_caller, read_only=False)
         self._unix: UnixListener | None = None
         self._tcp: socket.socket | None = None
         self._log = structlog.get_logger("eni_failover.control")
@@ -77,6 +83,12 @@ class Servers:
         finally:
             if not started:
                 await self.close()
+
+    async def run(self) -> None:
+        """Until both servers have ended. Raises what ended one of them."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._operators.run(), name="control socket")
+            group.create_task(self._readers.run(), name="status port")
 
     async def close(self) -> None:
         """Stop listening, end every exchange, remove the socket's file. Takes a few seconds at most."""

@@ -10,7 +10,6 @@ import aiohttp
 import pytest
 
 from eni_failover.control import Limits
-from eni_failover.control.events import LISTENERS
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import CheckResult, Role
 from eni_failover.status import to_document
@@ -131,21 +130,20 @@ def test_unknown_views_and_other_methods_are_refused(tmp_path: Path) -> None:
 
 def test_listeners_are_few_and_leave_room_for_others(tmp_path: Path) -> None:
     """Above the limit the answer is 503, everything else is still answered, and a place comes free."""
+    most = Limits().streams_per_caller
 
     async def scenario(client: Client) -> None:
-        sessions = [
-            aiohttp.ClientSession(f"http://127.0.0.1:{client.servers.port}") for _ in range(LISTENERS)
-        ]
+        sessions = [aiohttp.ClientSession(f"http://127.0.0.1:{client.servers.port}") for _ in range(most)]
         streams = []
         try:
             streams += [await session.get("/events") for session in sessions]
-            assert [stream.status for stream in streams] == [200] * LISTENERS
-            assert await client.get("/events") == (503, {"error": f"{LISTENERS} listeners already"})
+            assert [stream.status for stream in streams] == [200] * most
+            assert await client.get("/events") == (503, {"error": "too many listeners already"})
             assert (await client.get("/livez"))[0] == 200
 
             streams.pop().close()
             await sessions.pop().close()
-            await wait_until(lambda: client.servers._events._listening == LISTENERS - 1)
+            await wait_until(lambda: client.servers._events._listening == most - 1)
             async with client.tcp.get("/events") as response:
                 assert response.status == 200
         finally:
@@ -184,7 +182,7 @@ def test_listener_that_does_not_read_is_cut_off(tmp_path: Path) -> None:
     async def scenario(client: Client) -> None:
         events = client.servers._events
         _, writer = await client.raw()
-        writer.write(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await wait_until(lambda: events._listening == 1)
         await wait_until(lambda: events._listening == 0)
 

@@ -14,7 +14,7 @@ from eni_failover.control import Limits
 from tests.control.support import Client, FakeDesk, read_all, serve
 from tests.fuzz.control_requests import NO_ORDERS, OLD, request
 
-REFUSALS = {400, 404, 405, 408, 413, 422}
+REFUSALS = {400, 404, 405, 408, 413, 422, 431}
 TAKEN = {200, 202}
 STATUS = re.compile(rb"^HTTP/\d\.\d (\d{3}) ")
 # Short where a client that never ends is waited for, and long where a good one must not be cut off.

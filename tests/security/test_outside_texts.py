@@ -109,7 +109,7 @@ def fetched(tmp_path: Path, desk: FakeDesk, path: str) -> tuple[str, str]:
 
     async def scenario(client: Client) -> None:
         reader, writer = await client.raw()
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         head, _, body = (await read_all(reader)).decode().partition("\r\n\r\n")
         parts.extend((head, body))
 

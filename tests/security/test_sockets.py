@@ -145,7 +145,8 @@ async def status_of(client: Client, method: str, path: str) -> int:
     """The status of the answer on TCP; a stream is left after its head."""
     reader, writer = await client.raw()
     override = "X-HTTP-Method-Override: POST\r\nX-HTTP-Method: POST\r\nX-Method-Override: POST\r\n"
-    writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\n{override}Content-Length: 2\r\n\r\n{{}}".encode())
+    body = "\r\n" if method in {"GET", "HEAD"} else "Content-Length: 2\r\n\r\n{}"
+    writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{override}{body}".encode())
     async with asyncio.timeout(5):
         line = await reader.readline()
     writer.transport.abort()
