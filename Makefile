@@ -14,7 +14,7 @@ SIDE_BY_SIDE := --numprocesses auto --dist worksteal
 APART := e2e or image or hosts
 
 .PHONY: help demo test test-slow test-all again e2e image image-test hosts sim fleet explore kill mutants \
-    mutate bench costs soak false-alarms lint docs wheel lock clean
+    mutate bench costs soak attacks false-alarms lint docs wheel lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -100,6 +100,10 @@ costs: $(VENV)/.stamp  ## memory, CPU and start of a daemon, fast probes, many p
 soak: FOR ?= 20m
 soak: $(VENV)/.stamp  ## a pair that is never left alone: takeovers, reloads, pauses, restarts; FOR=1h
 	$(RUN) benchmarks.soak --for $(FOR)
+
+ONLY ?=
+attacks: $(VENV)/.stamp  ## what strangers who attack the port and the socket cost a takeover; ONLY="chunks" RUNS=1 for less
+	$(RUN) benchmarks.attacks $(if $(ONLY),--only $(ONLY)) --runs $(if $(filter file,$(origin RUNS)),3,$(RUNS))
 
 false-alarms: $(VENV)/.stamp  ## needless moves a year on bad networks, by interval and fall
 	$(RUN) benchmarks.false_alarms

@@ -35,6 +35,7 @@ TARGETS = {
     "again",
     "bench",
     "costs",
+    "attacks",
     "false-alarms",
     "soak",
     "lint",
