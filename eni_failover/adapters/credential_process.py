@@ -1,16 +1,19 @@
-"""Helper programs that the AWS configuration names (`credential_process`), with a deadline.
+"""Helper programs that the AWS configuration names (`credential_process`), with a deadline and a bound.
 
 botocore waits for such a program without one (botocore/credentials.py, ProcessProvider): one that hangs
-once would leave the daemon without credentials until it is restarted.
+once would leave the daemon without credentials until it is restarted, and one that writes without end
+would fill its memory.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -20,6 +23,9 @@ from botocore.credentials import ProcessProvider
 from eni_failover.errors import TransientError
 
 TIMEOUT = 10.0
+LARGEST = 256 * 1024
+"""Bytes on each of its two outputs; credentials are some KB."""
+_PIECE = 64 * 1024
 _REAP_WITHIN = 1.0
 
 
@@ -37,17 +43,52 @@ class HelperProcess(subprocess.Popen[bytes]):
         with self._lock:
             self._running.add(self)
 
-    def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002 - the library's name
-        """What it wrote; raises TransientError when it has not ended within TIMEOUT seconds."""
+    def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002, ARG002 - the library's
+        """What it wrote; raises TransientError when that is too much, or not all within TIMEOUT seconds.
+
+        It is given no input, as botocore gives it none.
+        """
         limit = TIMEOUT if timeout is None else timeout
         try:
-            return super().communicate(input, limit)
+            return self._read_until(time.monotonic() + limit)
         except subprocess.TimeoutExpired:
             self._end()
             raise TransientError(f"credential_process gave no answer within {limit:g} s") from None
+        except TransientError:
+            self._end()
+            raise
         finally:
+            for pipe in (self.stdout, self.stderr):
+                if pipe is not None:
+                    pipe.close()
             with self._lock:
                 self._running.discard(self)
+
+    def _read_until(self, until: float) -> tuple[bytes, bytes]:
+        """Both outputs, and its end. Raises subprocess.TimeoutExpired and TransientError."""
+        written: dict[int, bytearray] = {}
+        with selectors.DefaultSelector() as selector:
+            for pipe in (self.stdout, self.stderr):
+                if pipe is not None:
+                    written[pipe.fileno()] = bytearray()
+                    selector.register(pipe, selectors.EVENT_READ)
+            while selector.get_map():
+                left = until - time.monotonic()
+                ready = selector.select(left) if left > 0 else []
+                if not ready:
+                    raise subprocess.TimeoutExpired(self.args, TIMEOUT)
+                for key, _ in ready:
+                    piece = os.read(key.fd, _PIECE)
+                    written[key.fd] += piece
+                    if not piece:
+                        selector.unregister(key.fd)
+                    if len(written[key.fd]) > LARGEST:
+                        raise TransientError(f"credential_process wrote more than {LARGEST // 1024} KiB")
+        self.wait(max(0.0, until - time.monotonic()))
+        output, complaints = (
+            bytes(written[pipe.fileno()]) if pipe is not None else b"" for pipe in (self.stdout, self.stderr)
+        )
+        return output, complaints
 
     @classmethod
     def end_all(cls) -> None:
@@ -63,9 +104,6 @@ class HelperProcess(subprocess.Popen[bytes]):
 
     def _end(self) -> None:
         self.kill_group()
-        for pipe in (self.stdout, self.stderr):
-            if pipe is not None:
-                pipe.close()
         # One that the kernel does not let die is reaped by a later Popen, as any that is forgotten.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.wait(_REAP_WITHIN)

@@ -23,11 +23,13 @@ from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import (
     ConfigParseError,
+    HTTPClientError,
     InvalidConfigError,
     PartialCredentialsError,
 )
 from botocore.session import Session
 
+from eni_failover.adapters.answer_bounds import allowing, bound_answers
 from eni_failover.adapters.credential_process import bound_helpers
 from eni_failover.errors import AdapterError, TransientError
 
@@ -73,9 +75,9 @@ class CredentialKeeper(Credentials):
 
     `load` asks the chain, blocking; `wall` is the Unix time. Safe to share between threads.
 
-    Nothing ends a thread that hangs, in a file system or a connection that trickles. So the chain is asked in
-    daemon threads; one that has not answered for `LOAD_WITHIN` seconds is given up and the chain asked anew,
-    while no more than `MOST_LOADS` hang.
+    Connections that trickle end after `LOAD_WITHIN` seconds (`answer_bounds`), but nothing ends a thread that
+    hangs in a file system. So the chain is asked in daemon threads; one that has not answered by then is
+    given up and the chain asked anew, while no more than `MOST_LOADS` hang.
     """
 
     def __init__(
@@ -172,7 +174,8 @@ class CredentialKeeper(Credentials):
         """Ask, in a thread of its own, and take what the chain gives."""
         load.problem = "the thread that asks it has died"
         try:
-            load.problem = self._replace(load)
+            with allowing(time.monotonic() + LOAD_WITHIN):
+                load.problem = self._replace(load)
         finally:
             load.done.set()
 
@@ -211,6 +214,8 @@ def _words(error: Exception) -> str:
     """What may be said of it: a process or web identity provider's error may quote what it was given."""
     name = type(error).__name__
     match error:
+        case HTTPClientError() if isinstance(ours := error.kwargs.get("error"), AdapterError):
+            return str(ours)
         case PartialCredentialsError() | ConfigParseError() | InvalidConfigError():
             return f"{name}: {error}"
         case OSError() if error.strerror and error.filename:
@@ -227,6 +232,7 @@ def keep_credentials(session: Session, *, wall: Callable[[], float]) -> Credenti
     deadlines, too: botocore's own are minutes, or none.
     """
     bound_helpers()
+    bound_answers()
     session.set_default_client_config(_CLIENTS)
     attempts = session.get_config_variable("metadata_service_num_attempts") or 1
     session.set_config_variable("metadata_service_num_attempts", max(attempts, IMDS_ATTEMPTS))

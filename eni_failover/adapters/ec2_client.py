@@ -2,10 +2,12 @@
 
 Owns the client's settings, the threads, the deadlines, the retries of calls that change nothing, and
 the report of each attempt. Must not know what the calls are for. Does not guarantee that a call given
-up has ended: its thread may still be waiting (`Ticket.is_running`), and what it sent may take effect.
+up has no effect: what it sent may still have one.
 
-boto3 blocks, and no timeout stops a thread. So a call is begun within a second of being asked for or
-not at all, its sockets have timeouts, and the caller waits no longer than both together.
+boto3 blocks, and nothing stops a thread. So a call is begun within a second of being asked for or not at
+all, and its connection ends when its caller gives up (`answer_bounds`): only a name that is being resolved
+holds a thread longer (`Ticket.is_running`). Each operation has few threads of its own, so that one whose
+answers do not end takes them from no other; what changes something has others than what asks.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from tenacity import (
 )
 from tenacity.stop import stop_base
 
+from eni_failover.adapters.answer_bounds import LARGEST_OF_EC2, allowing, refuse_bombs
 from eni_failover.adapters.aws_settings import why_no_answer, why_no_client
 from eni_failover.adapters.credential_process import HelperProcess
 from eni_failover.adapters.credentials import (
@@ -58,8 +61,13 @@ if TYPE_CHECKING:
 
 OK = "ok"
 
-# Enough for a mutation of each of eight ENIs and two describes at once, plus one credential refresh.
-_THREADS = 12
+# Of one operation at once. An instance has at most 15 ENIs beside its own.
+_QUESTION_THREADS = 4
+_CHANGE_THREADS = 16
+# The client's own work: building it, refreshing credentials.
+_OWN_THREADS = 2
+# Connections that are kept, whoever has made them.
+_CONNECTIONS = 16
 # A call not begun this many seconds after it was asked for is not begun any more.
 _START_WITHIN = 1.0
 _BUILD_TIMEOUT = 30.0
@@ -177,10 +185,13 @@ class Ec2Client:
             # One attempt: a retry inside botocore could hide that the first one took effect.
             retries={"total_max_attempts": 1, "mode": "standard"},
             tcp_keepalive=True,
-            max_pool_connections=_THREADS,
+            max_pool_connections=_CONNECTIONS,
             user_agent_extra=f"eni-failover/{version} group/{group}",
         )
-        self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="ec2")
+        # An executor has no thread before its first work.
+        self._own = _executor(_OWN_THREADS)
+        self._questions = {operation: _executor(_QUESTION_THREADS) for operation in Operation}
+        self._changes = {operation: _executor(_CHANGE_THREADS) for operation in Operation}
         self._session: Session | None = None
         self._client: EC2Client | None = None
         self._keeper: CredentialKeeper | None = None
@@ -195,7 +206,9 @@ class Ec2Client:
         if self._client is None:
             exempt_imds_from_proxies(os.environ)
             try:
-                self._client, self._keeper = await self._in_thread(self._build, patience=_BUILD_TIMEOUT)
+                self._client, self._keeper = await self._in_thread(
+                    self._own, self._build, patience=_BUILD_TIMEOUT
+                )
             except UnansweredError as error:
                 raise TerminalError(f"boto3 makes no EC2 client: {error}", code=NO_CLIENT) from error
         await self.refresh_credentials()
@@ -205,7 +218,7 @@ class Ec2Client:
 
         Raises TransientError when no newer ones were had, also when the chain hangs.
         """
-        await self._in_thread(self._ready()[1].refresh, patience=LOAD_WITHIN + 1.0)
+        await self._in_thread(self._own, self._ready()[1].refresh, patience=LOAD_WITHIN + 1.0)
 
     @property
     def credentials_expiry(self) -> float | None:
@@ -229,14 +242,18 @@ class Ec2Client:
         ticket: Ticket | None = None,
         patience: float | None = None,
     ) -> _Answer:
-        """One attempt. Raises the AdapterError that says what is known of it afterwards."""
+        """One attempt, which ends after `patience` seconds; one that changes something comes with a ticket.
+
+        Raises the AdapterError that says what is known of it afterwards.
+        """
+        threads = self._lane(operation, changes=ticket is not None)
         ticket = ticket or self.ticket()
         started = self._clock()
+        patience = self._patience if patience is None else patience
+        until = time.monotonic() + patience
         try:
             answer = await self._in_thread(
-                lambda: self._send(send, ticket),
-                patience=self._patience if patience is None else patience,
-                ticket=ticket,
+                threads, lambda: self._send(send, ticket, until), patience=patience, ticket=ticket
             )
         except AdapterError as error:
             self._report(operation, error.code, started)
@@ -260,7 +277,8 @@ class Ec2Client:
 
         Helper programs of the credential chain are ended, of other clients too: those start them again.
         """
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._own, *self._questions.values(), *self._changes.values()):
+            threads.shutdown(wait=False, cancel_futures=True)
         HelperProcess.end_all()
         if self._client is not None:
             self._client.close()
@@ -282,6 +300,7 @@ class Ec2Client:
             region = os.environ.get("AWS_REGION") or session.get_config_variable("region") or self._region
             if region:  # also for what the chain asks: STS, Identity Center
                 session.set_config_variable("region", region)
+            session.register("before-parse.sts", _refuse_bombs)
             keeper = keep_credentials(session, wall=self._wall)
             client = boto3.Session(botocore_session=session, region_name=region).client(
                 "ec2", config=self._config, endpoint_url=self._endpoint_url
@@ -293,8 +312,11 @@ class Ec2Client:
         client.meta.events.register("before-parse.ec2", refuse_misread)
         return client, keeper
 
-    def _send(self, send: Callable[[EC2Client], _Answer], ticket: Ticket) -> _Answer:
-        """Runs in a thread: one request, sent in time or not at all."""
+    def _lane(self, operation: Operation, *, changes: bool) -> ThreadPoolExecutor:
+        return (self._changes if changes else self._questions)[operation]
+
+    def _send(self, send: Callable[[EC2Client], _Answer], ticket: Ticket, until: float) -> _Answer:
+        """Runs in a thread: one request, sent in time or not at all; its connection ends at `until`."""
         client, keeper = self._ready()
         try:
             used = keeper.ensure()
@@ -305,7 +327,8 @@ class Ec2Client:
             raise TransientError("the call began too late: not sent", code=TIMEOUT)
         ticket.sent_at = now
         try:
-            return send(client)
+            with allowing(until, largest=LARGEST_OF_EC2):
+                return send(client)
         except CALL_ERRORS as error:
             translated = self._with_cause(error, translate(error))
             if is_about_credentials(translated):
@@ -321,10 +344,15 @@ class Ec2Client:
         return type(translated)(f"{translated}: {why}", code=translated.code) if why else translated
 
     async def _in_thread(
-        self, work: Callable[[], _T], *, patience: float, ticket: Ticket | None = None
+        self,
+        threads: ThreadPoolExecutor,
+        work: Callable[[], _T],
+        *,
+        patience: float,
+        ticket: Ticket | None = None,
     ) -> _T:
         """Run blocking work with a deadline; giving up does not stop it once it has begun."""
-        future = self._threads.submit(work)
+        future = threads.submit(work)
         if ticket is not None:
             ticket.work = future
         try:
@@ -332,3 +360,12 @@ class Ec2Client:
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             raise UnansweredError(f"no answer within {patience:.1f} s", code=TIMEOUT) from None
+
+
+def _executor(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=threads, thread_name_prefix="ec2")
+
+
+def _refuse_bombs(**event: Any) -> None:
+    """A handler of botocore's `before-parse`."""
+    refuse_bombs(event["response_dict"]["body"])

@@ -21,6 +21,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     ParamValidationError,
     ProxyConnectionError,
@@ -178,6 +179,8 @@ def translate(error: Exception) -> AdapterError:
     """
     if isinstance(error, ClientError):
         return _refusal(error)
+    if isinstance(error, HTTPClientError) and isinstance(ours := error.kwargs.get("error"), AdapterError):
+        return ours
     code = TIMEOUT if isinstance(error, ConnectTimeoutError | ReadTimeoutError) else CONNECTION
     return _unreached(error)(_words(error), code=code)
 

@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from botocore.model import ListShape, OperationModel, Shape, StructureShape
 
+from eni_failover.adapters.answer_bounds import refuse_bombs
 from eni_failover.adapters.ec2_errors import CONNECTION
 from eni_failover.errors import UnansweredError
 
@@ -23,8 +24,10 @@ from eni_failover.errors import UnansweredError
 def refuse_misread(operation_model: OperationModel, response_dict: Mapping[str, Any], **_: object) -> None:
     """A handler of botocore's `before-parse`; raises UnansweredError, in words that hold nothing of the body.
 
-    Leaves alone what botocore itself refuses: an error's status, and what is not well-formed.
+    Leaves alone what botocore itself refuses: an error's status, and what is not well-formed; but at no
+    status is XML parsed that may grow.
     """
+    refuse_bombs(response_dict["body"])
     if response_dict["status_code"] >= 300:
         return
     try:

@@ -151,3 +151,25 @@ def test_a_helper_is_asked_without_a_terminal(tmp_path):
 
     assert process.communicate() == (b"none\n", b"")
     assert os.getpgid(0) != process.pid
+
+
+@pytest.mark.parametrize("output", ["", ">&2"])
+def test_a_helper_that_writes_without_end_is_ended(output):
+    """Neither its answer nor its complaints may fill our memory; who writes so is killed."""
+    process = credential_process.HelperProcess(["sh", "-c", f"exec yes {output}"], stdout=-1, stderr=-1)
+
+    with pytest.raises(TransientError, match="credential_process wrote more than 256 KiB"):
+        process.communicate()
+
+    wait_for_end([process.pid])
+
+
+def test_a_helper_that_closes_its_outputs_and_stays_is_ended(monkeypatch):
+    """Its deadline is for its end, too."""
+    monkeypatch.setattr(credential_process, "TIMEOUT", 0.2)
+    process = credential_process.HelperProcess(["sh", "-c", "exec sleep 1000 >&- 2>&-"], stdout=-1, stderr=-1)
+
+    with pytest.raises(TransientError, match="gave no answer within"):
+        process.communicate()
+
+    wait_for_end([process.pid])

@@ -132,9 +132,8 @@ def test_pages_that_are_not_ec2s_make_no_eni_missing(scripted, answering, status
     assert outcome.verdict == Verdict.UNANSWERED
 
 
-def test_a_second_mutation_waits_for_the_thread_of_an_abandoned_first(make_ec2, serve, monkeypatch):
-    """While the first call may still take effect, another of the same ENI is refused without sending."""
-    monkeypatch.setattr(ec2_client, "_START_WITHIN", 0.3)
+def test_a_second_mutation_waits_for_the_end_of_an_unanswered_first(make_ec2, serve):
+    """While the first call is under way, another of the same ENI is refused without sending; then not."""
     release = threading.Event()
 
     def trickle(connection: socket.socket) -> None:
@@ -149,12 +148,16 @@ def test_a_second_mutation_waits_for_the_thread_of_an_abandoned_first(make_ec2, 
     server = serve(trickle)
     ec2 = make_ec2(endpoint_url=server.url, connect_timeout=0.4, read_timeout=0.6)
 
-    first = detach(ec2)
-    second = detach(ec2)
-    other = asyncio.run(ec2.detach(eni_id="eni-0ffffffffffffff02", attachment_id="eni-attach-2", force=False))
+    async def three():
+        return await asyncio.gather(
+            *(
+                ec2.detach(eni_id=f"eni-0ffffffffffffff0{number}", attachment_id="eni-attach-1", force=False)
+                for number in (1, 1, 2)
+            )
+        )
+
+    first, second, other = asyncio.run(three())
     release.set()
-    concurrent.futures.wait([ec2._in_flight[ENI].work], timeout=10)
-    ec2._patience = 10.0  # however slow this machine is, this one is to be answered
     third = detach(ec2)
 
     assert (first.verdict, first.code, first.not_sent) == (Verdict.UNANSWERED, "timeout", False)
@@ -188,7 +191,8 @@ def test_a_mutation_that_found_no_thread_is_never_sent(make_ec2, answering, monk
     server = answering(200, DETACHED)
     ec2 = make_ec2(endpoint_url=server.url, connect_timeout=0.1, read_timeout=0.1)
     release = threading.Event()
-    stuck = [ec2._calls._threads.submit(release.wait, 10) for _ in range(ec2_client._THREADS)]
+    threads = ec2._calls._lane("DetachNetworkInterface", changes=True)
+    stuck = [threads.submit(release.wait, 10) for _ in range(ec2_client._CHANGE_THREADS)]
 
     outcome = detach(ec2)
     release.set()
