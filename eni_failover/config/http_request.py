@@ -7,8 +7,8 @@ Never shows a header's value in a message, nor a name that is none: headers carr
 from __future__ import annotations
 
 import re
-import warnings
 
+from eni_failover.adapters.probes.expected_body import compile_expression
 from eni_failover.adapters.probes.spec import PLACEHOLDERS
 from eni_failover.config.targets import template
 from eni_failover.config.wording import found, kind_of, shown
@@ -57,12 +57,10 @@ def statuses(value: object) -> tuple[tuple[int, int], ...]:
 
 
 def pattern(value: str) -> str:
-    """A regular expression of Python's re module."""
+    """A regular expression, as the probe itself will search with it."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "possible nested set" is no mistake of the file
-            re.compile(value)
-    except (re.error, OverflowError, RecursionError) as error:
+        compile_expression(value)
+    except ValueError as error:
         raise ValueError(f"must be a regular expression (Python's re): {error}") from None
     return value
 

@@ -6,7 +6,6 @@ import os
 import re
 import tempfile
 import tomllib
-import warnings
 from pathlib import Path
 from pprint import pformat
 
@@ -15,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
+from eni_failover.adapters.probes.expected_body import ExpectedBody
 from eni_failover.adapters.probes.spec import ExecSettings, HttpSettings, IcmpSettings, Target, TcpSettings
 from eni_failover.config import Config, load
 from eni_failover.config.targets import has_placeholder
@@ -89,9 +89,7 @@ def check_probe(settings: object, target: Target) -> None:
             assert url.password is None
             for name, value in settings.headers:
                 assert not re.search(r"[\r\n\0]", name + target.fill(value))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # as the configuration does: "possible nested set"
-                re.compile(settings.expect_body or "")
+            ExpectedBody(settings.expect_body or "")
         case TcpSettings():
             assert HOST.fullmatch(target.fill(settings.host))
             assert 1 <= settings.port <= 65535

@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import itertools
 import re
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 
 MAX_HEAD = 256 * 1024
+MAX_INFORMATIONAL = 32
+MAX_CHUNKS = 8 * 1024
 _MAX_STATUS_LINE = 1024  # up to the digits
 _STATUS = re.compile(rb"HTTP/[0-9.]{1,16}[ \t]+([0-9]{3})(?![0-9])", re.IGNORECASE)
 _HEAD_END = re.compile(rb"\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;.*)?\r?\n?", re.DOTALL)
 _MAX_LINE = 8 * 1024
+_MAX_REPEATS = 64  # of one field
 _NO_BODY = frozenset({204, 304})
 _SWITCHING = 101
 _CUT = "more body than is read"
@@ -33,7 +37,7 @@ class NotHttpError(Exception):
 
 
 class HeadTooLongError(Exception):
-    """The head did not end within `MAX_HEAD` bytes."""
+    """The head did not end within `MAX_HEAD` bytes, or the status did not come; the text says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,23 +55,25 @@ class Body:
 
 
 class Head:
-    """The fields of an answer, by lower-case name, in their order."""
+    """The fields of an answer, looked up by lower-case name: a stranger's thousands are not taken apart."""
 
     def __init__(self, text: bytes) -> None:
-        self._fields: list[tuple[str, str]] = []
-        for line in text.split(b"\n")[1:]:
-            name, colon, value = line.decode("utf-8", "replace").partition(":")
-            if colon:
-                self._fields.append((name.strip().lower(), value.strip()))
+        self._text = text
 
     def first(self, name: str) -> str | None:
         """The first value of this field."""
-        return next((value for known, value in self._fields if known == name), None)
+        return next(self._values(name), None)
 
     def words(self, name: str) -> list[str]:
         """The comma-separated values of all fields of this name, in lower case."""
-        values = ",".join(value for known, value in self._fields if known == name)
+        values = ",".join(itertools.islice(self._values(name), _MAX_REPEATS))
         return [word.strip().lower() for word in values.split(",") if word.strip()]
+
+    def _values(self, name: str) -> Iterator[str]:
+        """The values of the fields of this name, in their order. The first line is the status."""
+        pattern = rb"\n[ \t]*" + re.escape(name.encode()) + rb"[ \t]*:([^\n]*)"
+        for found in re.finditer(pattern, self._text, re.IGNORECASE):
+            yield found[1].decode("utf-8", "replace").strip()
 
     def encoding(self) -> str:
         """The encoding that the body's type names, where it is a usual one; else UTF-8."""
@@ -91,24 +97,36 @@ class AnswerReader:
     def __init__(self, receive: Callable[[], Awaitable[bytes]]) -> None:
         self._receive = receive
         self._buffer = bytearray()
+        self._body = bytearray()
         self._ended = False
+        self._is_cut = False
 
     async def status(self) -> int:
-        """The status, past informational answers. Raises NotHttpError and OSError."""
+        """The status, past informational answers. Raises NotHttpError, HeadTooLongError and OSError."""
+        informational = blank = 0
         while True:
+            length = len(self._buffer)
             self._buffer = self._buffer.lstrip(b"\r\n")
+            blank += length - len(self._buffer)
+            if blank > MAX_HEAD:
+                raise HeadTooLongError(f"no status in the first {MAX_HEAD // 1024} KiB")
             found = _STATUS.match(self._buffer)
             if found and (self._ended or found.end() < len(self._buffer)):
                 status = int(found[1])
                 if not 100 <= status < 200 or status == _SWITCHING:
                     return status
+                informational += 1
+                if informational > MAX_INFORMATIONAL:
+                    raise HeadTooLongError(f"more than {MAX_INFORMATIONAL} informational answers")
                 await self.head()
             elif not await self._more_of_status():
                 raise NotHttpError("not HTTP" if self._buffer.strip() else "closed without an answer")
 
     async def head(self) -> Head:
         """The fields; what came of them when the answer ends early. Raises HeadTooLongError."""
-        while (end := _HEAD_END.search(self._buffer)) is None:
+        searched = 0
+        while (end := _HEAD_END.search(self._buffer, searched)) is None:
+            searched = max(0, len(self._buffer) - 2)  # where an end may have begun
             if len(self._buffer) > MAX_HEAD:
                 raise HeadTooLongError("more header than is read")
             if not await self._more():
@@ -120,15 +138,20 @@ class AnswerReader:
         """At most `limit` bytes of the body, unpacked."""
         if method == "HEAD" or status in _NO_BODY:
             return Body(content=b"")
-        codings = head.words("transfer-encoding")
-        if "chunked" in codings:
-            content = await self._chunks(limit)
+        if _is_chunked(head):
+            await self._chunks(limit)
         else:
             length = head.length()
-            content = await self._exactly(limit if length is None else min(length, limit))
+            await self._exactly(limit if length is None else min(length, limit))
+        return self.body_so_far(head, limit=limit)
+
+    def body_so_far(self, head: Head, *, limit: int) -> Body:
+        """What `body`, which is still under way, has read of it."""
+        content = bytes(self._body[:limit])
+        codings = head.words("transfer-encoding")
         packed = [*head.words("content-encoding"), *(word for word in codings if word != "chunked")]
         body = _unpack(content, [word for word in packed if word != "identity"], limit)
-        is_cut = max(len(content), len(body.content)) >= limit
+        is_cut = self._is_cut or max(len(content), len(body.content)) >= limit
         return replace(body, problem=body.problem or (_CUT if is_cut else ""), encoding=head.encoding())
 
     async def _more_of_status(self) -> bool:
@@ -141,25 +164,23 @@ class AnswerReader:
             return not was_ended and _STATUS.match(self._buffer) is not None
         return True
 
-    async def _chunks(self, limit: int) -> bytes:
+    async def _chunks(self, limit: int) -> None:
         """The chunked body. From a wrong size on, what comes is taken as it is."""
-        body = bytearray()
-        while len(body) < limit:
+        for _ in range(MAX_CHUNKS):
+            left = limit - len(self._body)
+            if left <= 0:
+                return
             line = await self._line()
             size = _CHUNK_SIZE.fullmatch(line)
             if size is None:
-                body += line
-                body += await self._exactly(limit - len(body))
-                break
+                self._body += line
+                await self._exactly(limit - len(self._body))
+                return
             length = int(size[1], 16)
-            if not length:
-                break
-            piece = await self._exactly(min(length, limit - len(body)))
-            body += piece
-            if len(piece) < length:
-                break
+            if not length or await self._exactly(min(length, left)) < length:
+                return
             await self._line()
-        return bytes(body[:limit])
+        self._is_cut = True
 
     async def _line(self) -> bytes:
         while (end := self._buffer.find(b"\n")) < 0 and len(self._buffer) < _MAX_LINE:
@@ -167,11 +188,14 @@ class AnswerReader:
                 break
         return bytes(self._take(len(self._buffer) if end < 0 else end + 1))
 
-    async def _exactly(self, length: int) -> bytes:
-        """So many bytes; fewer when the answer ends early."""
-        while len(self._buffer) < length and await self._more():
-            pass
-        return bytes(self._take(length))
+    async def _exactly(self, length: int) -> int:
+        """Add so many bytes to the body; returns how many came, fewer when the answer ends early."""
+        left = length
+        while left > 0 and (self._buffer or await self._more()):
+            taken = self._take(min(left, len(self._buffer)))
+            self._body += taken
+            left -= len(taken)
+        return length - left
 
     def _take(self, length: int) -> bytearray:
         taken = self._buffer[:length]
@@ -193,6 +217,10 @@ class AnswerReader:
             self._buffer += received
             self._ended = not received
         return not self._ended
+
+
+def _is_chunked(head: Head) -> bool:
+    return "chunked" in head.words("transfer-encoding")
 
 
 # zlib's window bits: 32 more is zlib or gzip by the first bytes; less than 0 is deflate alone, which many a

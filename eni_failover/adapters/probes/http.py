@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eni_failover.adapters.probes import credentials
+from eni_failover.adapters.probes.answer import Body
 from eni_failover.adapters.probes.expected_body import EndlessSearchError, ExpectedBody
 from eni_failover.adapters.probes.files import Loaded
 from eni_failover.adapters.probes.probe import ProbeResult
@@ -52,6 +53,7 @@ class HttpProbe:
             follow_redirects=settings.follow_redirects,
             reads_body=lambda status: self._body is not None and self._is_expected(status),
             limit=MAX_BODY,
+            suffices=self._suffices,
         )
         return await self._without_doubt(await self._web.ask(request, self._judge))
 
@@ -85,6 +87,16 @@ class HttpProbe:
         answer = Answer.UNKNOWN if page.body.problem else Answer.DOWN
         detail += f", {page.body.problem or 'body does not match'}"
         return ProbeResult(answer=answer, answered=True, detail=detail)
+
+    async def _suffices(self, body: Body) -> bool:
+        """A body without an end is up as soon as it has what is expected, whatever else will come."""
+        if self._body is None or body.problem:
+            return False
+        try:
+            with self._waiting.on_host("body not searched"):
+                return await self._body.begins(body.text)
+        except EndlessSearchError:
+            return False
 
     def _is_expected(self, status: int) -> bool:
         return any(low <= status <= high for low, high in self._settings.expect_status)

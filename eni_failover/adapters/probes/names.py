@@ -56,7 +56,7 @@ class Names:
 
         Raises OSError (`socket.gaierror`) when there is none.
         """
-        literal = _parse(host, port)
+        literal = literal_address(host, port)
         if literal is not None:
             return (literal,)
         lookups = [self._lookup(host, port, family) for family in _FAMILIES]
@@ -86,7 +86,8 @@ def _is_for_good(error: BaseException) -> bool:
     return isinstance(error, socket.gaierror) and error.errno in _NEVER
 
 
-def _parse(host: str, port: int) -> Address | None:
+def literal_address(host: str, port: int) -> Address | None:
+    """The address that `host` is; None for a name. Raises OSError for a zone that this host has not."""
     # Not getaddrinfo with AI_NUMERICHOST: glibc opens a netlink socket even for that.
     with contextlib.suppress(OSError):
         socket.inet_pton(socket.AF_INET, host)

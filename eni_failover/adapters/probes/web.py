@@ -15,22 +15,25 @@ from dataclasses import dataclass, replace
 
 from eni_failover import __version__
 from eni_failover.adapters.probes import blame
-from eni_failover.adapters.probes.answer import AnswerReader, Body, HeadTooLongError, NotHttpError
+from eni_failover.adapters.probes.answer import AnswerReader, Body, Head, HeadTooLongError, NotHttpError
 from eni_failover.adapters.probes.connect import DROPPED, Connector, was_sent
-from eni_failover.adapters.probes.names import Address, Names
+from eni_failover.adapters.probes.names import Address, Names, literal_address
 from eni_failover.adapters.probes.place import Place, parse, redirected
+from eni_failover.adapters.probes.places_kept_out import is_kept_out, is_localhost
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.race import side_by_side
-from eni_failover.adapters.probes.waiting import Waiting
+from eni_failover.adapters.probes.waiting import Waiting, time_left
 from eni_failover.adapters.probes.wire import Wire
 from eni_failover.core.words import Answer
 from eni_failover.errors import InvariantError
 
 MAX_REDIRECTS = 5
+_KEPT_OUT = "redirect to a loopback or link-local address"
+_KEPT_OUT_BY_NAME = "redirect to a name that this host resolves to a loopback or link-local address"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# Not for another origin: what is secret, and the first one's own name.
-_FOR_ONE_ORIGIN = frozenset({"authorization", "cookie", "proxy-authorization", "host"})
 _WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
+# A body that has not ended is looked at once, so long before the end of the attempt, or at three quarters.
+_LOOK_BEFORE = 0.2
 # After the status so much more is read, for so long: a server is not reset while it still writes.
 _LINGER_SECONDS = 0.25
 _LINGER_BYTES = 64 * 1024
@@ -40,7 +43,8 @@ _LINGER_BYTES = 64 * 1024
 class Request:
     """What is asked. `tls` is the context for https; `server_name`, if any, is whom its certificate names.
 
-    `reads_body` says at which statuses the body is wanted; at most `limit` bytes of it are read.
+    `reads_body` says at which statuses the body is wanted; at most `limit` bytes of it are read. `suffices`
+    says of a body that has not ended whether what has come of it is enough, whatever follows.
     """
 
     method: str
@@ -51,6 +55,7 @@ class Request:
     follow_redirects: bool = False
     reads_body: Callable[[int], bool]
     limit: int
+    suffices: Callable[[Body], Awaitable[bool]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +80,10 @@ Outcome = Page | Broken | ProbeResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Hop:
-    """One request of an attempt: the first, or where a redirect leads. `home` is the first one's place."""
+    """One request of an attempt: the first, or where a redirect leads.
+
+    `home` is the first one's place, `home_addresses` are what its host resolved to.
+    """
 
     asked: Request
     judge: Callable[[Outcome], Awaitable[ProbeResult]]
@@ -84,6 +92,7 @@ class _Hop:
     method: str
     headers: Mapping[str, str]
     redirects_left: int
+    home_addresses: tuple[Address, ...] = ()
 
 
 class WebClient:
@@ -121,12 +130,21 @@ class WebClient:
         await asyncio.gather(*self._leaving, return_exceptions=True)
 
     async def _visit(self, hop: _Hop) -> ProbeResult:
+        is_first = hop.redirects_left == MAX_REDIRECTS
+        if not is_first and (refused := _refused_place(hop)):
+            return refused
         try:
             with self._waiting.on_host("name not resolved"):
                 addresses = await self._names.find(hop.place.host, hop.place.port)
         except OSError as error:
-            is_first = hop.redirects_left == MAX_REDIRECTS
             return blame.unresolved(error) if is_first else blame.unresolved_redirect(error)
+        if is_first:
+            hop = replace(hop, home_addresses=addresses)
+        else:
+            addresses = tuple(one for one in addresses if not is_kept_out(one, hop.home_addresses))
+            if not addresses:
+                # A name may lead there by this host's own /etc/hosts: no word of the target's.
+                return ProbeResult(answer=Answer.UNKNOWN, answered=True, detail=_KEPT_OUT_BY_NAME)
         return await side_by_side(addresses, lambda address: self._visit_at(address, hop), self._waiting)
 
     async def _visit_at(self, address: Address, hop: _Hop) -> ProbeResult:
@@ -151,6 +169,16 @@ class WebClient:
         self._leaving.add(task)
         task.add_done_callback(lambda _: wire.close())
         task.add_done_callback(self._leaving.discard)
+
+
+def _refused_place(hop: _Hop) -> ProbeResult | None:
+    """The answer to a redirect that names loopback or a link-local address: no client could follow it."""
+    literal = literal_address(hop.place.host.partition("%")[0], hop.place.port)
+    if literal is None and is_localhost(hop.place.host):
+        literal = literal_address("127.0.0.1", hop.place.port)
+    if literal is None or not is_kept_out(literal, hop.home_addresses):
+        return None
+    return ProbeResult(answer=Answer.DOWN, answered=True, detail=_KEPT_OUT)
 
 
 async def _exchange(wire: Wire, hop: _Hop) -> Page | Broken | _Hop:
@@ -180,9 +208,25 @@ async def _rest(reader: AnswerReader, status: int, hop: _Hop) -> Page | Broken |
         return _redirect(hop, status, (await reader.head()).first("location"))
     body = Body(content=b"")
     if hop.asked.reads_body(status):
-        head = await reader.head()
-        body = await reader.body(head, status=status, method=hop.method, limit=hop.asked.limit)
+        body = await _body(reader, await reader.head(), status, hop)
     return Page(status=status, body=body)
+
+
+async def _body(reader: AnswerReader, head: Head, status: int, hop: _Hop) -> Body:
+    """The body; what has come of it, where it does not end and that is enough."""
+    asked = hop.asked
+    reading = asyncio.create_task(reader.body(head, status=status, method=hop.method, limit=asked.limit))
+    try:
+        left = time_left()
+        if left is not None and asked.suffices is not None:
+            await asyncio.wait({reading}, timeout=max(left - _LOOK_BEFORE, left * 3 / 4))
+            so_far = None if reading.done() else reader.body_so_far(head, limit=asked.limit)
+            if so_far is not None and await asked.suffices(so_far):
+                return so_far
+        return await reading
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
 def _redirect(hop: _Hop, status: int, location: str | None) -> Broken | _Hop:
@@ -195,9 +239,8 @@ def _redirect(hop: _Hop, status: int, location: str | None) -> Broken | _Hop:
         place = redirected(hop.place, location, hop.home)
     except ValueError:
         return _broken(hop, f"status {status}, a redirect to no http or https URL")
-    headers = hop.headers
-    if place.origin != hop.place.origin:
-        headers = {name: value for name, value in headers.items() if name.lower() not in _FOR_ONE_ORIGIN}
+    # Whatever the configuration sends may be a secret, and is meant for the member.
+    headers = hop.headers if place.origin == hop.place.origin else {}
     # As browsers and aiohttp do (RFC 9110, sections 15.4.2 to 15.4.4).
     to_get = (status == 303 and hop.method != "HEAD") or (status in {301, 302} and hop.method == "POST")
     return replace(

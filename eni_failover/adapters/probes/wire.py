@@ -14,6 +14,9 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 _PIECE = 16 * 1024
+# A flood of tiny packets would wake the loop for each: after so many it is let gather for a moment.
+_READS_AT_ONCE = 64
+_GATHER = 0.001  # seconds
 
 
 class Wire:
@@ -24,6 +27,7 @@ class Wire:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
+        self._reads = 0
 
     @property
     def socket(self) -> socket.socket:
@@ -50,7 +54,7 @@ class Wire:
     async def receive(self) -> bytes:
         """What comes next; empty at the end. Raises OSError."""
         if self._tls is None:
-            return await asyncio.get_running_loop().sock_recv(self._socket, _PIECE)
+            return await self._read()
         tls = self._tls
         try:
             return await self._drive(lambda: tls.read(_PIECE))
@@ -65,15 +69,20 @@ class Wire:
             self._send_alert()
         self._socket.close()
 
+    async def _read(self) -> bytes:
+        self._reads += 1
+        if self._reads > _READS_AT_ONCE:
+            await asyncio.sleep(_GATHER)
+        return await asyncio.get_running_loop().sock_recv(self._socket, _PIECE)
+
     async def _drive(self, call: Callable[[], _T]) -> _T:
         """Call until it does not want more bytes from the other side."""
-        loop = asyncio.get_running_loop()
         while True:
             try:
                 result = call()
             except ssl.SSLWantReadError:
                 await self._flush()
-                received = await loop.sock_recv(self._socket, _PIECE)
+                received = await self._read()
                 if received:
                     self._incoming.write(received)
                 else:

@@ -270,24 +270,6 @@ def test_a_wrong_status_does_not_wait_for_a_body():
     assert down("status 500") == ask(says(answer), expect_body="ok")[0]
 
 
-@pytest.mark.parametrize("flood", [b"\r\n" * 50_000, b"HTTP/1.1 102 Wait\r\n\r\n" * 5_000])
-def test_a_flood_before_the_status_does_not_keep_the_loop(flood):
-    """Blank lines and informational answers without an end: the deadline comes all the same."""
-
-    async def endless(reader, writer):
-        while True:
-            writer.write(flood)
-            await writer.drain()
-
-    async def main():
-        async with serving(endless) as server:
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.1):
-                    await attempt(server.port)
-
-    asyncio.run(main())
-
-
 def test_a_server_that_answers_before_it_has_read_is_heard():
     """An answer in the very first packet counts, also when the connection is closed behind it."""
 
