@@ -12,6 +12,7 @@ hand; `refresh` replaces them long before they expire.
 from __future__ import annotations
 
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, MutableMapping
@@ -41,6 +42,7 @@ LOAD_WITHIN = 15.0
 MOST_LOADS = 4
 _ENSURE_WITHIN = 1.0
 REASK_AFTER = 5.0  # seconds between questions about credentials that EC2 does not accept
+_SOUND = re.compile("[!-~]+")
 # Of the calls that providers make: to STS, to IAM Identity Center.
 _CLIENTS = Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 2, "mode": "standard"})
 
@@ -190,6 +192,8 @@ class CredentialKeeper(Credentials):
             return _words(error)
         if frozen is None:
             return "no provider has any"
+        if not _is_sound(frozen):
+            return "what it has are no credentials"
         # botocore has no public name for it, and the attribute is as old as the class.
         moment: datetime | None = getattr(loaded, "_expiry_time", None)
         with self._lock:
@@ -208,6 +212,12 @@ class CredentialKeeper(Credentials):
             self._held = taken
             self._is_rejected = False
         return ""
+
+
+def _is_sound(frozen: ReadOnlyCredentials) -> bool:
+    """Whether they can stand in a header: botocore takes null, numbers and line ends for credentials, too."""
+    texts = (frozen.access_key, frozen.secret_key, frozen.token or "-")
+    return all(isinstance(text, str) and _SOUND.fullmatch(text) for text in texts)
 
 
 def _words(error: Exception) -> str:

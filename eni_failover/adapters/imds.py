@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from eni_failover.adapters.bounded_connector import BoundedConnector
 from eni_failover.core.policy import InstanceId
 from eni_failover.errors import AdapterError, InvariantError, TerminalError, TransientError
 
@@ -119,6 +120,7 @@ class Imds:
             raise TerminalError("AWS_EC2_METADATA_DISABLED says that there is no IMDS", code=DISABLED)
         # aiohttp takes proxies from the environment only when told to.
         async with aiohttp.ClientSession(
+            connector=BoundedConnector(),
             timeout=_TIMEOUT,
             trust_env=False,
             # What is not unpacked cannot grow: the bound on the body is a bound on memory.

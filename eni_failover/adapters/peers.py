@@ -16,6 +16,7 @@ from typing import Never
 import aiohttp
 import structlog
 
+from eni_failover.adapters.bounded_connector import BoundedConnector
 from eni_failover.core.model import PauseRecord, Peer
 from eni_failover.core.policy import Member
 
@@ -74,7 +75,7 @@ class PeerWatcher:
     async def run(self) -> Never:
         """Ask every peer, until cancelled."""
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(force_close=True),
+            connector=BoundedConnector(),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._timeout),
             # What is not unpacked cannot grow: the bound on the body is a bound on memory.

@@ -120,7 +120,7 @@ class AnswerReader:
                     raise HeadTooLongError(f"more than {MAX_INFORMATIONAL} informational answers")
                 await self.head()
             elif not await self._more_of_status():
-                raise NotHttpError("not HTTP" if self._buffer.strip() else "closed without an answer")
+                raise NotHttpError("not HTTP" if self._buffer else "closed without an answer")
 
     async def head(self) -> Head:
         """The fields; what came of them when the answer ends early. Raises HeadTooLongError."""
