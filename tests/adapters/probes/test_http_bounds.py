@@ -12,7 +12,7 @@ from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import HttpSettings
 from eni_failover.adapters.probes.waiting import within
 from eni_failover.core.words import Answer
-from tests.adapters.probes.servers import LOCAL, page, says, serving
+from tests.adapters.probes.servers import LOCAL, says, serving
 
 OK = ProbeResult(answer=Answer.UP, answered=True, detail="status 200")
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -135,7 +135,7 @@ def test_a_body_that_never_ends_is_up_when_it_has_what_is_expected(first):
     """A stream of events: that it has no end does not make it down."""
     piece = b"1\r\n.\r\n" if first.startswith(CHUNKED) else b"."
 
-    result = ask(again_and_again(piece, first=first, every=0.02), timeout=0.3, expect_body="ok")
+    result = ask(again_and_again(piece, first=first, every=0.02), timeout=0.8, expect_body="ok")
 
     assert result == OK
 
@@ -154,9 +154,8 @@ def test_a_slow_body_has_the_whole_timeout():
     async def late(reader, writer):
         writer.write(HEAD)
         await writer.drain()
-        await asyncio.sleep(0.46)
+        await asyncio.sleep(0.82)  # the look is at 0.8
         writer.write(b"ok")
         writer.close()
 
-    assert ask(late, timeout=0.5, expect_body="^ok$") == OK
-    assert ask(says(page(b"ok")), timeout=0.5, expect_body="^ok$") == OK
+    assert ask(late, timeout=1.0, expect_body="^ok$") == OK
