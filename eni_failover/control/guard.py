@@ -27,6 +27,8 @@ _SELDOM = 0.9
 """Of a caller's burst, which is then left."""
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _NO_ROOM_PAUSE = 1.0
+# These say that the listening socket is none: a mistake of ours.
+_NO_LISTENER = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
 # close(2) then sends a reset: no state of a refused connection stays in the kernel.
 _RESET = struct.pack("ii", 1, 0)
 _HEAD_ENDS = (b"\r\n\r\n", b"\n\n")
@@ -78,7 +80,7 @@ class Guard:
         self._connections: dict[asyncio.BaseTransport, _Connection] = {}  # the oldest first
         self._rates: dict[Caller, Rate] = {}
         self._strangers = Rate(limits.strangers_rate, limits.strangers_burst, 0.0)
-        self._told_at: float | None = None
+        self._told_at: dict[str, float] = {}
         self._refused = 0
         self._empty = asyncio.Event()
         self._empty.set()
@@ -94,7 +96,10 @@ class Guard:
         return sum(connection.is_stream for connection in self._connections.values())
 
     async def accept(self, sock: socket.socket) -> None:
-        """Take connections from this listening socket, until cancelled."""
+        """Take connections from this listening socket, until cancelled.
+
+        Raises OSError when it is no listening socket.
+        """
         loop = asyncio.get_running_loop()
         sock.setblocking(False)
         while True:
@@ -102,6 +107,8 @@ class Guard:
                 try:
                     client, _ = await loop.sock_accept(sock)
                 except OSError as error:
+                    if error.errno in _NO_LISTENER:
+                        raise
                     if error.errno in _NO_ROOM:
                         self._tell("control.accept_failed", error=str(error))
                         await asyncio.sleep(_NO_ROOM_PAUSE)
@@ -167,14 +174,18 @@ class Guard:
 
     def _refuse(self, caller: Caller, bound: str) -> bool:
         self._refused += 1
-        self._tell("control.connections_exhausted", bound=bound, caller=caller.key, refused=self._refused)
+        if self._tell("control.connections_exhausted", bound=bound, caller=caller.key, refused=self._refused):
+            self._refused = 0
         return False
 
-    def _tell(self, event: str, **facts: object) -> None:
+    def _tell(self, event: str, **facts: object) -> bool:
+        """Log it, unless the same was logged within the minute."""
         now = asyncio.get_running_loop().time()
-        if self._told_at is None or now >= self._told_at + _SILENT_FOR:
-            self._told_at, self._refused = now, 0
-            self._log.warning(event, **facts)
+        if event in self._told_at and now < self._told_at[event] + _SILENT_FOR:
+            return False
+        self._told_at[event] = now
+        self._log.warning(event, **facts)
+        return True
 
     def enter(self, connection: _Connection, transport: asyncio.Transport) -> None:
         """The connection is open."""

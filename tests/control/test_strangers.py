@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -364,5 +365,37 @@ def test_no_descriptor_left_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mo
 
         assert failures == []
         assert [line["event"] for line in logs] == ["control.accept_failed"]
+
+    serve(tmp_path, FakeDesk(), scenario)
+
+
+def test_a_listener_that_is_none_ends_the_server(tmp_path: Path) -> None:
+    """A mistake of ours is raised: a daemon that nobody can ask must not live on unseen."""
+
+    async def scenario(client: Client) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            address = listener.getsockname()
+        with socket.socket() as none:
+            none.bind(address)
+            with pytest.raises(OSError, match="Invalid argument"):
+                await client.servers._readers._guard.accept(none)
+
+    serve(tmp_path, FakeDesk(), scenario)
+
+
+def test_a_server_that_ends_is_told_to_who_runs_it(tmp_path: Path) -> None:
+    """What ended one of the two ends the task that waits for both."""
+
+    async def scenario(client: Client) -> None:
+        async def ended() -> None:
+            raise OSError(errno.EINVAL, "not listening")
+
+        site = client.servers._readers
+        accepting, site._accepting = site._accepting, asyncio.create_task(ended())
+        try:
+            with pytest.raises(ExceptionGroup):
+                await client.servers.run()
+        finally:
+            site._accepting = accepting
 
     serve(tmp_path, FakeDesk(), scenario)
