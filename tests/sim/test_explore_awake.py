@@ -70,7 +70,7 @@ def test_an_intent_whose_cause_is_not_asked_again_is_found(monkeypatch):
 
 def test_a_pause_that_holds_nobody_back_is_found(monkeypatch):
     """Probes take from a holder in a pause."""
-    monkeypatch.setattr(decide, "_why_rest_waits", lambda view: None)
+    monkeypatch.setattr(candidates, "why_rest_waits", lambda view: None)
 
     names = {"a_pause_starts_nothing_but_the_last_resort", "paused_or_observing_takes_nothing_unasked"}
 
