@@ -36,7 +36,7 @@ again: $(VENV)/.stamp  ## the tests that failed last, one after another
 e2e: $(VENV)/.stamp  ## real links in network namespaces: as root, with iproute2 and nftables
 	@[ "$$(id -u)" = 0 ] || { echo "make e2e: network namespaces need root" >&2; exit 1; }
 	@.ci/need ip:iproute2 nft:nftables
-	$(RUN) pytest -m e2e $(SIDE_BY_SIDE)
+	$(RUN) pytest -m e2e --numprocesses auto --dist loadfile
 
 image:  ## the container image by buildah, without an engine; as root
 	@.ci/image
