@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
@@ -21,16 +21,18 @@ from eni_failover.core.policy import MemberName
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import CheckResult
 from eni_failover.exitcodes import ExitCode
+from eni_failover.preflight.missing import WITHOUT
 from eni_failover.status import check_document
 
 
 def offline(config: Config, *, as_json: bool) -> ExitCode:
     """Shows what the file means."""
+    warnings = (*config.warnings, *missing_probes(config))
     if as_json:
-        typer.echo(json.dumps(document(config)))
+        typer.echo(json.dumps({**document(config), "warnings": list(warnings)}))
         return ExitCode.OK
     _show(config)
-    for warning in config.warnings:
+    for warning in warnings:
         say(f"warning: {warning}")
     say(f"pass: {config.path} is a valid configuration")
     return ExitCode.OK
@@ -63,6 +65,14 @@ def online(config: Config, *, member: str | None, as_json: bool) -> ExitCode:
         _show_checks(checks)
         say(_verdict(checks, result))
     return ExitCode.FAILED if result is CheckResult.FAIL else ExitCode.OK
+
+
+def missing_probes(config: Config) -> Iterator[str]:
+    """What nobody would be asked, with the line to add. Warnings: a group may do without, knowingly."""
+    scopes = {probe.policy.scope for probe in config.probes}
+    for scope, (why, line) in WITHOUT.items():
+        if scope not in scopes:
+            yield f"no probe of scope {scope}: {why}; add a [[probe]] with {line}"
 
 
 def document(config: Config) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import typer
 
-from eni_failover.cli.init_text import Draft, DraftMember, DraftProbe, UnknownError, render
+from eni_failover.cli.init_text import Draft, DraftMember, DraftProbe, Service, UnknownError, render
 from eni_failover.cli.terminal import complain
 from eni_failover.config import identity, load, targets
 from eni_failover.errors import ConfigError
@@ -32,6 +32,7 @@ def wish_of(
     tag: str | None,
     probes: Sequence[str],
     witnesses: Sequence[str],
+    service: Service = Service.EVERYWHERE,
 ) -> Draft:
     """What the options say. Raises the error of a wrong option."""
     return Draft(
@@ -41,6 +42,7 @@ def wish_of(
         tag=None if tag is None else _read("--tag", _tag, tag),
         probes=tuple(_read("--probe", _probe, one) for one in probes),
         witnesses=tuple(_read("--witness", targets.host, one) for one in witnesses),
+        service=service,
     )
 
 

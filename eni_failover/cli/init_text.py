@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from eni_failover.errors import EniFailoverError
+
+
+class Service(StrEnum):
+    """Where the probed service runs."""
+
+    EVERYWHERE = "everywhere"
+    ACTIVE_ONLY = "active-only"
 
 
 class UnknownError(EniFailoverError):
@@ -28,15 +37,21 @@ class DraftMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftProbe:
-    """A holder probe: its name, which another one may have too, and its keys."""
+    """A holder probe: its name, which another one may have too, and its keys, of which `type` comes first."""
 
     name: str
     lines: tuple[tuple[str, str | int], ...]
 
+    @property
+    def is_of_the_service(self) -> bool:
+        """Whether it asks a service of the probed member: a ping and the daemon's word say nothing of one."""
+        target = str(dict(self.lines).get("url") or dict(self.lines).get("host") or "")
+        return dict(self.lines)["type"] in {"http", "tcp"} and "{address}" in target
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What is known of a file to be written. `tag` is key and value."""
+    """What is known of a file to be written. `tag` is key and value, `service` where the probed one runs."""
 
     group: str | None
     enis: tuple[str, ...]
@@ -44,6 +59,7 @@ class Draft:
     tag: tuple[str, str] | None
     probes: tuple[DraftProbe, ...]
     witnesses: tuple[str, ...]
+    service: Service = Service.EVERYWHERE
 
     @property
     def is_complete(self) -> bool:
@@ -74,6 +90,21 @@ _NO_PROBE = """\
 # name = "web"
 # type = "http"
 # url = "http://{address}:8080/healthz"
+
+"""
+
+_SELF = """\
+# Could this member serve? Each asks itself the same; one whose own service is down takes nothing.
+"""
+
+_ACTIVE_ONLY = """\
+# The service runs only where the group is active: nothing here says whether this member could start it. A
+# program can (disk, licence, data), as an exec probe of scope self; else a broken member takes over, too.
+# [[probe]]
+# name = "could-serve"
+# type = "exec"
+# scope = "self"
+# command = ["/usr/local/bin/could-serve"]
 
 """
 
@@ -149,10 +180,26 @@ def _probes(draft: Draft) -> list[str]:
 
     for one in draft.probes:
         parts.append(_table("probe", (("name", named(one.name)), *one.lines), more=_TIMES))
+    parts += _self_probes(draft, named)
     if draft.witnesses:
         parts.append("# Am I on the network? With no witness that answers, this member starts nothing.\n")
     for host in draft.witnesses:
         lines = (("name", named("witness")), ("type", "icmp"), ("scope", "witness"), ("host", host))
+        parts.append(_table("probe", lines))
+    return parts
+
+
+def _self_probes(draft: Draft, named: Callable[[str], str]) -> list[str]:
+    """The holder probes that can be asked of this member too, or what would say that it could serve."""
+    asked = [one for one in draft.probes if one.is_of_the_service]
+    if not asked:
+        return []
+    if draft.service is Service.ACTIVE_ONLY:
+        return [_ACTIVE_ONLY]
+    parts = [_SELF]
+    for one in asked:
+        (kind, *target) = one.lines
+        lines = (("name", named(f"own-{one.name}")), kind, ("scope", "self"), *target)
         parts.append(_table("probe", lines))
     return parts
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from eni_failover.cli.init_text import Service
 from eni_failover.cli.options import ConfigPath, GroupName, examples
 
 _STANDARD_OUTPUT = Path("-")
@@ -99,6 +100,14 @@ def _init(
         list[str] | None,
         typer.Option("--witness", metavar="HOST", help="Am I on the network? A host to ping; repeat it."),
     ] = None,
+    service: Annotated[
+        Service,
+        typer.Option(
+            "--service",
+            metavar="everywhere|active-only",
+            help="Where it runs: on every member, which then asks its own, too; or on the active one.",
+        ),
+    ] = Service.EVERYWHERE,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="PATH", help="Write there; - prints it.  [default: -]")
     ] = None,
@@ -114,5 +123,6 @@ def _init(
         tag=tag,
         probes=probe or (),
         witnesses=witness or (),
+        service=service,
     )
     return init.init(wish, output=None if output == _STANDARD_OUTPUT else output, force=force)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import Answer, Scope
 from eni_failover.preflight.facts import Facts, ProbeFact
+from eni_failover.preflight.missing import WITHOUT
 from eni_failover.preflight.verdicts import failed, passed, warned
 
 
@@ -12,8 +13,7 @@ def holder_probes(facts: Facts) -> Check:
     """Each can be sent, and finds the holder up."""
     name, asked = "holder_probes", _of(facts, Scope.HOLDER)
     if not asked:
-        detail = "there is none: only EC2's word, or an operator, starts a takeover"
-        return warned(name, detail, "add a [[probe]] of scope holder")
+        return _none(name, Scope.HOLDER)
     nobody = all(one.about is None for one in asked)
     unsent = [
         _said(one) for one in asked if not one.is_runnable or (one.answer is Answer.UNKNOWN and not nobody)
@@ -28,9 +28,16 @@ def holder_probes(facts: Facts) -> Check:
     return passed(name, ", ".join(_said(one) for one in asked))
 
 
+def _none(name: str, scope: Scope) -> Check:
+    why, line = WITHOUT[scope]
+    return warned(name, f"there is none: {why}", f"add a [[probe]] with {line}")
+
+
 def self_probes(facts: Facts) -> Check:
     """Each finds this member fit."""
     asked = _of(facts, Scope.SELF)
+    if not asked:
+        return _none("self_probes", Scope.SELF)
     unfit = [_said(one) for one in asked if one.answer is not Answer.UP]
     if unfit:
         return failed("self_probes", ", ".join(unfit), "mend what this member's own probes say")
@@ -40,6 +47,8 @@ def self_probes(facts: Facts) -> Check:
 def witnesses(facts: Facts) -> Check:
     """One answers at least."""
     asked = _of(facts, Scope.WITNESS)
+    if not asked:
+        return _none("witnesses", Scope.WITNESS)
     silent = [_said(one) for one in asked if one.answer is not Answer.UP]
     if asked and len(silent) == len(asked):
         return failed("witnesses", ", ".join(silent), "no witness answers: mend this host's network first")

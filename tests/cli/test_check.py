@@ -22,18 +22,21 @@ def test_check_prints_the_worst_case(run, member):
     assert f"pass: {member.config} is a valid configuration" == lines[-1]
 
 
+NOT_ASKED = ["no probe of scope self", "no probe of scope witness"]
+
+
 def test_check_prints_json(run, member):
     """--json prints one document with the documented fields and nothing else."""
     result = run("check", "--offline", "--json", "--config", member.config)
     document = json.loads(result.out)
-    config_hash = document.pop("config_hash")
+    config_hash, warnings = document.pop("config_hash"), document.pop("warnings")
 
+    assert [text.partition(":")[0] for text in warnings] == NOT_ASKED
     assert (result.code, result.err) == (0, "")
     assert isinstance(config_hash, str)
     assert {
         "path": str(member.config),
         "group": "orders",
-        "warnings": [],
         "probes": [{"name": "web", "type": "http", "scope": "holder", "worst_case_s": 5.0}],
         "result": "pass",
     } == document
@@ -49,7 +52,8 @@ def test_check_shows_warnings(run, member):
 
     assert (human.code, machine.code) == (0, 0)
     assert f"warning: {member.config}:5: eni.ids: eni-0fffffffffff01 has neither 8 nor 17 digits" in human.out
-    assert len(json.loads(machine.out)["warnings"]) == 1
+    assert len(json.loads(machine.out)["warnings"]) == 1 + len(NOT_ASKED)
+    assert all(f"warning: {text}: " in human.out for text in NOT_ASKED)
 
 
 def test_check_prints_every_mistake(run, member):
@@ -94,7 +98,7 @@ def holder_serves():
 
 
 def test_check_finds_a_group_in_health(run, on_beta, lab_member, world, holder_serves):
-    """Only the other daemon, which is not there, is a warning; EC2 is as before."""
+    """Warnings are the other daemon, which is not there, and the probes that this file has not."""
     text = lab_member.config.read_text()
     url = 'type = "http"\nurl = "http://{address}:8080/healthz"'
     tcp = f'type = "tcp"\nhost = "{{address}}"\nport = {holder_serves}'
@@ -102,7 +106,11 @@ def test_check_finds_a_group_in_health(run, on_beta, lab_member, world, holder_s
     before = world.state
     document, checks, code = checked(run, lab_member)
 
-    assert (wrong(checks), code, document["result"]) == ({"peers": "warn"}, 0, "warn")
+    assert (wrong(checks), code, document["result"]) == (
+        {"peers": "warn", "self_probes": "warn", "witnesses": "warn"},
+        0,
+        "warn",
+    )
     assert (document["member"], document["group"], len(document["config_hash"])) == ("beta", "orders", 12)
     assert document["probes"][0]["worst_case_s"] == 5.0
     assert set(checks["peers"]) == {"name", "result", "detail", "remedy"}

@@ -85,6 +85,22 @@ def test_the_file_shows_the_true_defaults(made, alone, tmp_path):
     assert replace(load(bare, {}), path=config.path) == config
 
 
+def test_a_member_asks_its_own_service_too(made, alone):
+    """The same target, about itself: who could not serve does not take over."""
+    _, config = made(*WRITTEN, "--probe", "tcp:5432", "--probe", "http://10.0.9.9/", "--probe", "icmp")
+    (own,) = [one for one in config.probes if one.policy.scope == "self"]
+
+    assert (own.policy.name, own.settings.host, own.settings.port) == ("own-tcp-5432", "{address}", 5432)
+
+
+def test_a_service_on_the_active_member_alone_is_not_asked_of_the_others(made, alone):
+    """They would never be fit; the file says what could be asked instead."""
+    result, config = made(*WRITTEN, "--probe", "tcp:5432", "--service", "active-only")
+
+    assert {str(one.policy.scope) for one in config.probes} == {"holder"}
+    assert '# scope = "self"' in result.out
+
+
 def test_every_probe_has_a_name_of_its_own(made, alone):
     """Several need down_when, which is written then."""
     probes = ("http://{address}/a", "https://{address}/b", "tcp:5432", "icmp", "peer")
@@ -97,6 +113,9 @@ def test_every_probe_has_a_name_of_its_own(made, alone):
         ("tcp-5432", "tcp", "holder"),
         ("ping", "icmp", "holder"),
         ("daemon", "peer", "holder"),
+        ("own-web", "http", "self"),
+        ("own-web-2", "http", "self"),
+        ("own-tcp-5432", "tcp", "self"),
         ("witness", "icmp", "witness"),
         ("witness-2", "icmp", "witness"),
     ]

@@ -165,7 +165,11 @@ def _host(file) -> Host:
         links=links(),
         peers=(peer(config_hash=file.config_hash),),
         disk=disk(),
-        probes=(probe(),),
+        probes=(
+            probe(),
+            probe(name="own-web", scope=Scope.SELF, about="beta"),
+            probe(name="router", scope=Scope.WITNESS, about="beta"),
+        ),
         listen=Place(what="[server] listen 10.0.1.12:10177", state=PortState.FREE),
         control=Place(what="[control] socket /run/eni-failover/orders.sock", state=PortState.FREE),
     )

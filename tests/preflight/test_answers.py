@@ -91,3 +91,12 @@ def test_peers_of_several_versions_are_a_warning():
     others = (peer(config_hash=mine), peer(member="gamma", version="0.2.0", config_hash=mine))
 
     assert said(answers.peers(facts(of_host={"peers": others}))) == ("warn", "versions differ: 0.1.0, 0.2.0")
+
+
+@pytest.mark.parametrize(("check", "scope"), [(answers.self_probes, "self"), (answers.witnesses, "witness")])
+def test_a_scope_that_nobody_asks_is_a_warning_with_the_line_to_add(check, scope):
+    """A group may do without, but knowingly."""
+    found = check(asked(probe()))
+
+    assert found.result == "warn"
+    assert f'scope = "{scope}"' in found.remedy
