@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ VIEW_TIMEOUT = 5.0
 GLANCE_TIMEOUT = 1.0
 # The daemon gives itself 15 s to answer an order.
 ORDER_TIMEOUT = 20.0
+_CONNECT_AGAIN = 0.005
 _LARGEST_ANSWER = 4 * 1024 * 1024
 
 
@@ -133,4 +135,14 @@ class _UnixConnection(http.client.HTTPConnection):
         """Connect to the socket's path, where http.client would look up a host."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        ends_at = time.monotonic() + (self.timeout or 0.0)
+        while True:
+            try:
+                self.sock.connect(str(self._path))
+            except BlockingIOError:
+                # Others wait to be accepted, more than the kernel keeps: unix(7), EAGAIN. It does not wait.
+                if time.monotonic() >= ends_at:
+                    raise
+                time.sleep(_CONNECT_AGAIN)
+            else:
+                return

@@ -16,11 +16,11 @@ from typing import Any
 
 import structlog
 
-from eni_failover import __version__
+from eni_failover import __version__, roster_file
 from eni_failover.adapters.imds import Imds
 from eni_failover.assembly import Parts, build, configure_log, make_ec2, warm
 from eni_failover.config import Config, DiscoverySettings, load
-from eni_failover.core.policy import InstanceId, MemberName
+from eni_failover.core.policy import InstanceId, Member, MemberName
 from eni_failover.discovery import Discovery, first_members
 from eni_failover.errors import AdapterError, ConfigError, EniFailoverError, StartError
 from eni_failover.history import Journal
@@ -140,6 +140,9 @@ class Daemon:
                 eni_ids=self._config.eni_ids,
                 me=InstanceId(facts.instance_id),
                 waiting=self._waiting,
+                remembered=roster_file.remembered(
+                    self._config.state_directory, InstanceId(facts.instance_id)
+                ),
             )
         finally:
             ec2.close()
@@ -214,6 +217,13 @@ class Daemon:
                 task.cancel()
 
     def _discovery(self, parts: Parts, reloader: Reloader, settings: DiscoverySettings) -> Discovery:
+        directory, local = self._config.state_directory, parts.me.instance_id
+
+        def changed(members: tuple[Member, ...]) -> None:
+            roster_file.remember(directory, local, members)
+            reloader.take_members(members)
+
+        roster_file.remember(directory, local, self._config.members)
         return Discovery(
             lambda: parts.ec2,
             tag=settings.tag,
@@ -223,7 +233,7 @@ class Daemon:
             members=self._config.members,
             enis=lambda: parts.surveys.enis,
             interval=lambda: parts.reconciler.roster_interval,
-            on_members=reloader.take_members,
+            on_members=changed,
             on_left=self._leave,
         )
 

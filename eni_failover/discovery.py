@@ -119,14 +119,21 @@ async def first_members(
     eni_ids: Collection[EniId],
     me: InstanceId,
     waiting: Callable[[str], None],
+    remembered: tuple[Member, ...] = (),
 ) -> tuple[Member, ...]:
-    """The members, as soon as EC2 has told them and this instance is among them; `waiting` says why not."""
+    """The members, as soon as EC2 has told them and this instance is among them; `waiting` says why not.
+
+    While EC2 does not answer they are those that it told last, where this instance remembers any.
+    """
     delay = RETRY_FIRST
     while True:
         try:
             await roster.warm()
             found = await roster.describe_tagged(tag, group)
         except AdapterError as error:
+            if remembered:
+                structlog.get_logger().warning("discovery.remembered", error=str(error), code=error.code)
+                return remembered
             why = f"waiting for EC2 to tell the members: {error}"
         else:
             members = members_of(found, zone=zone, eni_ids=eni_ids)

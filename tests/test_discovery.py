@@ -13,6 +13,7 @@ from eni_failover.core.policy import Member
 from eni_failover.discovery import Discovery, first_members, members_of
 from eni_failover.errors import TransientError
 from eni_failover.lab import World
+from eni_failover.roster_file import remember, remembered
 
 ZONE = "eu-central-1a"
 ENI = "eni-1"
@@ -289,3 +290,64 @@ def test_a_doubt_brings_the_next_look_forward(monkeypatch):
 
     assert sum(naps) == 30.0
     assert set(naps) == {5.0}
+
+
+def started(*answers, remembered=()):
+    """The first members of i-1, with what it remembers."""
+    roster, said = Answers(*answers), []
+    found = first_members(
+        roster,
+        tag="t",
+        group="orders",
+        zone=ZONE,
+        eni_ids=(ENI,),
+        me="i-1",
+        waiting=said.append,
+        remembered=remembered,
+    )
+    return asyncio.run(found), said
+
+
+def test_a_start_without_ec2s_word_goes_by_the_members_told_last(hurried):
+    """DescribeInstances alone fails: a daemon that waits for it serves nobody."""
+    known = members_of((one(1), one(2)), zone=ZONE, eni_ids=(ENI,))
+
+    assert started(TransientError("no answer"), (one(1),), remembered=known) == (known, [])
+
+
+def test_what_ec2_says_outranks_what_is_remembered(hurried):
+    """Also that this instance is no member any more."""
+    known = members_of((one(1), one(2)), zone=ZONE, eni_ids=(ENI,))
+    members, said = started((one(2),), (one(1), one(3)), remembered=known)
+
+    assert [member.instance_id for member in members] == ["i-1", "i-3"]
+    assert "does not have the tag" in said[0]
+
+
+def test_members_are_remembered_by_the_machine_that_wrote_them(tmp_path):
+    """An image of an instance carries its state directory along."""
+    known = members_of((one(1), one(2)), zone=ZONE, eni_ids=(ENI,))
+    remember(tmp_path, "i-1", known)
+
+    assert remembered(tmp_path, "i-1") == known
+    assert remembered(tmp_path, "i-2") == ()
+    assert [file.name for file in tmp_path.iterdir()] == ["members.json"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", '{"instance_id": "i-1"}', '{"instance_id": "i-1", "members": [1]}', "[" * 9999]
+)
+def test_a_damaged_memory_of_members_is_none(tmp_path, text):
+    """Then the start waits for EC2, as the first one did."""
+    (tmp_path / "members.json").write_text(text)
+
+    assert remembered(tmp_path, "i-1") == ()
+
+
+def test_members_that_cannot_be_remembered_cost_nothing_else(tmp_path):
+    """No directory, or something else in the file's place."""
+    remember(tmp_path / "absent", "i-1", ())
+    (tmp_path / "members.json").mkdir()
+    remember(tmp_path, "i-1", ())
+
+    assert remembered(tmp_path, "i-1") == ()

@@ -238,9 +238,14 @@ def _refusal(error: ClientError) -> AdapterError:
 
 
 def _retry_after(error: ClientError) -> float:
-    """The seconds of the answer's Retry-After; 0 without one, and for a date: no clock is compared."""
+    """The seconds of the answer's Retry-After; 0 without one, and for a date: no clock is compared.
+
+    One of more than half a minute is not believed, and our own pace holds: no bucket of EC2's needs so long
+    for a token, and an ENI that is on nobody must not wait for a slip of some proxy's.
+    """
     said = str(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", ""))
-    return min(float(said), LONGEST_RETRY_AFTER) if said.isascii() and said.isdecimal() else 0.0
+    seconds = float(said) if said.isascii() and said.isdecimal() else 0.0
+    return seconds if seconds <= LONGEST_RETRY_AFTER else 0.0
 
 
 def _meaning(code: str, status: int) -> Meaning:

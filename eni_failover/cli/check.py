@@ -20,6 +20,7 @@ from eni_failover.config import Config
 from eni_failover.core.policy import MemberName
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import CheckResult
+from eni_failover.errors import ConfigError
 from eni_failover.exitcodes import ExitCode
 from eni_failover.preflight.missing import WITHOUT
 from eni_failover.status import check_document
@@ -36,6 +37,11 @@ def offline(config: Config, *, as_json: bool) -> ExitCode:
         say(f"warning: {warning}")
     say(f"pass: {config.path} is a valid configuration")
     return ExitCode.OK
+
+
+def show_mistakes(error: ConfigError) -> None:
+    """One document for a file that is none, too; the lines on standard error are the same."""
+    typer.echo(json.dumps({"result": CheckResult.FAIL, "errors": list(error.problems)}))
 
 
 def online(config: Config, *, member: str | None, as_json: bool) -> ExitCode:

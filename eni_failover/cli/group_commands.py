@@ -71,8 +71,14 @@ def _check(
 ) -> int:
     """Check whether a takeover by this member would work. Asks EC2; each finding has its remedy."""
     from eni_failover.cli import check, configured  # noqa: PLC0415 - see the module's docstring
+    from eni_failover.errors import ConfigError  # noqa: PLC0415 - likewise
 
-    loaded = configured.config_of(config, group)
+    try:
+        loaded = configured.config_of(config, group)
+    except ConfigError as error:
+        if as_json:
+            check.show_mistakes(error)
+        raise
     if offline:
         return check.offline(loaded, as_json=as_json)
     return check.online(loaded, member=member, as_json=as_json)

@@ -142,6 +142,8 @@ class Orders:
                 raw = await request.read()
         except TimeoutError as error:
             raise web.HTTPRequestTimeout(text="the body did not come in time") from error
+        except ConnectionError as error:
+            raise web.HTTPBadRequest(text="the body ended before its length") from error
         try:
             return shape.model_validate_json(raw or b"{}")
         except ValidationError as error:

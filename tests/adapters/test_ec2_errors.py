@@ -294,3 +294,14 @@ def test_an_error_without_ec2s_words_is_told_by_its_name(error, words):
 def test_only_answers_about_who_signs_are_about_credentials(error, expected):
     """A missing permission and a throttle do not make the credentials suspect."""
     assert expected == is_about_credentials(error)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [("7", 7.0), ("30", 30.0), ("31", 0.0), ("31536000", 0.0), ("soon", 0.0), ("-1", 0.0)]
+)
+def test_a_rest_that_no_bucket_needs_is_not_believed(said, kept):
+    """A year of it would leave the ENI on nobody."""
+    error = _client_error("RequestLimitExceeded", 503)
+    error.response["ResponseMetadata"]["HTTPHeaders"] = {"retry-after": said}
+
+    assert translate(error).retry_after == kept

@@ -68,6 +68,18 @@ def test_check_prints_every_mistake(run, member):
     ]
 
 
+def test_check_prints_a_document_for_a_bad_file_too(run, member):
+    """A program reads what is wrong; a person reads the same on standard error."""
+    text = member.config.read_text()
+    member.config.write_text(text.replace('"500ms"', '"5"'))
+    result = run("check", "--offline", "--json", "--config", member.config)
+    document = json.loads(result.out)
+
+    assert result.code == 2
+    assert document["result"] == "fail"
+    assert [f"eni-failover: {line}" for line in document["errors"]] == result.err.splitlines()
+
+
 ADDRESSES = demo_places.loopback_addresses()
 
 

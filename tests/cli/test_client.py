@@ -139,3 +139,28 @@ def test_not_allowed(tmp_path, monkeypatch):
 
     with pytest.raises(UnreachableError, match="use sudo, or join the socket's group"):
         Client(tmp_path / "s").status()
+
+
+def test_a_queue_that_is_full_is_waited_for(tmp_path):
+    """Whoever may connect can fill it for a moment; the kernel says so at once, and does not wait."""
+    path = tmp_path / "c.sock"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(str(path))
+        listener.listen(0)
+        first.connect(str(path))
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.settimeout(5)
+                    if connection.recv(65536):
+                        connection.sendall(http("200 OK", b'{"schema": 1}'))
+
+        serving = threading.Timer(0.2, serve)
+        serving.start()
+        threading.Timer(0.3, first.close).start()
+        reply = Client(path).status()
+        serving.join(10)
+
+    assert reply.document == {"schema": 1}

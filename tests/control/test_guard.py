@@ -72,6 +72,27 @@ def test_body_that_does_not_come_is_408(tmp_path: Path) -> None:
     serve(tmp_path, desk, scenario, limits=Limits(body=0.05, exchange=1.5))
 
 
+def test_body_that_ends_early_is_no_error_of_the_daemon(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client that announces a body and leaves: no order is given, and nothing fills the log."""
+    desk = FakeDesk()
+
+    async def scenario(client: Client) -> None:
+        _, writer = await client.raw(unix=True)
+        writer.write(b"POST /pause HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n{")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.close()
+        await asyncio.sleep(0.1)
+        assert (await client.get("/status"))[0] == 200
+
+    serve(tmp_path, desk, scenario)
+
+    assert desk.asked == []
+    assert caplog.records == []
+
+
 def test_answer_that_is_not_read_is_cut_off(tmp_path: Path) -> None:
     """A client that does not read a large answer loses its connection; others are served meanwhile."""
     desk = FakeDesk()

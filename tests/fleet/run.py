@@ -66,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.fleet.run")
-    parser.add_argument("--pairs", type=int, nargs="+", default=PAIRS, help="how many, one or more numbers")
+    parser.add_argument(
+        "--pairs", type=_positive, nargs="+", default=PAIRS, help="how many, one or more numbers"
+    )
     parser.add_argument("--seconds", type=float, default=600.0, help="of an idle fleet, virtual")
     parser.add_argument("--storm-seconds", type=float, default=200.0, help="at most, of a storm, virtual")
     parser.add_argument("--seed", type=int, default=1)
@@ -75,6 +77,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scale", type=float, default=1.0, help="of the buckets' documented sizes")
     parser.add_argument("--out", type=Path, default=FOLDER, help="the folder for JSON and chart")
     return parser
+
+
+def _positive(text: str) -> int:
+    """A number of pairs. Raises ValueError, which argparse reports."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def _results(jobs: Sequence[Job], processes: int) -> Iterator[Measured]:
