@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
+import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from benchmarks.results import Run, summary
@@ -88,3 +93,18 @@ def _axis(top: int, longest: float, scale: float) -> list[str]:
 def _text(left: int, base: int, words: str, *, anchor: str = "start", weight: str = "normal") -> str:
     style = f'text-anchor="{anchor}" font-weight="{weight}"'
     return f'<text x="{left}" y="{base}" {style}>{escape(words)}</text>'
+
+
+def to_png(drawn: Path) -> Path | None:
+    """The same picture as PNG beside it, made by Chromium; None where there is none, or it fails."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        return None
+    size = re.search(r'width="(\d+)" height="(\d+)"', drawn.read_text())
+    made = drawn.with_suffix(".png")
+    command = [program, "--headless", "--no-sandbox", "--disable-gpu", f"--screenshot={made}"]
+    command += [f"--window-size={size[1]},{size[2]}"] if size else []
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        subprocess.run([*command, drawn.as_uri()], check=True, capture_output=True, timeout=60)
+        return made
+    return None

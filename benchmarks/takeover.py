@@ -111,7 +111,7 @@ def compete(
 
 
 def main() -> None:
-    """Runs everything, prints the tables, writes bench.json and bench.svg."""
+    """Runs everything, prints the tables, writes bench.json, bench.svg and, with Chromium, bench.png."""
     options = _options()
     loopback = options.loopback or bool(why_no_net())
     where = LoopbackPlace.name if loopback else NetPlace.name
@@ -138,8 +138,9 @@ def main() -> None:
         runs=runs,
         seed=options.seed,
     )
-    (OUTPUT / "bench.svg").write_text(chart.draw(options.profile, titles, absent, runs, where))
-    print(f"{OUTPUT / 'bench.json'}\n{OUTPUT / 'bench.svg'}")
+    drawn = OUTPUT / "bench.svg"
+    drawn.write_text(chart.draw(options.profile, titles, absent, runs, where))
+    print(OUTPUT / "bench.json", drawn, chart.to_png(drawn) or "no bench.png: it takes Chromium", sep="\n")
 
 
 def _options() -> argparse.Namespace:

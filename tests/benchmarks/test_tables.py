@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from xml.etree import ElementTree as ET
+
+import pytest
 
 from benchmarks import chart, results
 from benchmarks.results import Run
@@ -62,3 +65,25 @@ def test_the_chart_is_xml_with_a_row_for_each():
 
     assert set(TITLES.values()) <= words
     assert f"not run: {ABSENT['keepalived']}" in words
+
+
+def test_the_chart_is_a_png_where_there_is_a_browser(tmp_path, monkeypatch):
+    """And where there is none, nothing but the SVG."""
+    drawn = tmp_path / "bench.svg"
+    drawn.write_text(chart.draw(["3/2"], TITLES, ABSENT, RUNS, "net"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert chart.to_png(drawn) is None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium: no PNG of the chart was made")
+def test_chromium_makes_the_png(tmp_path):
+    """A picture of the chart's size."""
+    drawn = tmp_path / "bench.svg"
+    drawn.write_text(chart.draw(["3/2"], TITLES, ABSENT, RUNS, "net"))
+    made = chart.to_png(drawn)
+
+    head = made.read_bytes()[:24]
+    assert head.startswith(b"\x89PNG")
+    assert int.from_bytes(head[16:20], "big") == chart.WIDTH
