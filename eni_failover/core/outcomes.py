@@ -58,6 +58,8 @@ def learn(view: View, takeover: Takeover) -> Takeover:
     for outcome in view.obs.outcomes:
         takeover = _answered(view, takeover, outcome)
     if view.obs.enis.answered:
+        if view.first is not None and _is_taken_away(view, takeover, view.first):
+            takeover = replace(takeover, had_first=True)
         for eni in view.usable:
             takeover = _seen(view, takeover, eni)
         takeover = _first_seen(view, takeover)
@@ -189,6 +191,20 @@ def _attach_seen(view: View, move: Move, eni: Eni) -> Move:
         return move
     too_late = survey_at >= sent_at + view.policy.call_timeout
     return replace(move, attach=Sent.NO) if too_late or eni.attachment is not None else move
+
+
+def _is_taken_away(view: View, takeover: Takeover, eni: Eni) -> bool:
+    """Whether this member has had the ENI, though no look showed it: EC2 detaches it from here by now.
+
+    Its own detach, of the recorded attachment, is no loss.
+    """
+    attachment = eni.attachment
+    return (
+        attachment is not None
+        and attachment.status is AttachmentStatus.DETACHING
+        and attachment.instance_id == view.policy.me.instance_id
+        and attachment.attachment_id != takeover.move(eni.eni_id).recorded
+    )
 
 
 def is_anothers(view: View, takeover: Takeover, eni: Eni) -> bool:

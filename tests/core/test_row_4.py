@@ -482,3 +482,43 @@ def test_a_lock_that_turns_foreign_passes_the_lock_on():
     bench.see(foreign("att-9"), attached("alpha"))
 
     assert bench.act(within=2).calls == (detach(2),)
+
+
+# Had, though no look showed it ------------------------------------------------------------------------
+
+
+def test_an_accepted_attach_that_another_member_undoes_is_lost():
+    """EC2 took the attach; before a look showed it, another member detached it. Attaching again is a duel."""
+    bench = committed()
+    bench.see(free())
+    bench.act(within=1.5)
+    bench.see(detaching("beta", "att-2", index=1))
+    bench.accepted()
+    bench.idle(5.0)
+
+    assert ending(bench) == [("lost", Reason.ATTACHMENT_GONE)]
+
+
+def test_an_accepted_attach_that_a_stale_read_does_not_show_yet_is_not_lost():
+    """Answers lag: for as long as a call lives, an ENI that looks free is none that was taken."""
+    bench = committed()
+    bench.see(free())
+    bench.act(within=1.5)
+    bench.accepted()
+    bench.idle(3.0)
+    bench.see(attached("beta", "att-2", index=1))
+    bench.idle(3.0)
+
+    assert ending(bench) == [("success", Reason.HOLDER_DOWN)]
+
+
+def test_an_attach_that_this_member_undoes_itself_is_not_lost():
+    """It hung: it is detached and attached anew."""
+    bench = attaching_here()
+    bench.act(within=70)
+    bench.see(detaching("beta", "att-2", index=1))
+    bench.accepted()
+    bench.idle(3.0)
+    bench.see(free())
+
+    assert [type(call).__name__ for call in bench.act(within=3.0).calls] == ["Attach"]

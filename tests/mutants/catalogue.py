@@ -133,6 +133,11 @@ MUTANTS = (
         edits=((CORE + "starting.py", "    if not fresh or too_old:\n", "    if too_old:\n"),),
     ),
     Mutant(
+        name="taken_away_unseen",
+        says="an attach that another member undoes before a look showed it is made again",
+        edits=((CORE + "outcomes.py", "and _is_taken_away(view, takeover, view.first):", "and False:"),),
+    ),
+    Mutant(
         name="everybody_confirms_early",
         says="a member confirms before the verdict that it will act on later, in its turn",
         edits=((CORE + "foreseen.py", "or view.turn != 0 or", "or view.turn is None or"),),
