@@ -15,7 +15,7 @@ from eni_failover.cli.drill_eyes import Document, Eyes, Look
 from eni_failover.cli.drill_refusals import all_attached_to
 from eni_failover.cli.takeover import stage
 from eni_failover.core.snapshot import UNKNOWN
-from eni_failover.core.words import Answer, Result, Role, Scope, Trigger
+from eni_failover.core.words import Answer, Phase, Result, Role, Scope, Trigger
 from eni_failover.exitcodes import ExitCode
 
 POLL = 0.1
@@ -64,7 +64,7 @@ class Leg:
     def see(self, look: Look, me: str) -> None:
         """Notes what this look shows."""
         giver, taker = look.of(self.origin, me), look.of(self.to, me)
-        known = taker is not None and all_attached_to(taker, self.origin)
+        known = taker is not None and all_attached_to(taker, self.origin) and not _has_detached(taker)
         if self.arrived_at is None and known and giver is not None and giver.get("role") == Role.ACTIVE:
             self.left_at = look.at
         ended = None if taker is None else (taker.get("last_takeover") or None)
@@ -72,6 +72,12 @@ class Leg:
             self.ended = ended
         if self.arrived_at is None and taker is not None and self.ended and has_arrived(taker, self.to):
             self.arrived_at = look.at
+
+
+def _has_detached(taker: Document) -> bool:
+    """Whether it has asked for the detach: what it shows of the ENIs is from before, until its next look."""
+    phase = (taker.get("takeover") or {}).get("phase", Phase.OBSERVE)
+    return phase not in {Phase.DETECT, Phase.OBSERVE}
 
 
 @dataclass(slots=True, kw_only=True)
