@@ -304,9 +304,12 @@ class _Connection(asyncio.Protocol):
         self.arm(self._guard.limits.exchange)
         self._handler = self._guard.make_handler()
         self._handler.connection_made(self.transport)
-        self._handler.data_received(head)
-        if rest:
-            self._read_body(rest)
+        # Together: of what follows a head that announces no body the handler makes a bad request.
+        part = rest[: self._body_left]
+        self._body_left -= len(part)
+        self._handler.data_received(head + part)
+        if len(rest) > len(part):
+            self._read_body(rest[len(part) :])
 
     def _read_body(self, data: bytes) -> None:
         """What follows the head, within its bounds; more than that stays unread in the kernel."""

@@ -168,7 +168,7 @@ def test_interrupted_in_the_middle(tmp_path, number):
         process = started(group, "--back-command", way_back(group.alpha))
         group.beta.until(lambda one: one["takeover"] and one["takeover"]["phase"] == "detach", "detaching")
         process.send_signal(number)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
 
         assert process.returncode == 5
         assert "Traceback" not in err

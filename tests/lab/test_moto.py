@@ -1,10 +1,13 @@
 """Field names of the two big describes against moto, an independent fake: wire format, never behaviour."""
 
+import math
 import warnings
 from collections.abc import Iterator
 
 import pytest
 from botocore.config import Config
+
+from eni_failover.adapters.answer_bounds import allowing
 
 pytestmark = pytest.mark.slow  # moto takes seconds to import
 
@@ -29,7 +32,9 @@ def moto_client(session) -> Iterator[object]:
             aws_secret_access_key="x",
             config=Config(retries={"total_max_attempts": 1, "mode": "standard"}),
         )
-        yield client
+        # Where the daemon's adapter is loaded beside it, botocore's answers are bounded in the whole process.
+        with allowing(math.inf, largest=64 * 1024 * 1024):
+            yield client
         client.close()
         server.stop()
 
