@@ -20,7 +20,7 @@ def test_a_changed_file_is_taken(pair):
     pair.edit(pair.beta, 'name = "web"', 'name = "site"')
     pair.beta.run(f"systemctl reload {UNIT}")
 
-    assert probe_names(pair, pair.beta) == ["site"]
+    assert probe_names(pair, pair.beta) == ["site", "own-web"]
     assert pair.pid(pair.beta) == before
     assert pair.beta.show(UNIT, "ActiveState") == {"ActiveState": "active"}
 
@@ -37,7 +37,7 @@ def test_a_refused_file_fails_the_reload(pair):
     assert "urll" in shown
     assert len(refusals) == 1
     assert refusals[0]["PRIORITY"] == PRIORITIES["error"]
-    assert probe_names(pair, pair.beta) == ["web"]
+    assert probe_names(pair, pair.beta) == ["web", "own-web"]
     assert pair.pid(pair.beta) == before
     assert pair.beta.show(UNIT, "ActiveState") == {"ActiveState": "active"}
 
