@@ -226,8 +226,11 @@ def test_ci_fails_when_any_part_fails(failing, user, tmp_path):
     script(tmp_path / "make", f'echo "said by make $1"; [ "$1" != {failing} ]')
     done = run(".ci/run", PATH=f"{tmp_path}:{os.environ['PATH']}")
     said = [line for line in done.stdout.splitlines() if line.startswith("said by make")]
-    parts = ["test", "test-slow", *(["e2e", "image-test", "hosts"] if user == 0 else []), "lint"]
+    said[3:5] = sorted(said[3:5])  # image and hosts go side by side
+    parts = ["test", "test-slow", *(["e2e", "hosts", "image-test"] if user == 0 else []), "lint"]
     ran = parts if failing == "none" else parts[: parts.index(failing) + 1]
+    if failing == "hosts":
+        ran = [*ran, "image-test"]
 
     assert said == [f"said by make {part}" for part in ran]
     assert done.returncode == (0 if failing == "none" else 1)
