@@ -21,3 +21,12 @@ def open_regular(path: Path, flags: int) -> int:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def open_fresh(path: Path) -> int:
+    """The descriptor of a file that nobody else has open, to be renamed over another. Raises OSError.
+
+    What stood there is removed and not opened: it may be a FIFO, or a link to somewhere else.
+    """
+    path.unlink(missing_ok=True)
+    return open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)

@@ -16,7 +16,7 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from eni_failover.files import open_regular
+from eni_failover.files import open_fresh, open_regular
 
 FILE = "journal.jsonl"
 LOCK = "lock"
@@ -151,8 +151,7 @@ class JournalFile:
         """Writes the file anew with these lines; a crash leaves the old or the new. Follows a link."""
         path = Path(os.path.realpath(self.path))
         fresh = path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        descriptor = open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        descriptor = open_fresh(fresh)
         try:
             _write(descriptor, "".join(map(_text, kept)).encode(), at=0)
         finally:

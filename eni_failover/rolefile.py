@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from eni_failover.core.words import Role
+from eni_failover.files import open_fresh
 
 _MODE = 0o644
 
@@ -52,10 +53,7 @@ class RoleFile:
         return ""
 
     def _make(self, data: bytes) -> None:
-        # What stands there may be a FIFO, whose opening would wait for a reader: nothing there is opened.
-        self._new.unlink(missing_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        descriptor = os.open(self._new, flags, _MODE)
+        descriptor = open_fresh(self._new)
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, _MODE)
             file.write(data)

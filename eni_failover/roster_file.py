@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from eni_failover.core.policy import InstanceId, Member, MemberName
-from eni_failover.files import open_regular
+from eni_failover.files import open_fresh, open_regular
 
 FILE = "members.json"
 _LARGEST = 1024 * 1024
@@ -25,9 +25,7 @@ def remember(directory: Path, me: InstanceId, members: tuple[Member, ...]) -> No
     written = [{"name": one.name, "instance_id": one.instance_id, "address": one.address} for one in members]
     fresh = directory / f".{FILE}.new"
     try:
-        fresh.unlink(missing_ok=True)
-        descriptor = open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(open_fresh(fresh), "w", encoding="utf-8") as file:
             json.dump({"instance_id": me, "members": written}, file)
         fresh.replace(directory / FILE)
     except OSError as error:

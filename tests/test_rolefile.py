@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from eni_failover import rolefile
 from eni_failover.core.words import Role
 from eni_failover.rolefile import RoleFile
 
@@ -137,8 +138,7 @@ def test_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     path = tmp_path / "orders.role"
     file = RoleFile(path)
     file.write(Role.STANDBY)
-    opened = os.open
-    monkeypatch.setattr(os, "open", lambda name, flags, mode: opened("/dev/full", os.O_WRONLY))
+    monkeypatch.setattr(rolefile, "open_fresh", lambda path: os.open("/dev/full", os.O_WRONLY))
     monkeypatch.setattr(os, "fchmod", lambda descriptor, mode: None)
 
     assert file.write(Role.ACTIVE) == f"{path}: No space left on device"
