@@ -10,12 +10,12 @@ that is offered (`before-send` replaces the whole sending). botocore does not un
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.parsers import expat
@@ -55,7 +55,7 @@ class _Allowances(threading.local):
 _allowances = _Allowances()
 
 
-@contextmanager
+@contextlib.contextmanager
 def allowing(until: float, *, largest: int = LARGEST_OF_OTHERS) -> Iterator[None]:
     """Within it, what this thread asks ends at `until` (`time.monotonic`), with bodies of `largest` bytes."""
     before = _allowances.current
@@ -81,10 +81,18 @@ def refuse_bombs(body: bytes) -> None:
         raise UnansweredError(f"the answer has more than {MOST_ELEMENTS} elements", code=CONNECTION)
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_document_type
-    try:
+    # It stands before the first element or nowhere (XML 1.0, section 2.8): others parse the rest.
+    parser.StartElementHandler = _end
+    with contextlib.suppress(_PrologEnds, expat.ExpatError, ValueError, LookupError):
         parser.Parse(body, True)
-    except (expat.ExpatError, ValueError, LookupError):
-        return
+
+
+class _PrologEnds(Exception):  # noqa: N818 - it is none
+    """The first element has come."""
+
+
+def _end(*_: object) -> None:
+    raise _PrologEnds
 
 
 def _refuse_document_type(*_: object) -> None:

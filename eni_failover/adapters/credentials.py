@@ -24,7 +24,6 @@ from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import (
     ConfigParseError,
-    HTTPClientError,
     InvalidConfigError,
     PartialCredentialsError,
 )
@@ -32,6 +31,7 @@ from botocore.session import Session
 
 from eni_failover.adapters.answer_bounds import allowing, bound_answers
 from eni_failover.adapters.credential_process import bound_helpers
+from eni_failover.adapters.ec2_errors import own_error
 from eni_failover.errors import AdapterError, TransientError
 
 IMDS_HOSTS = ("169.254.169.254", "[fd00:ec2::254]", "fd00:ec2::254")
@@ -222,10 +222,11 @@ def _is_sound(frozen: ReadOnlyCredentials) -> bool:
 
 def _words(error: Exception) -> str:
     """What may be said of it: a process or web identity provider's error may quote what it was given."""
+    ours = own_error(error)
+    if ours is not None:
+        return str(ours)
     name = type(error).__name__
     match error:
-        case HTTPClientError() if isinstance(ours := error.kwargs.get("error"), AdapterError):
-            return str(ours)
         case PartialCredentialsError() | ConfigParseError() | InvalidConfigError():
             return f"{name}: {error}"
         case OSError() if error.strerror and error.filename:

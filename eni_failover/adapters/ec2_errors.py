@@ -179,10 +179,17 @@ def translate(error: Exception) -> AdapterError:
     """
     if isinstance(error, ClientError):
         return _refusal(error)
-    if isinstance(error, HTTPClientError) and isinstance(ours := error.kwargs.get("error"), AdapterError):
+    ours = own_error(error)
+    if ours is not None:
         return ours
     code = TIMEOUT if isinstance(error, ConnectTimeoutError | ReadTimeoutError) else CONNECTION
     return _unreached(error)(_words(error), code=code)
+
+
+def own_error(error: Exception) -> AdapterError | None:
+    """What a bound of ours raised while botocore read, which it wraps as it does what it does not know."""
+    inner: object = error.kwargs.get("error") if isinstance(error, HTTPClientError) else None
+    return inner if isinstance(inner, AdapterError) else None
 
 
 def verdict_of(error: AdapterError) -> Verdict:

@@ -277,7 +277,7 @@ class _Connection(asyncio.Protocol):
         if self._handler is None:
             self._read_head(data)
         else:
-            self._read_body(data)
+            self._hand_on(data)
 
     def _read_head(self, data: bytes) -> None:
         limits = self._guard.limits
@@ -304,20 +304,19 @@ class _Connection(asyncio.Protocol):
         self.arm(self._guard.limits.exchange)
         self._handler = self._guard.make_handler()
         self._handler.connection_made(self.transport)
-        # Together: of what follows a head that announces no body the handler makes a bad request.
-        part = rest[: self._body_left]
-        self._body_left -= len(part)
-        self._handler.data_received(head + part)
-        if len(rest) > len(part):
-            self._read_body(rest[len(part) :])
+        self._hand_on(rest, after=head)
 
-    def _read_body(self, data: bytes) -> None:
-        """What follows the head, within its bounds; more than that stays unread in the kernel."""
+    def _hand_on(self, data: bytes, *, after: bytes = b"") -> None:
+        """What follows the head, within its bounds; more than that stays unread in the kernel.
+
+        What came with the head goes with it (`after`): of what follows a head that announces no body the
+        handler makes a bad request.
+        """
         part = data[: self._body_left]
         self._body_left -= len(part)
-        if part and self._handler is not None:
-            self._handler.data_received(part)
-        is_over = not self._body_left or self._reads >= self._guard.limits.body_reads
+        if self._handler is not None and (after or part):
+            self._handler.data_received(after + part)
+        is_over = data and (not self._body_left or self._reads >= self._guard.limits.body_reads)
         if is_over and self.transport is not None and not self.transport.is_closing():
             self._body_left = 0
             self.transport.pause_reading()
