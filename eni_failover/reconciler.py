@@ -117,6 +117,8 @@ class Reconciler:
         self.state = state
         self.snapshot: Snapshot | None = None
         self.pass_ended_at = clock()
+        # How long after a look for the group's members the next one is due, in seconds.
+        self.roster_interval = idle.ROSTER_EVERY * policy.observe_interval
         self.on_answer: Callable[[RequestAnswer], None] = _nobody
         self._version = version
         self._actor = actor
@@ -136,7 +138,6 @@ class Reconciler:
         self._awake = asyncio.Event()
         self._next_policy: Policy | None = None
         self._is_moving = False
-        self._roster_interval = idle.ROSTER_EVERY * policy.observe_interval
         self._on_policy: Callable[[Policy], None] = _nothing
         self._decision = Decision(action=Action.WAIT, reason=Reason.STARTING)
         self._line = DecisionLine(action=Action.WAIT, reason=Reason.STARTING, at_wall=wall())
@@ -174,11 +175,6 @@ class Reconciler:
         self._on_policy = applied
         self.wake()
 
-    @property
-    def roster_interval(self) -> float:
-        """How long after a look for the group's members the next one is due, in seconds."""
-        return self._roster_interval
-
     # The loop --------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -211,7 +207,7 @@ class Reconciler:
             state, decision = step(before, obs, self.policy)
             view = View(state, obs, self.policy)
             self.state = with_role(view)
-            self._roster_interval = idle.roster_interval(view)
+            self.roster_interval = idle.roster_interval(view)
             takeover = self.state.durable.takeover
             self._is_moving = view.is_moving or (takeover is not None and takeover.is_committed)
             if self.state.durable != before.durable:

@@ -37,16 +37,18 @@ def confirm(view: View) -> Confirm | None:
 
 def due_at(view: View) -> float | None:
     """When the confirming describe is to begin; None when no single further down would start a takeover."""
-    if view.unknown or _is_busy(view) or view.turn != 0 or view.is_short_of_calls:
-        return None
-    if view.policy.takeover is TakeoverMode.OBSERVE or candidates.probes(view) is not None:
-        return None
-    if candidates.why_rest_waits(view) is not None or candidates.why_not_by_probes(view) is not None:
-        return None
     holders = [one for one in view.state.health if one.probe.scope is Scope.HOLDER]
     needed = view.policy.down_needed - sum(one.is_down for one in holders)
     expected = sorted(_decided_at(one) for one in holders if _is_nearly_down(one))
-    return expected[needed - 1] - LEAD if 0 < needed <= len(expected) else None
+    if not 0 < needed <= len(expected):
+        return None  # at rest that is all
+    if view.unknown or _is_busy(view) or view.turn != 0 or view.is_short_of_calls:
+        return None
+    if view.policy.takeover is TakeoverMode.OBSERVE:
+        return None
+    if candidates.why_rest_waits(view) is not None or candidates.why_not_by_probes(view) is not None:
+        return None
+    return expected[needed - 1] - LEAD
 
 
 def _is_nearly_down(health: Health) -> bool:
