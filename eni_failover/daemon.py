@@ -18,6 +18,7 @@ import structlog
 
 from eni_failover import __version__, roster_file
 from eni_failover.adapters.imds import Imds
+from eni_failover.adapters.probes import threads
 from eni_failover.assembly import Parts, build, configure_log, make_ec2, warm
 from eni_failover.config import Config, DiscoverySettings, load
 from eni_failover.core.policy import InstanceId, Member, MemberName
@@ -219,11 +220,14 @@ class Daemon:
     def _discovery(self, parts: Parts, reloader: Reloader, settings: DiscoverySettings) -> Discovery:
         directory, local = self._config.state_directory, parts.me.instance_id
 
+        def remember(members: tuple[Member, ...]) -> None:
+            threads.start(lambda: roster_file.remember(directory, local, members), "members")
+
         def changed(members: tuple[Member, ...]) -> None:
-            roster_file.remember(directory, local, members)
+            remember(members)
             reloader.take_members(members)
 
-        roster_file.remember(directory, local, self._config.members)
+        remember(self._config.members)
         return Discovery(
             lambda: parts.ec2,
             tag=settings.tag,
