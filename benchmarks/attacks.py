@@ -22,25 +22,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.daemons import LISTEN_PORT, Daemon, start_pair
+from benchmarks.daemons import LISTEN_PORT, Daemon, start_pair, tcp_probe
 from benchmarks.measured import cpu_seconds, memory_mb
 from benchmarks.places import HOLDER, STANDBY, Place, place, read, serve, wait
 from benchmarks.results import machine
 from eni_failover.lab import Durations, Settings
-from eni_failover.lab.net.clients import SERVICE_PORT
 
 OUTPUT = Path(__file__).parents[1] / "build" / "bench" / "attacks.json"
 SETTINGS = Settings(latency=0.04, durations=Durations(detach=0.5, attach=0.5))
-PROBES = f"""
-[[probe]]
-name = "web"
-type = "tcp"
-host = "{{address}}"
-port = {SERVICE_PORT}
-interval = "500ms"
-timeout = "500ms"
-fall = 3
-"""
+PROBES = tcp_probe("500ms", "500ms")
 ATTACKED_FOR = 3.0
 """Seconds of attack before the death."""
 LONGEST = 30.0

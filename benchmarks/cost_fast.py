@@ -5,24 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 
-from benchmarks.daemons import start_pair
+from benchmarks.daemons import start_pair, tcp_probe
 from benchmarks.measured import Row, cpu_share
 from benchmarks.places import HOLDER, STANDBY, Place, place, serve, wait, why_no_net
 from benchmarks.results import p95
 from eni_failover.lab import Durations, Settings
-from eni_failover.lab.net.clients import SERVICE_PORT
 
 SETTINGS = Settings(latency=0.04, durations=Durations(detach=0.5, attach=0.5))
-PROBES = f"""
-[[probe]]
-name = "web"
-type = "tcp"
-host = "{{address}}"
-port = {SERVICE_PORT}
-interval = "100ms"
-timeout = "200ms"
-fall = 3
-"""
+PROBES = tcp_probe("100ms", "200ms")
 RESTS = 3.0
 
 

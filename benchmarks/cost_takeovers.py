@@ -13,15 +13,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import random
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.daemons import Daemon, start_pair
-from benchmarks.measured import Row, memory_mb
-from benchmarks.places import HOLDER, STANDBY, place, serve, wait
+from benchmarks.measured import Row, descriptors, memory_mb, threads
+from benchmarks.places import HOLDER, STANDBY, place, serve
 from eni_failover.errors import EniFailoverError
 from eni_failover.lab import Durations, Settings
 from tests.sim.sim_faults import set_service
@@ -123,25 +122,17 @@ def in_processes(number: int) -> tuple[Count, Count]:
             serve(pair, host)
         daemons = start_pair(pair)
         for done in range(1, number + 1):
-            _take(daemons[STANDBY if done % 2 else HOLDER])
+            daemons[STANDBY if done % 2 else HOLDER].take()
             if done == max(1, int(number * WARM_SHARE)):
                 early = _process_count(daemons)
         late = _process_count(daemons)
     return early, late
 
 
-def _take(daemon: Daemon) -> None:
-    def is_asked() -> bool:
-        return daemon.client.order("/takeover", {"reason": "benchmark"}).status == 202
-
-    wait(is_asked, "an order that is taken", 30)
-    wait(lambda: daemon.status().get("role") == "active", f"{daemon.member} active", 30)
-
-
 def _process_count(daemons: Mapping[str, Daemon]) -> Count:
     pids = [daemon.process.pid for daemon in daemons.values()]
     return {
         "memory, MB": sum(memory_mb(pid) for pid in pids),
-        "threads": sum(len(os.listdir(f"/proc/{pid}/task")) for pid in pids),  # noqa: PTH208 - short
-        "descriptors": sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids),  # noqa: PTH208 - short
+        "threads": sum(map(threads, pids)),
+        "descriptors": sum(map(descriptors, pids)),
     }

@@ -11,16 +11,24 @@ from eni_failover.lab.net.clients import SERVICE_PORT
 
 LISTEN_PORT = 10177
 READY_WITHIN = 60.0
-TCP_PROBE = f"""
+DONE_WITHIN = 30.0
+
+
+def tcp_probe(interval: str, timeout: str) -> str:
+    """The probe of the benchmarks' service, of which the third down decides."""
+    return f"""
 [[probe]]
 name = "web"
 type = "tcp"
 host = "{{address}}"
 port = {SERVICE_PORT}
-interval = "1s"
-timeout = "1s"
+interval = "{interval}"
+timeout = "{timeout}"
 fall = 3
 """
+
+
+TCP_PROBE = tcp_probe("1s", "1s")
 
 
 def config_text(place: Place, member: str, probes: str) -> str:
@@ -88,6 +96,15 @@ class Daemon:
         if not status.get("ready") or (self.member == HOLDER and status["role"] != "active"):
             return False
         return self.member == HOLDER or all(probe["state"] == "up" for probe in status["probes"])
+
+    def take(self) -> None:
+        """An operator's takeover, until it is active. Raises TimeoutError."""
+        self.order("/takeover", {"reason": "benchmark"}, 202)
+        wait(lambda: self.status().get("role") == "active", f"{self.member} active", DONE_WITHIN)
+
+    def order(self, path: str, body: dict[str, str], status: int) -> None:
+        """Give the order until it is answered so. Raises TimeoutError."""
+        wait(lambda: self.client.order(path, body).status == status, f"{path} of {self.member}", DONE_WITHIN)
 
 
 def start_pair(place: Place, probes: str = TCP_PROBE) -> dict[str, Daemon]:

@@ -37,6 +37,20 @@ def memory_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 1e6
 
 
+def threads(pid: int) -> int:
+    """How many threads it has."""
+    return _entries(pid, "task")
+
+
+def descriptors(pid: int) -> int:
+    """How many files, sockets and pipes it has open."""
+    return _entries(pid, "fd")
+
+
+def _entries(pid: int, kind: str) -> int:
+    return sum(1 for _ in Path(f"/proc/{pid}/{kind}").iterdir())
+
+
 def cpu_share(pid: int, seconds: float) -> float:
     """Its share of one core during the next seconds."""
     before, began = cpu_seconds(pid), time.monotonic()

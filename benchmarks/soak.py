@@ -19,19 +19,17 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from benchmarks.daemons import READY_WITHIN, Daemon, start_pair
-from benchmarks.measured import memory_mb
+from benchmarks.daemons import DONE_WITHIN, READY_WITHIN, start_pair
+from benchmarks.measured import descriptors, memory_mb, threads
 from benchmarks.places import HOLDER, STANDBY, Place, place, serve, wait
 from benchmarks.results import machine
 from eni_failover.config.durations import positive_seconds
 from eni_failover.lab import Durations, Settings
 
 PARTS = 10
-WITHIN = 30.0
 CHANCES = {"takeover": 0.7, "reload": 0.15, "pause": 0.1, "restart": 0.05}
 MORE, AND_MORE = 1.03, 2
 LARGEST_JOURNALS = 3_000_000
@@ -109,26 +107,25 @@ class Soak:
 
     def _takeover(self) -> None:
         taker = self._daemons[self._standby]
-        wait(lambda: _accepted(taker, "/takeover", {"reason": "soak"}, 202), "an order that is taken", WITHIN)
-        wait(lambda: taker.status().get("role") == "active", f"{taker.member} active", WITHIN)
+        taker.take()
         self._active = taker.member
 
     def _reload(self) -> None:
         for daemon in self._daemons.values():
-            wait(lambda one=daemon: _accepted(one, "/reload", {}, 200), f"{daemon.member} reloaded", WITHIN)
+            daemon.order("/reload", {}, 200)
 
     def _pause(self) -> None:
         daemon = self._daemons[self._standby]
-        wait(lambda: _accepted(daemon, "/pause", {"for": "1h", "reason": "soak"}, 200), "a pause", WITHIN)
-        wait(lambda: daemon.status().get("paused") is not None, f"{daemon.member} paused", WITHIN)
-        wait(lambda: _accepted(daemon, "/resume", {}, 200), "a resume", WITHIN)
+        daemon.order("/pause", {"for": "1h", "reason": "soak"}, 200)
+        wait(lambda: daemon.status().get("paused") is not None, f"{daemon.member} paused", DONE_WITHIN)
+        daemon.order("/resume", {}, 200)
         for one in self._daemons.values():
-            wait(lambda seen=one: seen.status().get("paused") is None, f"{one.member} resumed", WITHIN)
+            wait(lambda seen=one: seen.status().get("paused") is None, f"{one.member} resumed", DONE_WITHIN)
 
     def _restart(self) -> None:
         daemon = self._daemons[self._standby]
         daemon.process.send_signal(signal.SIGTERM)
-        if daemon.process.wait(WITHIN) != 0:
+        if daemon.process.wait(DONE_WITHIN) != 0:
             raise TimeoutError(f"{daemon.member} ended with {daemon.process.returncode}")
         daemon.start()
         wait(lambda: daemon.status().get("ready"), f"{daemon.member} ready again", READY_WITHIN)
@@ -137,17 +134,9 @@ class Soak:
         """What there is now."""
         pids = [daemon.process.pid for daemon in self._daemons.values()]
         part.memory = sum(memory_mb(pid) for pid in pids)
-        part.threads = sum(_entries(pid, "task") for pid in pids)
-        part.files = sum(_entries(pid, "fd") for pid in pids)
+        part.threads = sum(map(threads, pids))
+        part.files = sum(map(descriptors, pids))
         part.journals = sum(file.stat().st_size for file in self._pair.directory.rglob("*.state/*"))
-
-
-def _accepted(daemon: Daemon, path: str, body: Mapping[str, str], status: int) -> bool:
-    return daemon.client.order(path, dict(body)).status == status
-
-
-def _entries(pid: int, kind: str) -> int:
-    return sum(1 for _ in Path(f"/proc/{pid}/{kind}").iterdir())
 
 
 def grown(parts: Sequence[Part]) -> list[str]:
