@@ -14,12 +14,11 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from eni_failover.adapters.probes.answer import MAX_INFORMATIONAL
+from eni_failover.adapters.probes.wire import GATHER, READS_AT_ONCE
+
 MAX_HEAD = 64 * 1024
-MAX_INFORMATIONAL = 32
 _SLICE = 4 * 1024  # parsed at once: what is refused has not been taken apart before
-# A flood of tiny packets: after so many, what comes is let gather for a moment.
-_PACKETS_AT_ONCE = 64
-_GATHER = 0.001  # seconds
 _SWITCHING = 101
 
 
@@ -48,10 +47,10 @@ class _BoundedHandler(ResponseHandler):
             super().data_received(data)
             return
         self._packets += 1
-        if self._packets > _PACKETS_AT_ONCE and self.transport is not None:
+        if self._packets > READS_AT_ONCE and self.transport is not None:
             self._buffer_paused = True  # else aiohttp resumes it with each piece that is taken
             self.transport.pause_reading()
-            self._loop.call_later(_GATHER, self._read_on)
+            self._loop.call_later(GATHER, self._read_on)
         for start in range(0, len(data), _SLICE):
             if self._is_too_much():
                 self._give_up()

@@ -7,13 +7,13 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks.places import wait
 from eni_failover.client import Client, UnreachableError
 from eni_failover.lab import Durations, LabThread, Settings, World
 from tests.ports import common_port
@@ -119,17 +119,10 @@ def pairs(lab, tmp_path) -> Iterator[list[Pair]]:
         yield started
 
 
-def _wait(pairs: list[Pair], done, within: float) -> None:
-    ends_at, left = time.monotonic() + within, list(pairs)
-    while left := [one for one in left if not done(one)]:
-        assert time.monotonic() < ends_at, f"{len(left)} of {len(pairs)} are not there within {within} s"
-        time.sleep(0.1)
-
-
 @pytest.mark.timeout(START_WITHIN + SERVED_WITHIN + 30)
 def test_twenty_daemons_are_all_served_and_none_moves_anything_twice(lab, pairs):
     """At the buckets' pace, though many calls are refused; each detach and attach is accepted once."""
-    _wait(pairs, Pair.is_ready, START_WITHIN)
+    wait(lambda: all(map(Pair.is_ready, pairs)), "all ready", START_WITHIN)
     before = len(lab.world.calls)
     lab.world.configure(throttle=True, buckets=BUCKETS)
     lab.world.fill()
@@ -144,7 +137,7 @@ def test_twenty_daemons_are_all_served_and_none_moves_anything_twice(lab, pairs)
             and pair.client.status().document["role"] == "active"
         )
 
-    _wait(pairs, is_served, SERVED_WITHIN)
+    wait(lambda: all(map(is_served, pairs)), "all served", SERVED_WITHIN)
     calls = lab.world.calls[before:]
     accepted = Counter((call.action, call.caller) for call in calls if call.accepted)
 

@@ -15,8 +15,8 @@ from typing import TypeVar
 _T = TypeVar("_T")
 _PIECE = 16 * 1024
 # A flood of tiny packets would wake the loop for each: after so many it is let gather for a moment.
-_READS_AT_ONCE = 64
-_GATHER = 0.001  # seconds
+READS_AT_ONCE = 64
+GATHER = 0.001  # seconds
 
 
 class Wire:
@@ -71,8 +71,8 @@ class Wire:
 
     async def _read(self) -> bytes:
         self._reads += 1
-        if self._reads > _READS_AT_ONCE:
-            await asyncio.sleep(_GATHER)
+        if self._reads > READS_AT_ONCE:
+            await asyncio.sleep(GATHER)
         return await asyncio.get_running_loop().sock_recv(self._socket, _PIECE)
 
     async def _drive(self, call: Callable[[], _T]) -> _T:

@@ -62,6 +62,15 @@ def resolving(monkeypatch, **known: str) -> None:
     monkeypatch.setattr(names, "_look_up", look_up)
 
 
+async def following(server):
+    """The result of a probe with secret headers that begins at this server."""
+    url = f"http://{{address}}:{server.port}/"
+    asking = HttpProbe(HttpSettings(url=url, follow_redirects=True, headers=HEADERS))
+    result = await asking(LOCAL)
+    await asking.close()
+    return result
+
+
 @pytest.mark.parametrize("status", ["301 X", "302 X", "303 X", "307 X", "308 X"])
 def test_no_configured_header_follows_to_another_origin(status):
     """An API key is as secret as a bearer token, whatever its name; another port is another origin."""
@@ -70,14 +79,7 @@ def test_no_configured_header_follows_to_another_origin(status):
         async with serving(says(page())) as other:
             there = to(f"http://127.0.0.1:{other.port}/", status=status)
             async with serving(says(there)) as server:
-                asking = HttpProbe(
-                    HttpSettings(
-                        url=f"http://{{address}}:{server.port}/", follow_redirects=True, headers=HEADERS
-                    )
-                )
-                result = await asking(LOCAL)
-                await asking.close()
-                return result, server.requests[0], other.requests[0]
+                return await following(server), server.requests[0], other.requests[0]
 
     result, first, second = asyncio.run(main())
 
@@ -97,11 +99,7 @@ def test_configured_headers_follow_within_the_origin():
                 writer.write(page() if server.connections > 1 else to("/login"))
 
             server.handler = handle
-            url = f"http://{{address}}:{server.port}/"
-            asking = HttpProbe(HttpSettings(url=url, follow_redirects=True, headers=HEADERS))
-            result = await asking(LOCAL)
-            await asking.close()
-            return result, server.requests[1]
+            return await following(server), server.requests[1]
 
     result, second = asyncio.run(main())
 
@@ -120,11 +118,7 @@ def test_what_was_left_behind_does_not_come_back():
 
             server.handler = first
             other.handler = says(to(f"http://127.0.0.1:{server.port}/"))
-            url = f"http://{{address}}:{server.port}/"
-            asking = HttpProbe(HttpSettings(url=url, follow_redirects=True, headers=HEADERS))
-            result = await asking(LOCAL)
-            await asking.close()
-            return result, server.requests[1]
+            return await following(server), server.requests[1]
 
     result, last = asyncio.run(main())
 
