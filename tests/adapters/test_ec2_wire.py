@@ -4,14 +4,13 @@ Never for behaviour: moto attaches at once, steals ENIs in use, and knows no IAM
 """
 
 import asyncio
-import logging
 from collections.abc import Iterator
 
-import boto3
 import pytest
 
 from eni_failover.adapters.ec2 import Ec2
 from eni_failover.core.model import AttachmentStatus, InstanceState, Presence, Verdict
+from tests.moto_server import moto_client, moto_server
 
 pytestmark = pytest.mark.slow  # moto alone takes seconds to import: not at the top, either
 
@@ -19,14 +18,8 @@ pytestmark = pytest.mark.slow  # moto alone takes seconds to import: not at the 
 class Cloud:
     """A subnet, two instances and a floating ENI on the first one, in moto."""
 
-    def __init__(self, url: str) -> None:
-        self.client = boto3.client(
-            "ec2",
-            endpoint_url=url,
-            region_name="eu-central-1",
-            aws_access_key_id="AKIDEXAMPLE",
-            aws_secret_access_key="secret",
-        )
+    def __init__(self, client) -> None:
+        self.client = client
         image = self.client.describe_images()["Images"][0]["ImageId"]
         subnet = self.client.describe_subnets()["Subnets"][0]
         launched = self.client.run_instances(
@@ -49,21 +42,14 @@ class Cloud:
 
 @pytest.fixture(scope="module")
 def moto_url() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def cloud(moto_url) -> Iterator[Cloud]:
-    cloud = Cloud(moto_url)
-    yield cloud
-    cloud.client.close()
+    with moto_client(moto_url) as client:
+        yield Cloud(client)
 
 
 @pytest.fixture

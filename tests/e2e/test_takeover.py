@@ -129,6 +129,7 @@ def test_automatic_failback_brings_the_group_home_after_its_delay(tmp_path):
         group.start()
         group.alpha.service.shut()
         group.beta.until(lambda one: one["role"] == "active", "beta active")
+        group.alpha.until(lambda one: one["role"] == "standby", "alpha has seen its loss")
 
         group.alpha.service.open()
         status = group.alpha.until(lambda one: one["role"] == "active", "alpha active")

@@ -1,13 +1,11 @@
 """Field names of the two big describes against moto, an independent fake: wire format, never behaviour."""
 
-import math
-import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from botocore.config import Config
 
-from eni_failover.adapters.answer_bounds import allowing
+from tests.moto_server import moto_client, moto_server
 
 pytestmark = pytest.mark.slow  # moto takes seconds to import
 
@@ -15,51 +13,31 @@ pytest.importorskip("moto.server", reason="moto is a development extra", exc_typ
 
 
 @pytest.fixture(scope="module")
-def moto_client(session) -> Iterator[object]:
+def moto() -> Iterator[Any]:
     """A client of a moto server with one instance that has a second ENI with an Elastic IP address."""
-    from moto.server import ThreadedMotoServer
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # moto's own
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        client = session.client(
-            "ec2",
-            endpoint_url=f"http://{host}:{port}",
-            region_name="eu-central-1",
-            aws_access_key_id="x",
-            aws_secret_access_key="x",
-            config=Config(retries={"total_max_attempts": 1, "mode": "standard"}),
-        )
-        # Where the daemon's adapter is loaded beside it, botocore's answers are bounded in the whole process.
-        with allowing(math.inf, largest=64 * 1024 * 1024):
-            yield client
-        client.close()
-        server.stop()
+    with moto_server() as url, moto_client(url) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
-def moto_answers(moto_client):
+def moto_answers(moto):
     """(ENI, instance) as moto describes them."""
-    image = moto_client.describe_images()["Images"][0]["ImageId"]
+    image = moto.describe_images()["Images"][0]["ImageId"]
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "alpha"}]}]
-    launched = moto_client.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tags)[
-        "Instances"
-    ][0]
-    eni_id = moto_client.create_network_interface(
+    launched = moto.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tags)["Instances"][
+        0
+    ]
+    eni_id = moto.create_network_interface(
         SubnetId=launched["SubnetId"],
         TagSpecifications=[{"ResourceType": "network-interface", "Tags": [{"Key": "Name", "Value": "f"}]}],
     )["NetworkInterface"]["NetworkInterfaceId"]
-    moto_client.attach_network_interface(
-        NetworkInterfaceId=eni_id, InstanceId=launched["InstanceId"], DeviceIndex=1
-    )
-    address = moto_client.allocate_address(Domain="vpc")
-    moto_client.associate_address(AllocationId=address["AllocationId"], NetworkInterfaceId=eni_id)
-    eni = moto_client.describe_network_interfaces(NetworkInterfaceIds=[eni_id])["NetworkInterfaces"][0]
-    instance = moto_client.describe_instances(InstanceIds=[launched["InstanceId"]])["Reservations"][0][
-        "Instances"
-    ][0]
+    moto.attach_network_interface(NetworkInterfaceId=eni_id, InstanceId=launched["InstanceId"], DeviceIndex=1)
+    address = moto.allocate_address(Domain="vpc")
+    moto.associate_address(AllocationId=address["AllocationId"], NetworkInterfaceId=eni_id)
+    eni = moto.describe_network_interfaces(NetworkInterfaceIds=[eni_id])["NetworkInterfaces"][0]
+    instance = moto.describe_instances(InstanceIds=[launched["InstanceId"]])["Reservations"][0]["Instances"][
+        0
+    ]
     return eni, instance
 
 
