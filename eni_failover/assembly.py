@@ -194,7 +194,6 @@ def build(
         interval=config.observe_interval,
         config=config.path.absolute(),
         clock=CLOCK,
-        history=journal.takeovers,
         members=lambda: broadcast.policy.members,
     )
     parts = Parts(
@@ -249,7 +248,7 @@ def _reconciler(
         listener=broadcast,
         clock=CLOCK,
         wall=WALL,
-        last_takeover=recovered.history[-1] if recovered.history else None,
+        takeovers=recovered.history,
         slow_checks=lambda: (
             *checks.checks,
             *own_files.checks(

@@ -12,8 +12,9 @@ import structlog
 
 from eni_failover.core.decision import Decision
 from eni_failover.core.policy import Policy
-from eni_failover.core.snapshot import History, Snapshot
+from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.state import State
+from eni_failover.core.told import History
 from eni_failover.core.words import Action, Role, Trigger
 from eni_failover.hooks import HookRunner
 from eni_failover.metrics import Metrics

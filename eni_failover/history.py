@@ -19,8 +19,8 @@ from eni_failover.core.frozen import rebase
 from eni_failover.core.model import PauseRecord
 from eni_failover.core.pause import LONGEST, counted
 from eni_failover.core.policy import InstanceId
-from eni_failover.core.snapshot import History
 from eni_failover.core.state import Durable
+from eni_failover.core.told import History
 from eni_failover.core.words import Trigger
 from eni_failover.errors import StartError
 from eni_failover.journal_file import REMOVED, DiskThreads, JournalFile, Line, read_journal
@@ -272,11 +272,6 @@ class Journal:
         is_due = self.problem or self._unsaved or self._saved is not self._durable
         if is_due and moment.now >= self._retry_at:
             self._begin(moment)
-
-    def takeovers(self) -> tuple[History, ...]:
-        """This member's ended takeovers, oldest first, from memory: the disk is not asked."""
-        found = (salvaged(HISTORY, line, []) for line in self._history)
-        return tuple(ended for ended in found if ended is not None)
 
     def close(self) -> None:
         """Releases the lock; a write that hangs is left behind."""

@@ -34,8 +34,9 @@ from eni_failover.core.model import (
 )
 from eni_failover.core.policy import Policy
 from eni_failover.core.publish import snapshot, with_role
-from eni_failover.core.snapshot import Check, DecisionLine, History, Snapshot
+from eni_failover.core.snapshot import Check, DecisionLine, Snapshot
 from eni_failover.core.state import State
+from eni_failover.core.told import SHOWN_TAKEOVERS, History
 from eni_failover.core.words import Action, Reason
 from eni_failover.history import Journal, Moment
 from eni_failover.lag import LoopLag
@@ -109,7 +110,7 @@ class Reconciler:
         listener: Listener,
         clock: Callable[[], float],
         wall: Callable[[], float],
-        last_takeover: History | None = None,
+        takeovers: tuple[History, ...] = (),
         draw: Callable[[], float] = random.random,
         slow_checks: Callable[[], tuple[Check, ...]] = tuple,
     ) -> None:
@@ -141,7 +142,7 @@ class Reconciler:
         self._on_policy: Callable[[Policy], None] = _nothing
         self._decision = Decision(action=Action.WAIT, reason=Reason.STARTING)
         self._line = DecisionLine(action=Action.WAIT, reason=Reason.STARTING, at_wall=wall())
-        self._last_takeover = last_takeover
+        self._takeovers = takeovers[-SHOWN_TAKEOVERS:]
         self._pass_id = 0
         self._journal_problem = ""
 
@@ -268,7 +269,7 @@ class Reconciler:
 
     async def _publish(self, view: View, decision: Decision) -> None:
         if decision.ended is not None:
-            self._last_takeover = decision.ended
+            self._takeovers = (*self._takeovers, decision.ended)[-SHOWN_TAKEOVERS:]
             self._log.info("takeover.ended", **_history_keys(decision.ended))
             self._listener.took_over(decision.ended)
             await self._journal.record(decision.ended, self._moment())
@@ -290,7 +291,7 @@ class Reconciler:
             view,
             version=self._version,
             last=self._line,
-            last_takeover=self._last_takeover,
+            takeovers=self._takeovers,
             slow=self._slow_checks(),
         )
         self._listener.published(self.snapshot, self.state)

@@ -19,8 +19,9 @@ from typing import Any
 from eni_failover.core.model import PauseKind, PauseRecord, Peer, PeerEni
 from eni_failover.core.pause import LONGEST, remaining
 from eni_failover.core.policy import Member
-from eni_failover.core.snapshot import Check, History, Snapshot, TakeoverLine
-from eni_failover.core.words import Phase
+from eni_failover.core.snapshot import Check, Snapshot, TakeoverLine
+from eni_failover.core.told import SHOWN_TAKEOVERS, History, Outage
+from eni_failover.core.words import CheckResult, Phase, Reason, Result, Trigger
 
 SCHEMA = 1
 
@@ -31,6 +32,7 @@ _SAME_RECORD = 0.0005
 # More than any instance type takes (DescribeInstanceTypes): of a stranger's list no more is kept.
 _MOST_ENIS = 64
 _MOST_ADDRESSES = 256
+_MOST_CHECKS = 64
 
 
 def time_text(wall: float) -> str:
@@ -81,6 +83,17 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
         "acknowledged": list(acknowledged(snapshot.pause, snapshot)),
         "takeover": _takeover_document(snapshot.takeover),
         "last_takeover": None if snapshot.last_takeover is None else history_document(snapshot.last_takeover),
+        "takeovers": [history_document(line) for line in snapshot.takeovers],
+        "outage": _outage_document(snapshot.outage),
+        "expected": {
+            "detect_s": snapshot.expected.detect,
+            "detach_s": snapshot.expected.detach,
+            "attach_s": snapshot.expected.attach,
+        },
+        "next_holder": {
+            "member": snapshot.next_holder.member,
+            "reason": snapshot.next_holder.reason,
+        },
         "peers": [_peer_document(peer) for peer in snapshot.peers],
         "config_hash": snapshot.config_hash,
         "now": time_text(snapshot.at_wall),
@@ -93,7 +106,7 @@ def check_document(check: Check) -> dict[str, Any]:
 
 
 def history_document(line: History) -> dict[str, Any]:
-    """One takeover that ended. `phases` has only those that happened, in their order, in seconds."""
+    """One takeover that ended: its whole length in seconds, and the phases that happened, in order."""
     spent: dict[Phase, float] = {}
     for phase, seconds in line.phases:
         spent[phase] = spent.get(phase, 0.0) + seconds
@@ -106,6 +119,7 @@ def history_document(line: History) -> dict[str, Any]:
         "started_at": time_text(line.started_wall),
         "ended_at": time_text(line.ended_wall),
         "result": line.result,
+        "duration_s": line.took,
         "phases": {f"{phase}_s": spent[phase] for phase in Phase if phase in spent},
         "detail": line.detail,
     }
@@ -187,9 +201,64 @@ def _peer(fields: _Fields, member: Member, heard_at: float, group: str | None) -
         enis=tuple(_peer_eni(eni) for eni in fields.items("enis", most=_MOST_ENIS)),
         paused=fields.inner("paused") is not None,
         pause=None if record is None else _record(record, heard_at, shown_wall=fields.time("now")),
+        ready=fields.flag("ready"),
+        reasons=_reasons(fields),
+        outage=_outage(fields.inner("outage")),
+        takeovers=_takeovers(fields),
         takeover_trigger="" if takeover is None else takeover.text("trigger", limit=32),
         last_takeover_trigger="" if last is None else last.text("trigger", limit=32),
         last_takeover_ended_wall=None if last is None else last.time("ended_at"),
+    )
+
+
+def _reasons(fields: _Fields) -> tuple[str, ...]:
+    """Why the member is not ready, or only warns: by its checks, as `core.next_holder.reasons` does."""
+    checks = fields.items("checks", most=_MOST_CHECKS)
+    found = [(check.text("result"), check.text("detail", limit=64) or check.text("name")) for check in checks]
+    wanted = (CheckResult.FAIL, CheckResult.WARN)
+    return tuple((text.split() or [""])[0] for result in wanted for one, text in found if one == result)
+
+
+def _outage(fields: _Fields | None) -> Outage | None:
+    since = None if fields is None else fields.time("since")
+    if fields is None or since is None:
+        return None
+    return Outage(
+        since_wall=since,
+        reason=fields.text("reason", limit=64),
+        ends_at_wall=fields.time("ends_at"),
+        remedy=fields.text("remedy"),
+    )
+
+
+def _takeovers(fields: _Fields) -> tuple[History, ...]:
+    """The member's last takeovers; one in words that this version does not know is left out."""
+    lines = fields.items("takeovers", most=SHOWN_TAKEOVERS)
+    return tuple(line for one in lines if (line := _history(one)) is not None)
+
+
+def _history(fields: _Fields) -> History | None:
+    started, ended = fields.time("started_at"), fields.time("ended_at")
+    phases = fields.inner("phases")
+    try:
+        trigger, reason = Trigger(fields.text("trigger")), Reason(fields.text("reason"))
+        result = Result(fields.text("result"))
+    except ValueError:
+        return None
+    if started is None or ended is None or phases is None:
+        return None
+    spent = ((phase, phases.seconds(f"{phase}_s")) for phase in Phase)
+    return History(
+        takeover_id=fields.text("id"),
+        trigger=trigger,
+        reason=reason,
+        from_member=fields.text("from"),
+        to_member=fields.text("to"),
+        started_wall=started,
+        ended_wall=ended,
+        result=result,
+        phases=tuple((phase, max(0.0, seconds)) for phase, seconds in spent if seconds is not None),
+        detail=fields.text("detail"),
     )
 
 
@@ -363,11 +432,24 @@ def _takeover_document(line: TakeoverLine | None) -> dict[str, Any] | None:
     }
 
 
+def _outage_document(outage: Outage | None) -> dict[str, Any] | None:
+    if outage is None:
+        return None
+    return {
+        "since": time_text(outage.since_wall),
+        "reason": outage.reason,
+        "ends_at": _optional_time(outage.ends_at_wall),
+        "remedy": outage.remedy,
+    }
+
+
 def _peer_document(peer: Peer) -> dict[str, Any]:
     return {
         "member": peer.member,
         "instance_id": peer.instance_id,
         "reachable": peer.reachable,
+        "ready": peer.reachable and peer.ready,
+        "reasons": list(peer.reasons) if peer.reachable else [Reason.PEER_SILENT],
         "role": peer.role,
         "paused": peer.paused,
         "version": peer.version,

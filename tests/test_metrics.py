@@ -15,7 +15,14 @@ from eni_failover.core.policy import (
     Policy,
     ProbePolicy,
 )
-from eni_failover.core.snapshot import Check, EniLine, History, ProbeLine, Snapshot, TakeoverLine
+from eni_failover.core.snapshot import (
+    Check,
+    EniLine,
+    ProbeLine,
+    Snapshot,
+    TakeoverLine,
+)
+from eni_failover.core.told import History
 from eni_failover.core.words import (
     Action,
     Answer,
@@ -310,7 +317,7 @@ def test_snapshot_sets_its_gauges() -> None:
                 EniLine(eni_id=EniId("eni-2"), status="attached", member="alpha"),
             ),
             takeover=line,
-            last_takeover=history(phases=((Phase.ATTACH, 1.0), (Phase.ATTACH, 0.5))),
+            takeovers=(history(phases=((Phase.ATTACH, 1.0), (Phase.ATTACH, 0.5))),),
         )
     )
 

@@ -13,11 +13,11 @@ from eni_failover.core.snapshot import (
     Check,
     DecisionLine,
     EniLine,
-    History,
     ProbeLine,
     Snapshot,
     TakeoverLine,
 )
+from eni_failover.core.told import Expected, History, NextHolder, Outage
 from eni_failover.core.words import (
     Action,
     Answer,
@@ -62,6 +62,7 @@ LAST = History(
     phases=((Phase.ATTACH, 2.0), (Phase.DETECT, 3.0), (Phase.ATTACH, 0.5), (Phase.LINK, 0.25)),
     detail="twice attached",
 )
+OUTAGE = Outage(since_wall=WALL, reason="paused", ends_at_wall=None, remedy="eni-failover resume")
 
 
 def snapshot(**changes) -> Snapshot:
@@ -110,7 +111,10 @@ def snapshot(**changes) -> Snapshot:
             since_wall=WALL - 2,
             reason=Reason.HOLDER_DOWN,
         ),
-        last_takeover=LAST,
+        takeovers=(LAST,),
+        outage=OUTAGE,
+        expected=Expected(detect=4.0, detach=3.0),
+        next_holder=NextHolder(member=None, reason="no_slot"),
         peers=(
             Peer(
                 member=MemberName("alpha"),
@@ -121,6 +125,8 @@ def snapshot(**changes) -> Snapshot:
                 config_hash="c0ffee",
                 paused=True,
                 pause=PAUSE,
+                ready=True,
+                reasons=("limit_reached",),
             ),
         ),
     )
@@ -185,11 +191,22 @@ def test_document_is_the_contract() -> None:
             "detail": "kernel update on alpha",
         },
         "last_takeover": history_document(LAST),
+        "takeovers": [history_document(LAST)],
+        "outage": {
+            "since": WALL_TEXT,
+            "reason": "paused",
+            "ends_at": None,
+            "remedy": "eni-failover resume",
+        },
+        "expected": {"detect_s": 4.0, "detach_s": 3.0, "attach_s": None},
+        "next_holder": {"member": None, "reason": "no_slot"},
         "peers": [
             {
                 "member": "alpha",
                 "instance_id": "i-alpha",
                 "reachable": True,
+                "ready": True,
+                "reasons": ["limit_reached"],
                 "role": "fault",
                 "paused": True,
                 "version": "0.1.0",
@@ -205,7 +222,7 @@ def test_document_is_the_contract() -> None:
 
 def test_document_says_null_for_what_is_not() -> None:
     """No pause, no takeover and no history are null, not absent."""
-    actual = to_document(snapshot(pause=None, paused=False, takeover=None, last_takeover=None))
+    actual = to_document(snapshot(pause=None, paused=False, takeover=None, takeovers=()))
 
     assert [actual[key] for key in ("paused", "pause_record", "takeover", "last_takeover")] == [None] * 4
     assert actual["acknowledged"] == []
@@ -222,6 +239,7 @@ def test_history_document_keeps_the_order_of_phases_and_only_those_that_happened
         "started_at": "2026-11-18T11:06:30.250000Z",
         "ended_at": "2026-11-18T11:06:36.250000Z",
         "result": "success",
+        "duration_s": 5.75,
         "phases": {"detect_s": 3.0, "attach_s": 2.5, "link_s": 0.25},
         "detail": "twice attached",
     }
@@ -356,12 +374,46 @@ def test_peer_reads_what_another_member_wrote() -> None:
         enis=(PeerEni(eni_id="eni-1", attachment_id="eni-attach-1", addresses=("10.0.1.100",)),),
         paused=True,
         pause=PAUSE,
+        ready=True,
+        reasons=("no_slot",),
+        outage=OUTAGE,
+        takeovers=(replace(LAST, phases=((Phase.DETECT, 3.0), (Phase.ATTACH, 2.5), (Phase.LINK, 0.25))),),
         takeover_trigger="probes",
         last_takeover_trigger="probes",
         last_takeover_ended_wall=WALL - 4,
     )
 
     assert expected == peer_from_document(document(), BETA, NOW, group="orders")
+
+
+def test_an_older_version_tells_nothing_of_outages() -> None:
+    """It is not ready for it, either: nobody has said so."""
+    shown = document()
+    for name in ("ready", "checks", "outage", "takeovers"):
+        del shown[name]
+    peer = peer_from_document(shown, BETA, NOW, group="orders")
+
+    assert (peer.reachable, peer.ready, peer.reasons) == (True, False, ())
+    assert (peer.outage, peer.takeovers) == (None, ())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trigger": "release"},
+        {"reason": "leaving"},
+        {"result": "given"},
+        {"started_at": None},
+        {"phases": None},
+    ],
+    ids=repr,
+)
+def test_a_takeover_in_the_words_of_a_later_version_is_left_out(changes: dict) -> None:
+    """The rest of that member's document counts."""
+    lines = [{**history_document(LAST), **changes}, history_document(LAST)]
+    peer = peer_from_document(document(takeovers=lines), BETA, NOW, group="orders")
+
+    assert (peer.reachable, [line.takeover_id for line in peer.takeovers]) == (True, ["19-beta"])
 
 
 def test_record_is_the_same_however_often_it_is_passed_on() -> None:
@@ -434,6 +486,15 @@ RECORD = {"kind": "pause", "at": WALL_TEXT}
         {"takeover": "probes"},
         {"takeover": {"trigger": 1}},
         {"last_takeover": {"trigger": "probes", "ended_at": 1}},
+        {"ready": "yes"},
+        {"checks": "all"},
+        {"checks": [{"result": 1}]},
+        {"outage": "paused"},
+        {"outage": {"since": 1}},
+        {"outage": {"since": WALL_TEXT, "remedy": 1}},
+        {"takeovers": {}},
+        {"takeovers": [1]},
+        {"takeovers": [{"phases": 1}]},
     ],
     ids=repr,
 )

@@ -11,7 +11,7 @@ import typer
 
 from eni_failover.cli.terminal import complain, moment, seconds
 from eni_failover.config import Config
-from eni_failover.core.snapshot import History
+from eni_failover.core.told import History
 from eni_failover.core.words import Phase
 from eni_failover.exitcodes import ExitCode
 from eni_failover.journal_lines import Takeovers, read_history

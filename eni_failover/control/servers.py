@@ -21,7 +21,6 @@ from eni_failover.control.pulse import Pulse
 from eni_failover.control.site import Site
 from eni_failover.control.views import Views
 from eni_failover.core.policy import Member
-from eni_failover.core.snapshot import History
 
 
 class Servers:
@@ -29,8 +28,7 @@ class Servers:
 
     `config` is the file that the daemon runs, for operators who have changed it and ask whose it is.
     `interval` is the observe interval in seconds, from which liveness is judged; the daemon sets it
-    anew after a reload. `history` gives this member's ended takeovers, oldest first, from memory; without
-    it the status page shows the last one only.
+    anew after a reload.
     """
 
     def __init__(
@@ -44,7 +42,6 @@ class Servers:
         config: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
-        history: Callable[[], tuple[History, ...]] | None = None,
         members: Callable[[], Iterable[Member]] = tuple,
     ) -> None:
         self.interval = interval
@@ -54,7 +51,7 @@ class Servers:
         limits = limits or Limits()
         pulse = Pulse(desk=desk, interval=lambda: self.interval, clock=clock)
         views = Views(desk=desk, pulse=pulse)
-        pages = Pages(desk=desk, pulse=pulse, history=history)
+        pages = Pages(desk=desk, pulse=pulse)
         orders = Orders(desk=desk, limits=limits, config=config)
         self._events = Events(desk=desk, pulse=pulse, fragment=pages.fragment)
         reading = (*views.routes(), *pages.routes(), *self._events.routes())

@@ -154,7 +154,7 @@ def probes(view: View) -> Candidate | None:
     attachment = view.holder_attachment
     if attachment is None or view.i_hold or attachment.status is not AttachmentStatus.ATTACHED:
         return None
-    down = _down(view)
+    down = downs(view)
     if not down or len(down) < view.policy.down_needed:
         return None
     return Candidate(
@@ -171,13 +171,14 @@ def why_not_by_probes(view: View) -> Reason | None:
     return next(_probes_blocks(view), None)
 
 
-def _down(view: View) -> list[Health]:
+def downs(view: View) -> list[Health]:
+    """The holder probes that are down by their newest answers."""
     return [health for health in view.state.health if health.probe.scope is Scope.HOLDER and health.is_down]
 
 
 def too_old(view: View) -> tuple[str, ...]:
     """The probes to ask once more, because row 10 rests on old answers; none where enough are young."""
-    down = _down(view)
+    down = downs(view)
     old = tuple(health.probe.name for health in down if not health.is_young(view.now))
     unsure = old if len(down) - len(old) < view.policy.down_needed else ()
     return (*unsure, *_old_witnesses(view, down))
@@ -320,9 +321,12 @@ def turns(view: View) -> State:
     state = view.state
     if view.unknown:
         return changed(state, turn_unowned=None, turn_ec2=None, turn_probes=None)
+    causes = unowned(view), ec2(view), probes(view)
+    is_caused = any(cause is not None for cause in causes)
     return changed(
         state,
-        turn_unowned=held(unowned(view), state.turn_unowned),
-        turn_ec2=held(ec2(view), state.turn_ec2),
-        turn_probes=held(probes(view), state.turn_probes),
+        caused_at=(view.now if state.caused_at is None else state.caused_at) if is_caused else None,
+        turn_unowned=held(causes[0], state.turn_unowned),
+        turn_ec2=held(causes[1], state.turn_ec2),
+        turn_probes=held(causes[2], state.turn_probes),
     )

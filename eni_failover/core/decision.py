@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
-from eni_failover.core.snapshot import History
+from eni_failover.core.told import History
 from eni_failover.core.words import Action, Reason, Trigger
 
 

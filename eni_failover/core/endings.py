@@ -8,8 +8,8 @@ from eni_failover.core import rests
 from eni_failover.core.decision import Decision
 from eni_failover.core.group import View
 from eni_failover.core.pause import clear_limits
-from eni_failover.core.snapshot import History
 from eni_failover.core.state import Past, Rest, State, Takeover
+from eni_failover.core.told import History
 from eni_failover.core.words import Action, Phase, Reason, Result, Trigger
 
 
@@ -54,17 +54,21 @@ def phase(takeover: Takeover) -> Phase:
 
 
 def _phases(takeover: Takeover, now: float) -> tuple[tuple[Phase, float], ...]:
-    """Each phase that happened, with its length in seconds, in order."""
-    spans = (
-        (Phase.DETECT, takeover.cause_at, takeover.matched_at),
-        (Phase.OBSERVE, takeover.matched_at, takeover.started_at),
-        (Phase.FENCE, takeover.fence_began_at, takeover.fenced_at),
-        (Phase.DETACH, takeover.detach_at, takeover.available_at),
-        (Phase.ATTACH, takeover.available_at, takeover.attached_at),
-        (Phase.LINK, takeover.attached_at, now),
+    """Each phase that happened, with its seconds, in order. Together: from the first sign to now."""
+    waited = takeover.judged_at is not None and takeover.judged_at < takeover.matched_at
+    ends = (
+        (Phase.DETECT, takeover.judged_at if waited else takeover.matched_at),
+        (Phase.WAIT, takeover.matched_at if waited else None),
+        (Phase.OBSERVE, takeover.started_at),
+        (Phase.FENCE, takeover.fenced_at),
+        (Phase.DETACH, takeover.available_at if takeover.detach_at is not None else None),
+        (Phase.ATTACH, takeover.attached_at),
+        (phase(takeover), now),
     )
-    return tuple(
-        (name, max(0.0, to_at - from_at))
-        for name, from_at, to_at in spans
-        if from_at is not None and to_at is not None
-    )
+    spent: dict[Phase, float] = {}
+    at = takeover.cause_at
+    for name, end_at in ends:
+        if end_at is not None:
+            spent[name] = spent.get(name, 0.0) + max(0.0, end_at - at)
+            at = max(at, end_at)
+    return tuple(spent.items())

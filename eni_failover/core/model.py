@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId, Member, MemberName, ProbePolicy
+from eni_failover.core.told import History, Outage
 from eni_failover.core.words import Answer, Reason
 
 
@@ -250,6 +251,10 @@ class Peer:
     paused: bool = False
     pause: PauseRecord | None = None
     takeover_trigger: str = ""
+    ready: bool = False
+    reasons: tuple[str, ...] = ()
+    outage: Outage | None = None
+    takeovers: tuple[History, ...] = ()
     last_takeover_trigger: str = ""
     last_takeover_ended_wall: float | None = None
 

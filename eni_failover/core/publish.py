@@ -7,6 +7,8 @@ from eni_failover.core.frozen import changed
 from eni_failover.core.group import View
 from eni_failover.core.links import are_late, doubted_until, lost_at, not_ready
 from eni_failover.core.model import Eni, Presence
+from eni_failover.core.next_holder import next_holder
+from eni_failover.core.outage import detection, outage
 from eni_failover.core.policy import EniId, Member
 from eni_failover.core.readiness import checks, merged
 from eni_failover.core.snapshot import (
@@ -16,12 +18,12 @@ from eni_failover.core.snapshot import (
     Check,
     DecisionLine,
     EniLine,
-    History,
     ProbeLine,
     Snapshot,
     TakeoverLine,
 )
 from eni_failover.core.state import State
+from eni_failover.core.told import Expected, History, NextHolder
 from eni_failover.core.words import CheckResult, Role
 
 
@@ -71,13 +73,16 @@ def snapshot(
     *,
     version: str,
     last: DecisionLine,
-    last_takeover: History | None,
+    takeovers: tuple[History, ...],
     slow: tuple[Check, ...] = (),
 ) -> Snapshot:
     """The view of this pass for everything outside the loop; `slow` checks are made beside it."""
     state, policy = view.state, view.policy
     lines = merged(checks(view), slow)
     healthy = all(line.result is not CheckResult.FAIL for line in lines)
+    following = next_holder(view, lines)
+    if view.i_hold:
+        lines = (*lines, _next_holder_check(following))
     links_ready = not not_ready(view)
     return Snapshot(
         version=version,
@@ -99,9 +104,29 @@ def snapshot(
         local_pause=state.durable.local_pause,
         paused=view.is_paused,
         takeover=_takeover_line(view),
-        last_takeover=last_takeover,
+        takeovers=takeovers,
         peers=view.obs.peers,
+        outage=outage(view),
+        expected=_expected(view),
+        next_holder=following,
     )
+
+
+def _expected(view: View) -> Expected:
+    durable = view.state.durable
+    return Expected(
+        detect=detection(view.policy),
+        detach=durable.detach_took[0] if durable.detach_took else None,
+        attach=durable.attach_took[0] if durable.attach_took else None,
+    )
+
+
+def _next_holder_check(following: NextHolder) -> Check:
+    """A holder that nobody could follow serves on: a warning, no failure."""
+    if following.member is not None:
+        return Check(name="next_holder", result=CheckResult.PASS)
+    remedy = "see 'eni-failover status' on the members that are to take over"
+    return Check(name="next_holder", result=CheckResult.WARN, detail=following.reason, remedy=remedy)
 
 
 def _holder(view: View) -> str:

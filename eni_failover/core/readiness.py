@@ -130,10 +130,10 @@ def _local(view: View) -> Iterator[Check]:
         "takeover_limit", spent, "mend what moves the group, then eni-failover resume", CheckResult.WARN
     )
     paused = [Reason.PAUSED.value] if view.is_paused else []
-    yield _check("paused", paused, _resume(view), CheckResult.WARN)
+    yield _check("paused", paused, resume_command(view), CheckResult.WARN)
 
 
-def _resume(view: View) -> str:
+def resume_command(view: View) -> str:
     """What ends the pause in force: the group's resume leaves this member's own."""
     is_of_group = is_in_force(view.state.durable.pause, view.now)
     return "eni-failover resume" if is_of_group else "eni-failover resume --local"

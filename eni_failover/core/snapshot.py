@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from eni_failover.core.model import PauseRecord, Peer
 from eni_failover.core.policy import AttachmentId, EniId, MemberName
-from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Result, Role, Scope, Trigger
+from eni_failover.core.told import Expected, History, NextHolder, Outage
+from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Role, Scope, Trigger
 
 NOBODY = "none"
 FOREIGN = "foreign"
@@ -73,28 +74,13 @@ class TakeoverLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """One takeover that ended: a line of the journal, and of `eni-failover history`."""
-
-    takeover_id: str
-    trigger: Trigger
-    reason: Reason
-    from_member: str
-    to_member: str
-    started_wall: float
-    ended_wall: float
-    result: Result
-    phases: tuple[tuple[Phase, float], ...] = ()
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The whole view of one pass.
 
     `pause` is the group's newest pause or resume, in force or not (peers adopt it); `local_pause` is
     this member's own; `paused` is whether either is in force. `at` is the pass's monotonic time, from which
     the pauses' remaining time counts. `links_ready`: no ENI that is attached here waits for its link.
+    `takeovers` are this member's last, oldest first.
     """
 
     version: str
@@ -118,13 +104,21 @@ class Snapshot:
     local_pause: PauseRecord | None = None
     paused: bool = False
     takeover: TakeoverLine | None = None
-    last_takeover: History | None = None
+    takeovers: tuple[History, ...] = ()
     peers: tuple[Peer, ...] = ()
+    outage: Outage | None = None
+    expected: Expected = field(default_factory=Expected)
+    next_holder: NextHolder = field(default_factory=lambda: NextHolder(member=None, reason=Reason.STARTING))
 
     @property
     def serves(self) -> bool:
         """Whether clients are answered here: the role `active` outlasts a link's repair by up to a minute."""
         return self.role is Role.ACTIVE and self.links_ready
+
+    @property
+    def last_takeover(self) -> History | None:
+        """This member's newest takeover that has ended."""
+        return self.takeovers[-1] if self.takeovers else None
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ CONFIRMED_CALLS = 2  # of call_timeout: for so long the confirming describe is n
 
 Turnout = tuple[State, Decision]
 
+_JUDGED = {Trigger.UNOWNED, Trigger.EC2, Trigger.PROBES}
+
 
 def begin(view: View, candidate: Candidate) -> Turnout:
     """Confirms the cause by one more describe, then writes the intent and makes the first call."""
@@ -51,6 +53,7 @@ def begin(view: View, candidate: Candidate) -> Turnout:
         started_wall=view.obs.wall,
         cause_at=min(candidate.cause_at, confirm.since),
         matched_at=_matched_at(view, confirm),
+        judged_at=view.state.caused_at if trigger in _JUDGED else None,
         moves=tuple(_intent(view, eni_id) for eni_id in view.policy.eni_ids),
         deadline_at=request.deadline if request and trigger is Trigger.MANUAL else None,
         request_id=request.request_id if request and trigger is Trigger.MANUAL else "",

@@ -68,9 +68,10 @@ class Move:
 class Takeover:
     """A takeover of this member's, under way.
 
-    `committed` is the point of no return, once it is certain. `had_first` is whether EC2 has shown
-    the group's first ENI on this member during it. `gone_at` is the first describe that showed it gone
-    again, or another member's (one stale read must not end a takeover). `failing` is a takeover that
+    `cause_at` is the first sign of its cause, `judged_at` when it was certain, `matched_at` when nothing held
+    this member back any more. `committed` is the point of no return, once it is certain. `had_first` is
+    whether EC2 has shown the group's first ENI on this member during it. `gone_at` is the first describe that
+    showed it gone again, or another member's (one stale read must not end it). `failing` is a takeover that
     gives up. `detail` are the words of the operator who asked.
     """
 
@@ -83,6 +84,7 @@ class Takeover:
     cause_at: float
     matched_at: float
     moves: tuple[Move, ...]
+    judged_at: float | None = None
     deadline_at: float | None = None
     request_id: str = ""
     detail: str = ""
@@ -226,6 +228,7 @@ class Confirm:
 class State:
     """Everything remembered. `turn_*` are since when the rows' conditions have held without a break.
 
+    `caused_at` is since when there has been a cause for a takeover, whatever holds this member back.
     `me` is what EC2 last said about this member's instance, however long ago. `instances` is the last
     look at the instances that was answered, `instances_failed_at` when the last one began that was not.
     `throttled_at` is when EC2 last refused a call for want of quota. `known_at` is when this process
@@ -247,6 +250,7 @@ class State:
     moved_at: float | None = None
     unseen: Unseen | None = None
     unowned_since: float | None = None
+    caused_at: float | None = None
     turn_unowned: float | None = None
     turn_ec2: float | None = None
     turn_probes: float | None = None

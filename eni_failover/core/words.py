@@ -66,6 +66,7 @@ class Phase(StrEnum):
     """The parts of a takeover, in order."""
 
     DETECT = "detect"
+    WAIT = "wait"
     OBSERVE = "observe"
     FENCE = "fence"
     DETACH = "detach"
@@ -151,6 +152,11 @@ class Reason(StrEnum):
     PROBE_UNKNOWN = "probe_unknown"
     NO_HOLDER_PROBE = "no_holder_probe"
     STARTING = "starting"
+    # Why nobody would take over.
+    OBSERVES = "observe"
+    PEER_SILENT = "peer_silent"
+    NOT_READY = "not_ready"
+    NO_OTHER_MEMBER = "no_other_member"
 
 
 class CheckResult(StrEnum):

@@ -15,7 +15,8 @@ from prometheus_client import (
 
 from eni_failover.core.model import Attempt
 from eni_failover.core.policy import Policy
-from eni_failover.core.snapshot import History, Snapshot
+from eni_failover.core.snapshot import Snapshot
+from eni_failover.core.told import History
 from eni_failover.core.words import Action, Answer, Phase, Reason, Result, Scope, Trigger
 from eni_failover.metrics import vocabulary
 from eni_failover.metrics.board import Board

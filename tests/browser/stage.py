@@ -18,9 +18,8 @@ HEARTBEAT = 0.5
 class Stage:
     """A desk whose snapshot the test changes, served on loopback."""
 
-    def __init__(self, snapshot, history=()):
+    def __init__(self, snapshot):
         self.desk = FakeDesk(snapshot)
-        self.history = history
         self.now = 100.0
         self.url = ""
         self._started = threading.Event()
@@ -50,7 +49,6 @@ class Stage:
                 socket_path=Path(directory) / "c.sock",
                 interval=10.0,
                 clock=lambda: self.now,
-                history=lambda: self.history,
             )
             servers._events._heartbeat = HEARTBEAT
             await servers.start()
@@ -66,9 +64,9 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(snapshot, history=()):
+def staged(snapshot):
     """A stage that plays while the block runs."""
-    stage = Stage(snapshot, history)
+    stage = Stage(snapshot)
     thread = threading.Thread(target=stage.run)
     thread.start()
     try:

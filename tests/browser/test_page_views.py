@@ -13,12 +13,10 @@ from eni_failover.core.snapshot import DecisionLine
 from eni_failover.core.words import Action, Reason
 from tests.browser.stage import staged
 from tests.browser.tab import keep_picture
-from tests.control.page_scenes import CALM, FAILED, HOSTILE, TAKEOVER, TROUBLED, filled
+from tests.control.page_scenes import CALM, HOSTILE, SCENES, TROUBLED, filled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-HISTORY = (FAILED, TAKEOVER)
-SCENES = {"calm": CALM, "troubled": TROUBLED}
 PHONE, WIDE = 320, 1100
 # Every visible text with the contrast of its colours, by the formula of WCAG 2.1.
 CONTRASTS = """() => {
@@ -58,10 +56,10 @@ def bare(now):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("scene", list(SCENES))
+@pytest.mark.parametrize("scene", SCENES)
 def test_colours_can_be_told_apart_and_nothing_sticks_out(tabs, scheme, scene):
     """WCAG AA in light and dark (text 4.5, bars 3), and no sideways scrolling on a phone of 320 px."""
-    with staged(SCENES[scene], HISTORY) as stage:
+    with staged(SCENES[scene].snapshot) as stage:
         for width, name in ((WIDE, "wide"), (PHONE, "phone")):
             tab = tabs.open(stage.url, width=width, color_scheme=scheme, reduced_motion="reduce")
             keep_picture(tab, f"{scene}-{name}-{scheme}")
@@ -75,7 +73,7 @@ def test_colours_can_be_told_apart_and_nothing_sticks_out(tabs, scheme, scene):
 
 def test_long_names_do_not_stick_out_of_a_phone(tabs):
     """Names and details as long as they may be wrap on a phone."""
-    with staged(filled(TROUBLED, "-" + "x" * 70), filled(HISTORY, "y" * 70)) as stage:
+    with staged(filled(TROUBLED, "-" + "x" * 70)) as stage:
         tab = tabs.open(stage.url, width=PHONE)
 
         assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE
@@ -83,7 +81,7 @@ def test_long_names_do_not_stick_out_of_a_phone(tabs):
 
 def test_landmarks_and_headings_are_there_for_a_screen_reader(tabs):
     """The accessibility tree has banner, main, navigation, content info and every section by name."""
-    with staged(TROUBLED, HISTORY) as stage:
+    with staged(TROUBLED) as stage:
         tab = tabs.open(stage.url)
         tree = tab.locator("body").aria_snapshot()
     landmarks = re.findall(r"^- (banner|main|contentinfo|status)\b", tree, re.MULTILINE)
@@ -116,7 +114,7 @@ def test_landmarks_and_headings_are_there_for_a_screen_reader(tabs):
 
 def test_the_keyboard_reaches_everything_in_reading_order(tabs):
     """Tab goes from the skip link through what opens to the links, each visibly; Enter skips and opens."""
-    with staged(CALM, HISTORY) as stage:
+    with staged(CALM) as stage:
         tab = tabs.open(stage.url)
         reached = []
         for _ in range(9):
@@ -148,7 +146,7 @@ def test_the_keyboard_reaches_everything_in_reading_order(tabs):
 
 def test_an_update_leaves_the_reader_where_they_are(tabs):
     """What is open stays open, focus and selection stay, and unchanged elements are the same ones."""
-    with staged(CALM, HISTORY) as stage:
+    with staged(CALM) as stage:
         tab = tabs.open(stage.url)
         tab.get_by_text("8 checks pass").click()
         tab.get_by_role("link", name="/readyz").focus()
@@ -167,7 +165,7 @@ def test_an_update_leaves_the_reader_where_they_are(tabs):
 
 def test_only_holder_and_role_are_said_aloud(tabs):
     """Probes, pauses and checks change silently; the live region is polite and speaks of the holder."""
-    with staged(CALM, HISTORY) as stage:
+    with staged(CALM) as stage:
         tab = tabs.open(stage.url)
         stage.show(replace(CALM, probes=TROUBLED.probes, pause=TROUBLED.pause, paused=True, ready=False))
         tab.get_by_role("heading", name="Paused").wait_for()
@@ -179,7 +177,7 @@ def test_only_holder_and_role_are_said_aloud(tabs):
 
 def test_hostile_text_stays_text_in_a_browser(tabs):
     """Markup in every text of the snapshot makes no element and runs nothing, at first and by the stream."""
-    with staged(filled(TROUBLED, HOSTILE), filled(HISTORY, HOSTILE)) as stage:
+    with staged(filled(TROUBLED, HOSTILE)) as stage:
         tab = tabs.open(stage.url)
         stage.show(filled(CALM, HOSTILE))
         tab.get_by_role("heading", name='alpha"><script>').first.wait_for()
@@ -190,7 +188,7 @@ def test_hostile_text_stays_text_in_a_browser(tabs):
 
 def test_the_facts_are_there_without_scripts(tabs):
     """A browser with scripts off has every fact, and is told to reload."""
-    with staged(CALM, HISTORY) as stage:
+    with staged(CALM) as stage:
         tab = tabs.open(stage.url, java_script_enabled=False, live=False)
         keep_picture(tab, "no-script")
 
@@ -201,7 +199,7 @@ def test_the_facts_are_there_without_scripts(tabs):
 
 def test_nothing_moves_for_those_who_asked_for_it(tabs):
     """With reduced motion there is no transition; without that wish there are some."""
-    with staged(CALM, HISTORY) as stage:
+    with staged(CALM) as stage:
         durations = {
             wish: tabs.open(stage.url, reduced_motion=wish)
             .locator(".card")
@@ -216,7 +214,7 @@ def test_nothing_moves_for_those_who_asked_for_it(tabs):
 def test_ages_go_on_by_the_daemons_clock(tabs):
     """Ages are counted by the script in the page's own words, whatever this machine's clock says."""
     now = time.time()
-    with staged(bare(now), HISTORY) as stage:
+    with staged(bare(now)) as stage:
         tab = tabs.open(stage.url)
         shown = tab.locator(".decision .age")
 
@@ -235,7 +233,7 @@ def test_ages_go_on_by_the_daemons_clock(tabs):
 
 def test_silence_and_a_standing_loop_are_told(tabs):
     """No heartbeat for twelve seconds makes the page old; so does a daemon whose passes do not end."""
-    with staged(CALM, HISTORY) as stage:
+    with staged(CALM) as stage:
         tab = tabs.open(stage.url)
         notice = tab.locator("#notice")
         tab.clock.install()
@@ -254,7 +252,7 @@ def test_silence_and_a_standing_loop_are_told(tabs):
 
 def test_a_lost_connection_is_told_sooner_than_silence(tabs):
     """A connection that ended and did not come back in three seconds makes the page old."""
-    with staged(CALM, HISTORY) as stage:
+    with staged(CALM) as stage:
         tab = tabs.open(stage.url)
         tab.clock.install()
         tab.reload()

@@ -21,7 +21,13 @@ from eni_failover.cli.drill_report import where_document, where_line
 from eni_failover.config import load
 from eni_failover.control import TakeoverAnswer, TakeoverState
 from eni_failover.core.model import Peer
-from eni_failover.core.snapshot import DecisionLine, EniLine, History, ProbeLine, TakeoverLine
+from eni_failover.core.snapshot import (
+    DecisionLine,
+    EniLine,
+    ProbeLine,
+    TakeoverLine,
+)
+from eni_failover.core.told import History
 from eni_failover.core.words import Action, Answer, Phase, Reason, Result, Role, Scope, Trigger
 from eni_failover.lab import demo_places
 from eni_failover.status import to_document
@@ -130,12 +136,12 @@ def _direct(beta, alpha, views: Views, world) -> None:
     beta.script, alpha.script = [views.of("beta", at="alpha")], [views.of("alpha", at="alpha")]
     here, there = moved("beta"), moved("alpha")
     beta.then = {
-        beta: [views.taking("beta", Phase.DETACH), views.of("beta", at="beta", last_takeover=here)],
+        beta: [views.taking("beta", Phase.DETACH), views.of("beta", at="beta", takeovers=(here,))],
         alpha: [views.of("alpha", at="beta", probes=(web(Answer.UP),))],
     }
     alpha.then = {
-        alpha: [views.taking("alpha", Phase.ATTACH), views.of("alpha", at="alpha", last_takeover=there)],
-        beta: [views.of("beta", at="alpha", last_takeover=here)],
+        alpha: [views.taking("alpha", Phase.ATTACH), views.of("alpha", at="alpha", takeovers=(there,))],
+        beta: [views.of("beta", at="alpha", takeovers=(here,))],
     }
     for one in (beta, alpha):
         one.takeover = _turning(one, world)
@@ -289,7 +295,7 @@ def test_an_order_that_is_no_drill(*, run, play, state, why):
 def test_a_takeover_that_fails_before_it_moves(run, play):
     """A failed takeover is 1; the ENI is at home, and that is said."""
     failed = moved("beta", result=Result.FAILED, reason=Reason.REQUEST_EXPIRED)
-    play.beta.then = {play.beta: [play.views.of("beta", at="alpha", last_takeover=failed)]}
+    play.beta.then = {play.beta: [play.views.of("beta", at="alpha", takeovers=(failed,))]}
     document, result = drill(run, play)
 
     assert (result.code, document["result"], document["home"]) == (1, "failed", None)
@@ -303,7 +309,7 @@ def test_a_takeover_that_fails_before_it_moves(run, play):
 def test_a_takeover_whose_link_fails_goes_back_at_once(run, play):
     """Everything is here and not ready: no stay, the way back is taken at once, and the drill is 1."""
     failed = moved("beta", result=Result.FAILED, reason=Reason.LINK_NOT_READY)
-    fault = play.views.of("beta", at="beta", role=Role.FAULT, last_takeover=failed)
+    fault = play.views.of("beta", at="beta", role=Role.FAULT, takeovers=(failed,))
     play.beta.then[play.beta] = [fault]
     document, result = drill(run, play)
 
@@ -317,7 +323,7 @@ def test_a_takeover_whose_link_fails_goes_back_at_once(run, play):
 def test_a_takeover_by_itself_is_no_drill(run, play):
     """A takeover that some other cause began meanwhile is told, and not gone back from."""
     probes = moved("beta", trigger=Trigger.PROBES)
-    play.beta.then[play.beta] = [play.views.of("beta", at="beta", last_takeover=probes)]
+    play.beta.then[play.beta] = [play.views.of("beta", at="beta", takeovers=(probes,))]
     document, result = drill(run, play)
 
     assert result.code == 1
@@ -369,8 +375,8 @@ def test_never_begun(run, play):
 def test_the_group_leaves_during_the_stay(run, play):
     """What is lost during the stay is told, and the drill is no success though it ends at home."""
     play.beta.then[play.beta] = [
-        play.views.of("beta", at="beta", last_takeover=moved("beta")),
-        play.views.of("beta", at="none", role=Role.STANDBY, enis=(), last_takeover=moved("beta")),
+        play.views.of("beta", at="beta", takeovers=(moved("beta"),)),
+        play.views.of("beta", at="none", role=Role.STANDBY, enis=(), takeovers=(moved("beta"),)),
     ]
     document, result = drill(run, play)
 
@@ -449,8 +455,8 @@ def test_another_member_takes_it_in_between(run, play):
     peers = tuple(
         Peer(member=one, instance_id=f"i-{one}", reachable=True, role="active") for one in ("alpha", "gamma")
     )
-    gone = play.views.of("beta", at="gamma", last_takeover=moved("beta"), peers=peers)
-    play.beta.then[play.beta] = [play.views.of("beta", at="beta", last_takeover=moved("beta")), gone]
+    gone = play.views.of("beta", at="gamma", takeovers=(moved("beta"),), peers=peers)
+    play.beta.then[play.beta] = [play.views.of("beta", at="beta", takeovers=(moved("beta"),)), gone]
     document, result = drill(run, play, "--back-command", "true")
 
     assert result.code == 1

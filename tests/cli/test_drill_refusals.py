@@ -8,7 +8,14 @@ from eni_failover.cli.drill_eyes import as_status
 from eni_failover.cli.drill_refusals import why_not_back, why_not_here
 from eni_failover.core.model import PauseKind, PauseRecord, Peer
 from eni_failover.core.policy import Member
-from eni_failover.core.snapshot import Check, DecisionLine, EniLine, History, ProbeLine, TakeoverLine
+from eni_failover.core.snapshot import (
+    Check,
+    DecisionLine,
+    EniLine,
+    ProbeLine,
+    TakeoverLine,
+)
+from eni_failover.core.told import History
 from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Result, Role, Scope, Trigger
 from eni_failover.status import to_document
 
@@ -206,7 +213,7 @@ LAST = History(
 )
 def test_what_answers_at_the_holders_port(holder, changes, is_one):
     """Anybody may answer there: only a status of that member whose parts have their types is read."""
-    document = {**holder(last_takeover=LAST), **changes}
+    document = {**holder(takeovers=(LAST,)), **changes}
 
     assert is_one == (as_status(document, ALPHA, "orders") is not None)
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from eni_failover.core.snapshot import History
+from eni_failover.core.told import History
 from eni_failover.core.words import Phase, Reason, Result, Trigger
 from eni_failover.history import Journal, Moment
 from eni_failover.status import history_document

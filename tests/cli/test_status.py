@@ -13,7 +13,8 @@ import pytest
 
 from eni_failover.cli import status as command
 from eni_failover.core.model import PauseKind, PauseRecord, Peer
-from eni_failover.core.snapshot import Check, History, ProbeLine, TakeoverLine
+from eni_failover.core.snapshot import Check, ProbeLine, TakeoverLine
+from eni_failover.core.told import History
 from eni_failover.core.words import Answer, CheckResult, Phase, Reason, Result, Role, Scope, Trigger
 from eni_failover.status import to_document
 
@@ -65,7 +66,7 @@ def test_status_in_trouble(run, daemon, desk, member, standby):
             takeover=TakeoverLine(
                 takeover_id="t1", trigger=Trigger.MANUAL, phase=Phase.DETACH, since_wall=1_800_000_000.0
             ),
-            last_takeover=last,
+            takeovers=(last,),
             peers=(Peer(member="alpha", instance_id="i-alpha", reachable=False),),
         )
     ]

@@ -12,7 +12,13 @@ import pytest
 
 from eni_failover.cli import takeover as command
 from eni_failover.control import TakeoverAnswer, TakeoverState
-from eni_failover.core.snapshot import Check, DecisionLine, History, ProbeLine, TakeoverLine
+from eni_failover.core.snapshot import (
+    Check,
+    DecisionLine,
+    ProbeLine,
+    TakeoverLine,
+)
+from eni_failover.core.told import History
 from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Result, Role, Scope, Trigger
 
 
@@ -53,7 +59,7 @@ def story(standby):
     attaching = standby(
         role=Role.TAKING, takeover=under_way(Phase.ATTACH), decision=doing(Reason.ATTACHING), holder="none"
     )
-    active = standby(role=Role.ACTIVE, holder="beta", last_takeover=ended())
+    active = standby(role=Role.ACTIVE, holder="beta", takeovers=(ended(),))
     return [standby(), detaching, detaching, attaching, active]
 
 
@@ -77,7 +83,7 @@ def test_takeover_is_followed_to_its_end(run, daemon, desk, member, story):
 def test_success_is_not_ready(*, run, daemon, desk, member, standby, story):
     """A takeover that has ended well is not reported before the member's role is active."""
     waiting = standby(
-        role=Role.STANDBY, holder="beta", last_takeover=ended(), decision=doing(Reason.LINK_WAIT)
+        role=Role.STANDBY, holder="beta", takeovers=(ended(),), decision=doing(Reason.LINK_WAIT)
     )
     desk.script = [*story[:-1], waiting, story[-1]]
     result = run("takeover", "--yes", "--config", member.config)
@@ -88,7 +94,7 @@ def test_success_is_not_ready(*, run, daemon, desk, member, standby, story):
 
 def test_held_already(run, daemon, desk, member, standby):
     """On the holder itself nothing is asked and nothing moves: exit 0, also with --no-wait."""
-    desk.script = [standby(role=Role.ACTIVE, holder="beta", last_takeover=ended(takeover_id="t0"))]
+    desk.script = [standby(role=Role.ACTIVE, holder="beta", takeovers=(ended(takeover_id="t0"),))]
     desk.takeover_answer = TakeoverAnswer(state=TakeoverState.HELD, reason="held", request_id="r1")
 
     for more in ([], ["--no-wait"]):
@@ -195,7 +201,7 @@ def test_a_refusal_names_the_remedy(run, daemon, desk, member, standby):
 def test_a_takeover_that_ends_badly(*, run, daemon, desk, member, standby, story, result_word):
     """A takeover that has begun and ends failed or lost is exit 4 with its reason."""
     bad = ended(result=result_word, reason=Reason.LOST_TO_ANOTHER)
-    desk.script = [*story[:2], standby(last_takeover=bad)]
+    desk.script = [*story[:2], standby(takeovers=(bad,))]
     result = run("takeover", "--yes", "--config", member.config)
 
     assert result.code == 4
@@ -205,7 +211,7 @@ def test_a_takeover_that_ends_badly(*, run, daemon, desk, member, standby, story
 def test_an_earlier_failure_is_not_this_one(*, run, daemon, desk, member, standby, story):
     """A takeover that had failed before the order says nothing about this one."""
     old = ended(takeover_id="t0", result=Result.FAILED)
-    desk.script = [standby(last_takeover=old), standby(last_takeover=old), story[-1]]
+    desk.script = [standby(takeovers=(old,)), standby(takeovers=(old,)), story[-1]]
     result = run("takeover", "--yes", "--config", member.config)
 
     assert (result.code, result.err) == (0, "")

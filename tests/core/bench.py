@@ -14,8 +14,9 @@ from eni_failover.core.decision import Attach, Call, Decision, Detach, RequestAn
 from eni_failover.core.group import View
 from eni_failover.core.model import Attempt, Eni, Link, Mutation, Observation, Outcome, Peer, Verdict
 from eni_failover.core.publish import snapshot, with_role
-from eni_failover.core.snapshot import DecisionLine, History, Snapshot
+from eni_failover.core.snapshot import DecisionLine, Snapshot
 from eni_failover.core.state import Durable, State, Takeover
+from eni_failover.core.told import History
 from eni_failover.core.words import Action, Reason, Role, Scope, Trigger
 from tests.core import builders
 
@@ -235,7 +236,7 @@ class Bench:
         line = DecisionLine(
             action=self.decision.action, reason=self.decision.reason, at_wall=self.view.obs.wall
         )
-        return snapshot(self.view, version="1.2.3", last=line, last_takeover=None)
+        return snapshot(self.view, version="1.2.3", last=line, takeovers=())
 
     def set_policy(self, **changes: Any) -> None:
         self.policy = replace(self.policy, **changes)

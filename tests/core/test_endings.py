@@ -58,13 +58,39 @@ def test_a_success_has_all_its_phases_in_order():
     assert 0.5 < phases[Phase.LINK] < 1.5
 
 
-def test_the_phases_after_the_start_add_up_to_the_takeover():
-    """Nothing between them is lost."""
+def test_the_phases_add_up_from_the_first_sign_to_the_end():
+    """Nothing between them is lost: the whole is one number, detection included."""
     ended = taken(by_probes()).ended[0]
     phases = dict(ended.phases)
     since_start = phases[Phase.DETACH] + phases[Phase.ATTACH] + phases[Phase.LINK]
 
     assert abs(since_start - (ended.ended_wall - ended.started_wall)) < 1e-6
+    assert abs(ended.took - sum(phases.values())) < 1e-6
+    assert ended.took > 2.0 + since_start
+
+
+def test_what_held_it_back_is_a_wait_and_no_slow_detection():
+    """The holder is down within the start-up grace: three downs are the detection."""
+    bench = Bench(attached("alpha"), startup_grace=60.0)
+    bench.says(web="down")
+    bench.act(within=70)
+    phases = dict(taken(bench).ended[0].phases)
+
+    assert 2.0 <= phases[Phase.DETECT] < 2.2
+    assert 30.0 < phases[Phase.WAIT] < 60.0
+
+
+def test_a_turn_is_a_wait():
+    """Nobody has the ENI: that is seen at once, and two seconds are left to others."""
+    bench = Bench(free(), settle=False)
+    bench.act(within=10)
+    bench.see(attached("beta", "att-9"))
+    bench.accepted()
+    bench.idle(1)
+    phases = dict(bench.ended[0].phases)
+
+    assert phases[Phase.DETECT] < 0.2
+    assert 2.0 <= phases[Phase.WAIT] < 5.0
 
 
 def test_the_line_says_who_from_whom_why_and_how():
@@ -110,7 +136,7 @@ def test_a_takeover_that_moved_nothing_has_the_phases_that_it_had():
     ended = bench.ended[0]
 
     assert (ended.result, ended.reason) == (Result.FAILED, Reason.CAUSE_GONE)
-    assert [phase for phase, _ in ended.phases] == [Phase.DETECT, Phase.OBSERVE]
+    assert [phase for phase, _ in ended.phases] == [Phase.DETECT, Phase.OBSERVE, Phase.DETACH]
 
 
 def test_the_detach_phase_of_a_split_is_that_of_the_other_enis():

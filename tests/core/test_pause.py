@@ -343,7 +343,7 @@ def test_a_pause_by_a_clock_that_is_ahead_holds_where_it_was_given_and_nowhere_e
     other.peek()
     author.peers = (peer("beta", pause=other.state.durable.pause, paused=other.view.is_paused),)
     author.peek(wall=EPOCH + author.now + ahead)
-    shown = snapshot(author.view, version="0", last=LINE, last_takeover=None)
+    shown = snapshot(author.view, version="0", last=LINE, takeovers=())
 
     assert (author.view.is_paused, other.view.is_paused) == (True, False)
     assert acknowledged(shown.pause, shown) == ("alpha",)

@@ -290,7 +290,7 @@ def test_the_peers_and_the_last_takeover_are_shown():
     line = DecisionLine(action=Action.WAIT, reason=Reason.HOLDER_UP, at_wall=0.0)
 
     assert bench.snapshot().peers == (peer("alpha"),)
-    assert snapshot(bench.view, version="1", last=line, last_takeover=ended).last_takeover is ended
+    assert snapshot(bench.view, version="1", last=line, takeovers=(ended,)).last_takeover is ended
 
 
 def test_a_request_alone_shows_no_takeover():

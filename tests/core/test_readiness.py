@@ -10,7 +10,19 @@ from eni_failover.core.snapshot import Check
 from eni_failover.core.state import Durable, Past
 from eni_failover.core.words import CheckResult, Reason, Trigger
 from tests.core.bench import Bench
-from tests.core.builders import LOCAL, SELF, WEB, WITNESS, attached, foreign, free, missing, probe, unknown
+from tests.core.builders import (
+    LOCAL,
+    SELF,
+    WEB,
+    WITNESS,
+    attached,
+    foreign,
+    free,
+    missing,
+    peer,
+    probe,
+    unknown,
+)
 
 NAMES = [
     "ec2_api",
@@ -214,6 +226,7 @@ def test_a_holder_that_is_down_does_not_make_the_standby_unready():
 def test_the_holder_is_not_asked_for_verdicts_about_itself():
     """Its holder probes have no target."""
     bench = Bench(attached("beta"))
+    bench.peers = (peer("alpha", ready=True),)
     bench.idle(30)
 
     assert troubles(bench) == {}
@@ -256,6 +269,7 @@ def test_a_stall_is_not_ready_for_a_second():
 def test_a_link_that_is_not_ready_says_what_is_missing():
     """One word each, and the ENI."""
     bench = Bench(attached("beta"))
+    bench.peers = (peer("alpha", ready=True),)
     bench.link(present=True, missing=("address", "rule"))
     bench.look()
 
@@ -325,6 +339,16 @@ def test_before_the_first_pass_of_a_probe_there_is_nothing_to_say():
     assert troubles(bench) == {}
 
 
+def test_a_holder_that_nobody_could_follow_is_warned():
+    """It serves on: no failure. The first in turn says why not."""
+    bench = Bench(attached("beta"))
+    bench.peers = (peer("alpha", ready=False, reasons=("self_probe_down",)),)
+    bench.idle(1)
+
+    assert lines(bench)["next_holder"] == (CheckResult.WARN, "self_probe_down")
+    assert bench.snapshot().ready
+
+
 def test_what_each_line_advises():
     """An operator acts on these words."""
     bench = Bench(attached("beta"), missing(), probes=(WEB, SELF, WITNESS), settle=False)
@@ -342,6 +366,7 @@ def test_what_each_line_advises():
         "loop_lag": "this host stalls: give it CPU",
         "links": "bring the link up with its addresses and source rules",
         "subnets": "allow ec2:DescribeSubnets to this role, or let another program set up links",
+        "next_holder": "see 'eni-failover status' on the members that are to take over",
     }
 
 

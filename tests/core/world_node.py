@@ -23,8 +23,8 @@ from eni_failover.core.model import (
 )
 from eni_failover.core.policy import AttachmentId, Policy
 from eni_failover.core.publish import with_role
-from eni_failover.core.snapshot import History
 from eni_failover.core.state import Durable, State
+from eni_failover.core.told import History
 from eni_failover.core.words import Action, Reason, Role, Trigger
 from tests.core import builders, world_looks
 from tests.core.bench import outcome

@@ -11,7 +11,22 @@ GOOD = {
     "enis": [{"id": "eni-1", "status": "attached", "member": "alpha", "attachment_id": "att-1"}],
     "probes": [],
     "ready": True,
-    "checks": [],
+    "checks": [{"name": "slot", "result": "warn", "detail": "no_slot", "remedy": "free one"}],
+    "outage": {"since": TIME, "reason": "paused", "ends_at": TIME, "remedy": "eni-failover resume"},
+    "takeovers": [
+        {
+            "id": "t0",
+            "trigger": "probes",
+            "reason": "holder_down",
+            "from": "beta",
+            "to": "alpha",
+            "started_at": TIME,
+            "ended_at": TIME,
+            "result": "success",
+            "phases": {"detect_s": 1.5, "wait_s": 0.0},
+            "detail": "",
+        }
+    ],
     "decision": {"action": "wait", "reason": "held", "at": TIME},
     "paused": {"until": None, "reason": "work", "by": "root@alpha", "at": TIME, "local": False},
     "pause_record": {

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.pause import LONGEST, adopt
 from eni_failover.core.policy import Member
-from eni_failover.core.snapshot import History
 from eni_failover.core.state import Durable, Past
+from eni_failover.core.told import History
 from eni_failover.core.words import Reason, Result, Trigger
 from eni_failover.history import Journal, Moment
 from eni_failover.status import peer_from_document

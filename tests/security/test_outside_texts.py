@@ -17,7 +17,14 @@ import structlog
 
 from eni_failover.control import Limits
 from eni_failover.core.model import PauseKind, PauseRecord, Peer
-from eni_failover.core.snapshot import Check, DecisionLine, EniLine, History, ProbeLine, TakeoverLine
+from eni_failover.core.snapshot import (
+    Check,
+    DecisionLine,
+    EniLine,
+    ProbeLine,
+    TakeoverLine,
+)
+from eni_failover.core.told import History
 from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Result, Role, Scope, Trigger
 from eni_failover.log import configure
 from tests.control.support import READY, WALL, Client, FakeDesk, read_all, serve
@@ -39,17 +46,19 @@ SNAPSHOT = replace(
         phase=Phase.DETACH,
         since_wall=WALL,
     ),
-    last_takeover=History(
-        takeover_id="x",
-        trigger=Trigger.PROBES,
-        reason=Reason.HOLDER_DOWN,
-        from_member="x",
-        to_member="x",
-        started_wall=WALL,
-        ended_wall=WALL + 6,
-        result=Result.SUCCESS,
-        phases=((Phase.DETACH, 3.0),),
-        detail="x",
+    takeovers=(
+        History(
+            takeover_id="x",
+            trigger=Trigger.PROBES,
+            reason=Reason.HOLDER_DOWN,
+            from_member="x",
+            to_member="x",
+            started_wall=WALL,
+            ended_wall=WALL + 6,
+            result=Result.SUCCESS,
+            phases=((Phase.DETACH, 3.0),),
+            detail="x",
+        ),
     ),
     enis=(EniLine(eni_id="x", status="x", member="x", attachment_id="x"),),
     checks=(Check(name="x", result=CheckResult.FAIL, detail="x", remedy="x"),),

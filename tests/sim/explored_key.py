@@ -219,7 +219,8 @@ _TABLES: dict[type, list[tuple[str, Kind]]] = {}
 _KINDS: dict[type, str] = {
     state.State: (
         "started_at:grace role:keep role_known:keep durable:nest health:nest sights:sights tenure:nest "
-        "holder_changed_at:failback moved_at:moved unseen:nest unowned_since:long turn_unowned:look "
+        "holder_changed_at:failback moved_at:moved unseen:nest unowned_since:long caused_at:drop "
+        "turn_unowned:look "
         "turn_ec2:look turn_probes:look confirm:nest request:nest fit_since:failback "
         "not_ready_since:long barred_at:barred barred_index:keep rests:rests asked:keep "
         "stalled_at:short last_answer_at:look confirmed_at:look "
@@ -237,7 +238,8 @@ _KINDS: dict[type, str] = {
     ),
     state.Takeover: (
         "takeover_id:drop trigger:keep reason:keep from_member:drop started_at:drop started_wall:drop "
-        "cause_at:drop matched_at:drop moves:nest deadline_at:left request_id:drop detail:drop "
+        "cause_at:drop matched_at:drop judged_at:drop "
+        "moves:nest deadline_at:left request_id:drop detail:drop "
         "fence_instance:keep fence:keep fence_began_at:fence fence_sent_at:fence fence_retry_at:left "
         "fence_attempts:few fence_refused:keep fenced_at:known committed:keep had_first:keep "
         "gone_at:against_enis repaired:keep failing:keep detach_at:drop "

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from eni_failover.adapters.ec2_model import Operation
 from eni_failover.core.model import Attempt, PauseKind, PauseRecord
 from eni_failover.core.policy import Policy
-from eni_failover.core.snapshot import FOREIGN, History, Snapshot
+from eni_failover.core.snapshot import FOREIGN, Snapshot
 from eni_failover.core.state import State, Takeover
+from eni_failover.core.told import History
 from eni_failover.core.words import Result, Trigger
 from tests.sim import sim_invariants as invariants
 from tests.sim.sim_ec2 import Answer, Flight

@@ -8,20 +8,20 @@ from eni_failover.control.page.members import members
 from eni_failover.control.page.summary import banner, hero, live_mark, notes
 from eni_failover.control.page.takeovers import takeovers
 from eni_failover.control.page.wording import announcement, title
-from eni_failover.core.snapshot import History, Snapshot
+from eni_failover.core.snapshot import Snapshot
 
 _LINKS = ("status", "events", "readyz", "active", "livez", "metrics")
 
 
-def fragment(snapshot: Snapshot | None, history: tuple[History, ...]) -> Html:
-    """The page's content; before the first pass it says only that. `history` is newest first.
+def fragment(snapshot: Snapshot | None) -> Html:
+    """The page's content; before the first pass it says only that.
 
     The script puts a newer fragment in the place of an older one, element by element, so the outline
     is always the same; what comes and goes is inside `notes`.
     """
     if snapshot is None:
         return _page("eni-failover", "", _starting())
-    return _page(title(snapshot), announcement(snapshot), *_content(snapshot, history))
+    return _page(title(snapshot), announcement(snapshot), *_content(snapshot))
 
 
 def _page(name: str, spoken: str, *content: Html) -> Html:
@@ -35,14 +35,14 @@ def _starting() -> Html:
     )
 
 
-def _content(snapshot: Snapshot, history: tuple[History, ...]) -> tuple[Html, ...]:
+def _content(snapshot: Snapshot) -> tuple[Html, ...]:
     main = element(
         "main",
         hero(snapshot),
         notes(snapshot),
         members(snapshot),
         element("div", probes(snapshot), readiness(snapshot), class_="columns"),
-        takeovers(snapshot, history),
+        takeovers(snapshot),
         id="facts",
         tabindex="-1",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from aiohttp import web
 
@@ -12,24 +12,15 @@ from eni_failover.control.page.markup import Html
 from eni_failover.control.page.shell import HEADERS, document
 from eni_failover.control.page.wording import title
 from eni_failover.control.pulse import Pulse
-from eni_failover.core.snapshot import History, Snapshot
-
-SHOWN_TAKEOVERS = 5
+from eni_failover.core.snapshot import Snapshot
 
 
 class Pages:
-    """The status page. Nothing is made while nobody looks.
+    """The status page. Nothing is made while nobody looks."""
 
-    `history` gives this member's ended takeovers, oldest first, from memory; without it the page has
-    the snapshot's last one.
-    """
-
-    def __init__(
-        self, *, desk: Desk, pulse: Pulse, history: Callable[[], tuple[History, ...]] | None = None
-    ) -> None:
+    def __init__(self, *, desk: Desk, pulse: Pulse) -> None:
         self._desk = desk
         self._pulse = pulse
-        self._history = history
         self._made: tuple[Snapshot | None, Html] | None = None
 
     def routes(self) -> Iterator[web.RouteDef]:
@@ -51,11 +42,5 @@ class Pages:
 
     def _fragment(self, snapshot: Snapshot | None) -> Html:
         if self._made is None or self._made[0] is not snapshot:
-            self._made = (snapshot, fragment(snapshot, self._takeovers(snapshot)))
+            self._made = (snapshot, fragment(snapshot))
         return self._made[1]
-
-    def _takeovers(self, snapshot: Snapshot | None) -> tuple[History, ...]:
-        if self._history is not None:
-            return self._history()[: -SHOWN_TAKEOVERS - 1 : -1]
-        last = None if snapshot is None else snapshot.last_takeover
-        return () if last is None else (last,)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from eni_failover.control.page.markup import Html, element, joined, spaced
-from eni_failover.control.page.moments import Tone, badge, sign, when
-from eni_failover.control.page.wording import holder_sentence, role_sentence, tone
+from eni_failover.control.page.moments import Tone, badge, length, sign, when
+from eni_failover.control.page.wording import because, headline, role_sentence, tone
 from eni_failover.core.snapshot import Snapshot, TakeoverLine
 from eni_failover.core.words import Phase
 from eni_failover.status import acknowledged, pause_in_force
@@ -39,12 +39,15 @@ def banner(snapshot: Snapshot) -> Html:
 
 
 def hero(snapshot: Snapshot) -> Html:
-    """Who holds the group, this member's role, and the last decision."""
+    """How the group stands, what happens next by itself, what to do, and this member's role."""
     decision = snapshot.decision
     return element(
         "section",
-        element("h2", sign(tone(snapshot)), holder_sentence(snapshot), id="now"),
+        element("h2", sign(tone(snapshot)), headline(snapshot), id="now"),
+        _outage(snapshot),
+        _nobody(snapshot),
         element("p", role_sentence(snapshot), class_="role"),
+        _expected(snapshot),
         element(
             "p",
             "Last decision ",
@@ -58,6 +61,50 @@ def hero(snapshot: Snapshot) -> Html:
         class_=f"hero {tone(snapshot)}",
         aria_labelledby="now",
     )
+
+
+def _outage(snapshot: Snapshot) -> Html | None:
+    """Since when, by when this member acts by itself or why it does not, and the command."""
+    outage, now = snapshot.outage, snapshot.at_wall
+    if outage is None:
+        return None
+    holds = (": ", because(outage.reason), " (", element("code", outage.reason), ").")
+    who = "The group" if snapshot.member == snapshot.holder else snapshot.member
+    ahead: tuple[Html | str, ...] = (f" {who} does not move by itself",)
+    if outage.ends_at_wall is not None:
+        ahead = (f" {who} moves by itself ", when(outage.ends_at_wall, now))
+    return element(
+        "div",
+        element("p", "Since ", when(outage.since_wall, now), ".", *ahead, *holds),
+        element("p", "What to do: ", element("code", outage.remedy)) if outage.remedy else None,
+        class_="outage",
+    )
+
+
+def _nobody(snapshot: Snapshot) -> Html | None:
+    """Why nobody could follow the holder."""
+    following = snapshot.next_holder
+    if snapshot.outage is not None or following.member is not None or snapshot.takeover is not None:
+        return None
+    return element(
+        "p",
+        "If the holder died now, its addresses would stay there: ",
+        because(following.reason),
+        " (",
+        element("code", following.reason),
+        ").",
+    )
+
+
+def _expected(snapshot: Snapshot) -> Html | None:
+    """How long a takeover by this member would take."""
+    expected = snapshot.expected
+    if snapshot.member == snapshot.holder or expected.detect is None:
+        return None
+    parts = [f"detected after {length(expected.detect)} at most"]
+    if expected.detach is not None and expected.attach is not None:
+        parts.append(f"then by EC2, as last time, {length(expected.detach)} and {length(expected.attach)}")
+    return element("p", f"To expect: a death is {', '.join(parts)}.", class_="fact")
 
 
 def notes(snapshot: Snapshot) -> Html:

@@ -1,17 +1,21 @@
-"""The last takeovers by this member, each as a bar of its phases with the same figures as text."""
+"""The last takeovers of the group, each as a bar of its phases with the same figures as text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from eni_failover.control.page.markup import Html, element
 from eni_failover.control.page.moments import Tone, badge, length, when
-from eni_failover.core.snapshot import NOBODY, History, Snapshot
+from eni_failover.core.snapshot import NOBODY, Snapshot
+from eni_failover.core.told import SHOWN_TAKEOVERS, History
 from eni_failover.core.words import Phase, Result
+from eni_failover.status import time_text
 
 _RESULTS = {Result.SUCCESS: Tone.GOOD, Result.FAILED: Tone.BAD, Result.LOST: Tone.WARN}
 _MEANINGS = {
     Phase.DETECT: "from the first answer that was down, or EC2's word, to the verdict",
+    Phase.WAIT: "a bound held it back: a turn, a cooldown, a holder never seen up, a pause",
     Phase.OBSERVE: "one more look at EC2, and the intent written to disk",
     Phase.FENCE: "until the holder's instance was seen stopped",
     Phase.DETACH: "from the detach to the interface being available",
@@ -21,22 +25,30 @@ _MEANINGS = {
 _THINNEST = 0.8  # per cent: a phase of milliseconds is still to be seen
 
 
-def takeovers(snapshot: Snapshot, history: tuple[History, ...]) -> Html:
-    """The takeovers of `history`, the newest first."""
+def takeovers(snapshot: Snapshot) -> Html:
+    """The members' last takeovers, the newest first."""
+    history = _of_group(snapshot)
     if not history:
         return element(
             "section",
             element("h2", "Takeovers", id="takeovers"),
-            element("p", f"{snapshot.member} has made none yet.", class_="fact"),
+            element("p", "No member tells of one.", class_="fact"),
             aria_labelledby="takeovers",
         )
     return element(
         "section",
-        element("h2", f"Takeovers by {snapshot.member}", id="takeovers"),
+        element("h2", "Takeovers", id="takeovers"),
         element("ol", *(_takeover(line, snapshot.at_wall) for line in history), class_="history"),
         _meanings(),
         aria_labelledby="takeovers",
     )
+
+
+def _of_group(snapshot: Snapshot) -> tuple[History, ...]:
+    """What this member knows, and what the others say of themselves."""
+    told = [line for peer in snapshot.peers for line in peer.takeovers]
+    found = sorted((*snapshot.takeovers, *told), key=lambda line: line.ended_wall, reverse=True)
+    return tuple(found[:SHOWN_TAKEOVERS])
 
 
 def _takeover(line: History, now: float) -> Html:
@@ -54,7 +66,11 @@ def _takeover(line: History, now: float) -> Html:
             element("code", line.trigger),
             ", reason ",
             element("code", line.reason),
-            f", {length(sum(spent.values()))} in all",
+            f", {length(line.took)} in all, ",
+            _clock(line.ended_wall - line.took),
+            " to ",
+            _clock(line.ended_wall),
+            " UTC",
             class_="fact",
         ),
         element("p", line.detail, class_="fact") if line.detail else None,
@@ -88,6 +104,12 @@ def _bar(spent: dict[Phase, float]) -> Html | None:
         )
         left += share
     return element("svg", *parts, class_="bar", role="img", aria_label=label)
+
+
+def _clock(wall: float) -> Html:
+    """The time of day, to a tenth of a second."""
+    shown = datetime.fromtimestamp(wall, UTC).strftime("%H:%M:%S.%f")[:-5]
+    return element("time", shown, datetime=time_text(wall))
 
 
 def _legend(spent: dict[Phase, float]) -> Iterator[Html]:

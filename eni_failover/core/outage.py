@@ -1,0 +1,204 @@
+"""An outage as people must see it: since when, what holds this member back and until when, what to do.
+
+It is an outage when the holder is down by its probes or by EC2's word, or when an ENI has no holder, and no
+takeover is under way. A holder asks no probe about itself: it believes what the others say of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from eni_failover.core import candidates, fitness, rests
+from eni_failover.core.candidates import Candidate
+from eni_failover.core.fences import is_being_stopped
+from eni_failover.core.group import RESCUE_AFTER, View
+from eni_failover.core.links import are_late
+from eni_failover.core.model import Eni
+from eni_failover.core.policy import Policy, TakeoverMode
+from eni_failover.core.readiness import checks, resume_command
+from eni_failover.core.state import Rest
+from eni_failover.core.told import Outage
+from eni_failover.core.words import Reason, Scope, Trigger
+
+NEVER = float("inf")
+
+_TAKE = "eni-failover takeover"
+_BY_HAND = {
+    Reason.WITNESSES_DOWN: f"this host may be cut off; where it is not: {_TAKE}",
+    Reason.UNPROVEN_HOLDER: f"to move it sooner: {_TAKE}",
+    Reason.COOLDOWN: f"to move it sooner: {_TAKE}",
+    Reason.STARTUP_GRACE: f"to move it sooner: {_TAKE}",
+    Reason.NOT_MY_TURN: f"to move it sooner: {_TAKE}",
+    Reason.LOOP_LAG: f"give this host CPU, or: {_TAKE}",
+    Reason.FENCING: f"see the holder's instance in EC2, or: {_TAKE}",
+    Reason.LIMIT_REACHED: f"mend what moves the group, then: eni-failover resume; once: {_TAKE}",
+    Reason.GROUP_SPLIT: f"on the member that is to have all of it: {_TAKE}",
+}
+
+Hold = tuple[Reason, float]
+"""What holds this member back, and until when: infinity where only a person ends it."""
+
+
+def outage(view: View) -> Outage | None:
+    """The outage that this member sees; None when there is none, or a takeover is under way."""
+    if view.takeover is not None or view.somebody_takes or view.is_moving:
+        return None
+    return _unserved(view) or _unknown(view) or _broken(view) or _late(view) or _told(view)
+
+
+def _unserved(view: View) -> Outage | None:
+    """A cause for a takeover is there: nobody has the first ENI, or its holder is down."""
+    for find in (candidates.unowned, candidates.ec2, candidates.probes):
+        candidate = None if view.unknown else find(view)
+        if candidate is not None:
+            return _of_candidate(view, candidate)
+    return None
+
+
+def _of_candidate(view: View, candidate: Candidate) -> Outage:
+    since = min(candidate.cause_at, view.now if view.state.caused_at is None else view.state.caused_at)
+    if view.policy.takeover is TakeoverMode.OBSERVE:
+        return _made(view, since, Reason.OBSERVES, NEVER, _TAKE)
+    holds = list(_holds(view, candidate.trigger))
+    reason, until = candidate.reason, candidates.turn_at(view, candidate.trigger)
+    if holds:
+        reason, until = holds[0][0], max(end for _, end in holds) + _turn_after(view, candidate.trigger)
+    if candidate.trigger is Trigger.UNOWNED:
+        until = min(until, max(since + RESCUE_AFTER, rests.until(view.state, Rest.RESCUE)))
+        me = view.state.me
+        if me is not None and me.state.is_ended:
+            until = NEVER
+    if not holds and until > view.now:
+        reason = Reason.NOT_MY_TURN
+    return _made(view, since, reason, until, _remedy(view, reason))
+
+
+def _turn_after(view: View, trigger: Trigger) -> float:
+    """How long this member waits for its turn once nothing else holds it back."""
+    if trigger is Trigger.UNOWNED:
+        return view.unowned_wait
+    return NEVER if view.turn is None else view.policy.stagger * view.turn
+
+
+def _holds(view: View, trigger: Trigger) -> Iterator[Hold]:
+    """Everything that keeps this member from acting on the cause, in the order of the rows."""
+    if trigger is not Trigger.UNOWNED and view.foreign_until > view.now:
+        yield Reason.FOREIGN_HOLDER, view.foreign_until
+    if view.paused_until is not None:
+        # What was seen before its end counts no more.
+        again = (detection(view.policy) or 0.0) if trigger is Trigger.PROBES else 0.0
+        yield Reason.PAUSED, view.paused_until + again
+    if trigger is not Trigger.UNOWNED and view.in_grace:
+        yield Reason.STARTUP_GRACE, view.state.started_at + view.policy.startup_grace
+    if trigger is Trigger.UNOWNED and rests.until(view.state, Rest.RESCUE) > view.now:
+        yield Reason.COOLDOWN, rests.until(view.state, Rest.RESCUE)
+    if trigger is not Trigger.UNOWNED and is_being_stopped(view):
+        yield Reason.FENCING, NEVER
+    if trigger is Trigger.PROBES and candidates.unproven_until(view) > view.now:
+        yield Reason.UNPROVEN_HOLDER, candidates.unproven_until(view)
+    unfit = fitness.why_not_fit(view)
+    if unfit is not None:
+        yield unfit, _fit_at(view, unfit)
+    if trigger is Trigger.PROBES:
+        yield from _probes_holds(view)
+
+
+def detection(policy: Policy) -> float | None:
+    """The longest time, in seconds, from a holder's death until its probes find it down; None without any.
+
+    It counts as down with the `down_needed`-th of them.
+    """
+    times = sorted(probe.worst_case for probe in policy.probes if probe.scope is Scope.HOLDER)
+    return times[policy.down_needed - 1] if times else None
+
+
+def _probes_holds(view: View) -> Iterator[Hold]:
+    if not view.witnesses_up:
+        yield Reason.WITNESSES_DOWN, NEVER
+    for reason, until in (
+        (Reason.COOLDOWN, candidates.cooldown_until(view)),
+        (Reason.LIMIT_REACHED, candidates.limit_until(view)),
+        (Reason.FENCE_REFUSED, rests.until(view.state, Rest.FENCE)),
+    ):
+        if until > view.now:
+            yield reason, until
+
+
+def _fit_at(view: View, unfit: Reason) -> float:
+    """When this ends by itself."""
+    if unfit is Reason.ATTACH_REFUSED:
+        return fitness.barred_until(view)
+    if unfit is Reason.LOOP_LAG and view.state.stalled_at is not None:
+        return view.state.stalled_at + fitness.STALL_MEMORY
+    return NEVER
+
+
+def _unknown(view: View) -> Outage | None:
+    """The probes say down while EC2 is silent: nothing can be decided, and people must know."""
+    down = candidates.downs(view)
+    if not view.unknown or not down or len(down) < view.policy.down_needed:
+        return None
+    since = min(view.now if one.down_since is None else one.down_since for one in down)
+    return _made(view, since, Reason.ENI_UNKNOWN, NEVER, _remedy(view, Reason.EC2_SILENT))
+
+
+def _broken(view: View) -> Outage | None:
+    """An ENI of the group is on no member: deleted, on a stranger's instance, or left behind by the first."""
+    for enis, reason in (
+        (view.missing, Reason.ENI_MISSING),
+        (view.foreign, Reason.FOREIGN_HOLDER),
+        (_left_behind(view), Reason.GROUP_SPLIT),
+    ):
+        if enis:
+            sights = [sight for eni in enis if (sight := view.sight(eni.eni_id)) is not None]
+            since = min((sight.since for sight in sights), default=view.now)
+            return _made(view, since, reason, _together_at(view, reason), _remedy(view, reason))
+    return None
+
+
+def _left_behind(view: View) -> tuple[Eni, ...]:
+    return tuple(eni for eni in view.usable if eni.attachment is None and eni is not view.first)
+
+
+def _together_at(view: View, reason: Reason) -> float:
+    """When the member that has the first ENI brings the others to it (row 8)."""
+    if reason is not Reason.GROUP_SPLIT or not view.i_hold or fitness.why_not_able(view) is not None:
+        return NEVER
+    moved_at = view.now if view.state.moved_at is None else view.state.moved_at
+    ends = [moved_at + candidates.SPLIT_AFTER, rests.until(view.state, Rest.SPLIT)]
+    waits = candidates.why_rest_waits(view)
+    if waits is Reason.PAUSED:
+        ends.append(view.paused_until or NEVER)
+    return max(ends)
+
+
+def _late(view: View) -> Outage | None:
+    """This member holds everything, and its links do not serve it."""
+    since = view.state.not_ready_since
+    if not view.all_here or not are_late(view) or since is None:
+        return None
+    return _made(view, since, Reason.LINK_NOT_READY, NEVER, _remedy(view, Reason.LINK_NOT_READY))
+
+
+def _told(view: View) -> Outage | None:
+    """What another member says of this holder: it alone asks the probes."""
+    if not view.i_hold:
+        return None
+    told = ((peer.member, peer.outage) for peer in view.obs.peers if peer.reachable and peer.outage)
+    return next((replace(one, remedy=f"{name}: {one.remedy}") for name, one in told if one.remedy), None)
+
+
+def _remedy(view: View, reason: Reason) -> str:
+    if reason is Reason.PAUSED:
+        return f"{resume_command(view)}, or once: {_TAKE}"
+    if reason in _BY_HAND:
+        return _BY_HAND[reason]
+    failing = (check.remedy for check in checks(view) if reason in check.detail.split() and check.remedy)
+    return next(failing, _TAKE)
+
+
+def _made(view: View, since: float, reason: Reason, until: float, remedy: str) -> Outage:
+    wall = view.obs.wall - view.now
+    ends = None if until == NEVER else wall + max(until, view.now)
+    return Outage(since_wall=wall + since, reason=reason, ends_at_wall=ends, remedy=remedy)
