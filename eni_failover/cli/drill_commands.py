@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from eni_failover.cli.init_text import Service
 from eni_failover.cli.options import ConfigPath, GroupName, MemberOption, Reason, examples, seconds_of
 
 _LONGEST = 3600.0
@@ -53,6 +54,14 @@ def _drill(
         str,
         typer.Option("--back-within", metavar="DURATION", help="Wait so long for your order to go back."),
     ] = "10m",
+    service: Annotated[
+        Service,
+        typer.Option(
+            "--service",
+            metavar="everywhere|active-only",
+            help="Where it runs: on every member, and this one's is asked first; or on the active one.",
+        ),
+    ] = Service.EVERYWHERE,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")] = False,
 ) -> int:
     """Take over and go back, timed, to prove that it works. On a standby, with everything in health."""
@@ -69,6 +78,7 @@ def _drill(
         timeout=_bounded(timeout, "--timeout"),
         back_within=seconds_of(back_within, "--back-within"),
         back_command=_program(back_command),
+        service=service,
         as_json=as_json,
     )
     return drill.drill(configured.config_of(config, group), wish)

@@ -18,7 +18,9 @@ import typer
 
 from eni_failover.cli.drill_eyes import Document, Eyes
 from eni_failover.cli.drill_refusals import why_not_back, why_not_here
+from eni_failover.cli.drill_service import why_not_served
 from eni_failover.cli.examine import examine
+from eni_failover.cli.init_text import Service
 from eni_failover.cli.run import named_member
 from eni_failover.cli.terminal import is_confirmed, plain, seconds
 from eni_failover.client import Client
@@ -51,6 +53,7 @@ class Wish:
     timeout: float = 120.0
     back_within: float = 600.0
     back_command: tuple[str, ...] = ()
+    service: Service = Service.EVERYWHERE
     as_json: bool = False
 
     @property
@@ -87,6 +90,8 @@ def prepare(client: Client, config: Config, wish: Wish) -> Start:
     _refuse(_why_check_fails(checks))
     warnings = tuple(f"{one.name}: {one.detail}" for one in checks if one.result is CheckResult.WARN)
     eyes = _eyes(client, facts, here)
+    if wish.service is Service.EVERYWHERE and facts.me is not None:
+        _refuse(asyncio.run(why_not_served(facts.config.probes, facts.me)))
     _refuse(why_not_back(here, eyes.holder_status()))
     if not wish.as_json:
         for warning in warnings:

@@ -107,17 +107,21 @@ class Play:
     views: Views
     config: object
     back: str
+    service: socket.socket
 
 
 @pytest.fixture
 def play(*, world, on_beta, lab_member, standby, desk, serve, monkeypatch, tmp_path_factory):
     """Alpha holds; after an order to beta it is beta, after one to alpha it is alpha again."""
     monkeypatch.setattr(drill_legs, "POLL", 0.01)
-    port = common_port(ADDRESSES[:2])
-    with socket.create_server((ADDRESSES[0], 0)) as service:
+    port, service_port = common_port(ADDRESSES[:2]), common_port(ADDRESSES[:2])
+    with (
+        socket.create_server((ADDRESSES[0], service_port)),
+        socket.create_server((ADDRESSES[1], service_port)) as service,
+    ):
         text = lab_member.config.read_text()
         url = 'type = "http"\nurl = "http://{address}:8080/healthz"'
-        tcp = f'type = "tcp"\nhost = "{{address}}"\nport = {service.getsockname()[1]}'
+        tcp = f'type = "tcp"\nhost = "{{address}}"\nport = {service_port}'
         text = text.replace(url, tcp) + f'[server]\nlisten = "{{address}}:{port}"\n'
         lab_member.config.write_text(text)
         there = tmp_path_factory.mktemp("a")
@@ -129,7 +133,7 @@ def play(*, world, on_beta, lab_member, standby, desk, serve, monkeypatch, tmp_p
         serve(alpha, there / "a.sock", host=ADDRESSES[0], port=port)
         words = [sys.executable, "-m", "eni_failover", "takeover", "--yes", "--config"]
         back = shlex.join([*words, str(there / "alpha.toml")])
-        yield Play(beta=desk, alpha=alpha, views=views, config=lab_member.config, back=back)
+        yield Play(beta=desk, alpha=alpha, views=views, config=lab_member.config, back=back, service=service)
 
 
 def _direct(beta, alpha, views: Views, world) -> None:
@@ -215,6 +219,24 @@ def test_a_failing_check_refuses(run, play, world):
     assert document["problem"].startswith("drill refused: 'eni-failover check' fails: attach_permission: ")
     assert document["problem"].count("\n") == 0
     assert result.err == f"eni-failover: {document['problem']}\n"
+
+
+def test_a_dead_service_here_refuses(run, play):
+    """Its outage would be the drill's own: nothing has to ask about it in the file."""
+    play.service.close()
+    document, result = drill(run, play)
+
+    assert (result.code, play.beta.orders) == (4, [])
+    assert document["problem"].startswith("drill refused: beta's own service is down (web: ")
+    assert document["problem"].endswith("where it runs on the active member only, give --service active-only")
+
+
+def test_a_service_that_runs_where_the_group_is_is_not_asked(run, play):
+    """Its hook starts it: only a drill can tell whether that works."""
+    play.service.close()
+    document, _ = drill(run, play, "--service", "active-only")
+
+    assert document["result"] == "success"
 
 
 def test_a_holder_that_could_not_take_back_refuses(run, play):

@@ -92,6 +92,7 @@ CALM = replace(
             member=MemberName("alpha"),
             instance_id=InstanceId("i-alpha"),
             reachable=True,
+            ready=True,
             role="active",
             version="0.1.0",
             config_hash="c0ffee",
@@ -102,6 +103,7 @@ CALM = replace(
             member=MemberName("gamma"),
             instance_id=InstanceId("i-gamma"),
             reachable=True,
+            ready=True,
             role="standby",
             version="0.1.0",
             config_hash="c0ffee",
@@ -253,10 +255,17 @@ SCENES = {
         ),
     ),
     "attach-denied": Scene(
-        snapshot=_alone("attach_denied", **_HOLDER),
+        snapshot=_alone(
+            "attach_denied",
+            peers=(replace(CALM.peers[1], ready=False, reasons=("attach_denied",)),),
+            **_HOLDER,
+        ),
         headline=_NOBODY,
         tone="warn",
-        says=("would stay there: IAM denies the attach (attach_denied).",),
+        says=(
+            "would stay there: IAM denies the attach (attach_denied).",
+            "gamma | · standby ! not ready | version 0.1.0 | not ready: attach_denied |",
+        ),
     ),
     "peer-dead": Scene(
         snapshot=_alone("peer_silent", peers=(replace(CALM.peers[1], reachable=False),), **_HOLDER),

@@ -51,11 +51,16 @@ def _peer(peer: Peer, snapshot: Snapshot) -> Html:
         fact = element("p", "its /status does not answer", class_="fact")
         return _card(peer.member, [badge("not reachable", Tone.WARN)], [fact], snapshot)
     badges = [badge(peer.role or "no role told", _tone_of(peer.role))]
+    if not peer.ready:
+        badges.append(badge("not ready", Tone.WARN))
     if peer.paused:
         badges.append(badge("paused", Tone.WARN))
     if peer.config_hash != snapshot.config_hash:
         badges.append(badge("other configuration", Tone.WARN))
     facts = [element("p", f"version {peer.version or 'unknown'}", class_="fact")]
+    if peer.reasons and not peer.ready:
+        words = spaced(element("code", reason) for reason in peer.reasons)
+        facts.append(element("p", "not ready: ", words, class_="fact"))
     if peer.last_takeover_ended_wall is not None:
         told = when(peer.last_takeover_ended_wall, snapshot.at_wall)
         trigger = element("code", peer.last_takeover_trigger or "unknown")
