@@ -1,7 +1,7 @@
 """This member's own service, asked before a drill brings the group here.
 
 The daemon's readiness has the self probes only. Without them it says "ready" beside a dead service, and the
-drill would make an outage of its own. So each http and tcp probe of the holder is asked once about this member.
+drill would make an outage of its own. So each http and tcp probe of the holder is asked about this member.
 """
 
 from __future__ import annotations
