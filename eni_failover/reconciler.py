@@ -322,7 +322,7 @@ def _history_keys(ended: History) -> dict[str, object]:
         "result": str(ended.result),
         "from_member": ended.from_member,
         "to_member": ended.to_member,
-        "duration_s": round(ended.ended_wall - ended.started_wall, 3),
+        "duration_s": round(ended.took, 3),
         **phases,
         **({"detail": ended.detail} if ended.detail else {}),
     }

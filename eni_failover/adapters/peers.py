@@ -134,8 +134,13 @@ class PeerWatcher:
                 self._log.info("peer.reachable", peer=member.name, version=answer.version)
             else:
                 self._log.warning("peer.unreachable", peer=member.name, error=problem)
-        if replace(last, version="") != replace(answer, version=""):
+        if _to_decide_on(last) != _to_decide_on(answer):
             self._on_change()
+
+
+def _to_decide_on(peer: Peer) -> Peer:
+    """Without what is only shown: the next pass shows it, and none is made for it."""
+    return replace(peer, version="", ready=False, reasons=(), outage=None, takeovers=())
 
 
 def _silent(member: Member) -> Peer:

@@ -48,7 +48,7 @@ def step(state: State, obs: Observation, policy: Policy) -> Turnout:
     if decision.action is not Action.CONFIRM and not view.unknown:
         # A describe that failed is no news: the confirmation goes on waiting for one that does not.
         state = changed(state, confirm=foreseen.confirm(view.with_state(state)), asked=())
-    if state.reported_cause and not view.unknown and state.reported_cause not in _causes(view):
+    if state.reported_cause and not _may_go_on(view.with_state(state)):
         state = replace(state, reported_cause="")
     decision = changed(decision, answers=(*answers, *decision.answers))
     return state, schedule(view.with_state(state), decision)
@@ -227,6 +227,13 @@ def _causes(view: View) -> set[str]:
     """The causes that are there, acted on or not: one of them that was reported stays reported."""
     found = (starter(view) for starter in (candidates.unowned, *_STARTERS.values()))
     return {cause_of(candidate) for candidate in found if candidate is not None}
+
+
+def _may_go_on(view: View) -> bool:
+    """Whether the cause that was reported is there still, or nobody knows: silence ends no outage."""
+    verdicts = view.verdicts(Scope.HOLDER)
+    is_known = not view.unknown and (not verdicts or any(one is not Answer.UNKNOWN for one in verdicts))
+    return not is_known or view.state.reported_cause in _causes(view)
 
 
 def unowned_6(view: View) -> Turnout | None:

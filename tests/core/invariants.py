@@ -184,7 +184,7 @@ def every_pass_can_be_shown(one: Pass) -> None:
     """
     view = View(with_role(one.view), one.obs, one.policy)
     line = DecisionLine(action=one.decision.action, reason=one.decision.reason, at_wall=one.obs.wall)
-    shown = snapshot(view, version="1.2.3", last=line, last_takeover=None)
+    shown = snapshot(view, version="1.2.3", last=line, takeovers=())
 
     assert len(shown.enis) == len(one.policy.eni_ids)
     assert shown.ready or any(check.result == "fail" for check in shown.checks)

@@ -7,7 +7,7 @@ import pytest
 from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.policy import FailbackMode, TakeoverMode
 from eni_failover.core.state import Durable
-from eni_failover.core.words import Reason, Trigger
+from eni_failover.core.words import Answer, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import LOCAL, SELF, WEB, WITNESS, attached, attempt, detaching, foreign, free, peer
 
@@ -55,6 +55,32 @@ def test_an_api_outage_in_between_is_no_new_cause():
     bench.idle(20)
 
     assert bench.would == [Trigger.PROBES]
+
+
+def test_probes_without_an_answer_in_between_are_no_new_cause():
+    """A host that stalls loses its verdicts: nobody has seen the holder up meanwhile."""
+    bench = Bench(A, **OBSERVE)
+    bench.says(web="down")
+    bench.idle(20)
+    bench.says(web="unknown")
+    bench.idle(20)
+    assert bench.state.health[0].verdict is Answer.UNKNOWN
+    bench.says(web="down")
+    bench.idle(20)
+
+    assert bench.would == [Trigger.PROBES]
+
+
+def test_an_up_in_between_makes_it_another_outage():
+    bench = Bench(A, **OBSERVE)
+    bench.says(web="down")
+    bench.idle(20)
+    bench.says(web="up")
+    bench.idle(20)
+    bench.says(web="down")
+    bench.idle(20)
+
+    assert bench.would == [Trigger.PROBES, Trigger.PROBES]
 
 
 def test_a_turn_that_starts_over_is_no_new_cause():

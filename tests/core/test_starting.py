@@ -30,6 +30,7 @@ def test_an_intent_says_who_from_whom_why_since_when_and_what():
         started_wall=wall,
         cause_at=since,
         matched_at=bench.takeover.matched_at,
+        judged_at=bench.takeover.matched_at,
         moves=(
             Move(
                 eni_id="eni-1",
