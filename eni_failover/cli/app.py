@@ -6,7 +6,10 @@ an exit status.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import json
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -34,13 +37,23 @@ app.add_typer(lab_commands.app)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Does what the arguments say; the exit status. A user's mistakes are a line each on standard error."""
+    """Does what the arguments say; the exit status. A user's mistakes are a line each on standard error.
+
+    Without arguments the help, which lists the commands, is there, too, and the exit status is 2: a script
+    that lost its command must not look like one that succeeded. With --json a program reads a file's mistakes.
+    """
     try:
         return int(get_command(app).main(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
     except typer.TyperException as error:
-        complain(_usage(error))
+        if arguments:
+            complain(_usage(error))
+        else:
+            with contextlib.redirect_stdout(sys.stderr):
+                get_command(app).main(["--help"], prog_name=PROGRAM, standalone_mode=False)
         return ExitCode.BAD_CONFIG
     except ConfigError as error:
+        if "--json" in arguments:
+            typer.echo(json.dumps({"result": "fail", "errors": list(error.problems)}))
         for problem in error.problems:
             complain(problem)
         return ExitCode.BAD_CONFIG

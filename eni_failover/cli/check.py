@@ -20,31 +20,26 @@ from eni_failover.config import Config
 from eni_failover.core.policy import MemberName
 from eni_failover.core.snapshot import Check
 from eni_failover.core.words import CheckResult
-from eni_failover.errors import ConfigError
 from eni_failover.exitcodes import ExitCode
 from eni_failover.preflight.missing import WITHOUT
 from eni_failover.status import check_document
 
 
-def offline(config: Config, *, as_json: bool) -> ExitCode:
-    """Shows what the file means."""
+def offline(config: Config, *, as_json: bool, quiet: bool = False) -> ExitCode:
+    """Shows what the file means, what is likely a mistake first; with `quiet` nothing else."""
     warnings = (*config.warnings, *missing_probes(config))
     if as_json:
         typer.echo(json.dumps({**document(config), "warnings": list(warnings)}))
         return ExitCode.OK
-    _show(config)
     for warning in warnings:
         say(f"warning: {warning}")
-    say(f"pass: {config.path} is a valid configuration")
+    if not quiet:
+        _show(config)
+        say(f"pass: {config.path} is a valid configuration")
     return ExitCode.OK
 
 
-def show_mistakes(error: ConfigError) -> None:
-    """One document for a file that is none, too; the lines on standard error are the same."""
-    typer.echo(json.dumps({"result": CheckResult.FAIL, "errors": list(error.problems)}))
-
-
-def online(config: Config, *, member: str | None, as_json: bool) -> ExitCode:
+def online(config: Config, *, member: str | None, as_json: bool, quiet: bool = False) -> ExitCode:
     """Asks EC2, IMDS, this host and the other members. Raises ConfigError when IMDS contradicts `member`."""
     from eni_failover.cli.examine import examine  # noqa: PLC0415 - boto3 and more, for this alone
     from eni_failover.preflight.checks import judge, worst  # noqa: PLC0415 - likewise
@@ -67,9 +62,11 @@ def online(config: Config, *, member: str | None, as_json: bool) -> ExitCode:
             )
         )
     else:
-        _show(facts.config)
-        _show_checks(checks)
-        say(_verdict(checks, result))
+        _show_checks(checks, CheckResult.FAIL, CheckResult.WARN)
+        if not quiet:
+            _show_checks(checks, CheckResult.PASS)
+            _show(facts.config)
+            say(_verdict(checks, result))
     return ExitCode.FAILED if result is CheckResult.FAIL else ExitCode.OK
 
 
@@ -107,20 +104,21 @@ def _show(config: Config) -> None:
     say(f"group {config.group}: {config.extent}, configuration {config.config_hash}")
     if not config.probes:
         return
-    shown = table("probe", "type", "scope", "worst case to detection")
+    shown = table("worst case to detection", "probe", "type", "scope")
     for probe in config.probes:
         policy = probe.policy
-        shown.add_row(*cells(policy.name, policy.type, policy.scope, f"{policy.worst_case:g} s"))
+        shown.add_row(*cells(f"{policy.worst_case:g} s", policy.name, policy.type, policy.scope))
     show(shown)
 
 
-def _show_checks(checks: Sequence[Check]) -> None:
-    from eni_failover.cli.tables import cells, show, table  # noqa: PLC0415 - rich only where it is shown
+def _show_checks(checks: Sequence[Check], *results: CheckResult) -> None:
+    from eni_failover.cli.paragraphs import rows  # noqa: PLC0415 - likewise
+    from eni_failover.cli.status_view import check_lines  # noqa: PLC0415 - rich only where it is shown
+    from eni_failover.cli.tables import show  # noqa: PLC0415 - likewise
 
-    shown = table("check", "result", "detail", "remedy")
-    for one in checks:
-        shown.add_row(*cells(one.name, one.result, one.detail, one.remedy))
-    show("", shown, "")
+    found = [check_document(one) for result in results for one in checks if one.result is result]
+    if found:
+        show(rows(check_lines(found)), "")
 
 
 def _verdict(checks: Sequence[Check], result: CheckResult) -> str:

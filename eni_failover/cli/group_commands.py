@@ -42,7 +42,7 @@ def _run(
     "reload",
     epilog=examples(
         "eni-failover reload --group orders",
-        statuses="0 taken, 2 refused with the errors, 3 no daemon answers",
+        statuses="0 taken, 2 refused with the errors, or bad configuration, 3 no daemon answers",
     ),
 )
 def _reload(*, config: ConfigPath = None, group: GroupName = None) -> int:
@@ -67,21 +67,18 @@ def _check(
     group: GroupName = None,
     member: MemberOption = None,
     offline: Annotated[bool, typer.Option("--offline", help="Check the file only, ask nobody.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print problems only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Check whether a takeover by this member would work. Asks EC2; each finding has its remedy."""
     from eni_failover.cli import check, configured  # noqa: PLC0415 - see the module's docstring
-    from eni_failover.errors import ConfigError  # noqa: PLC0415 - likewise
 
-    try:
-        loaded = configured.config_of(config, group)
-    except ConfigError as error:
-        if as_json:
-            check.show_mistakes(error)
-        raise
+    if quiet and as_json:
+        raise typer.BadParameter("the document has everything, leave out --json", param_hint="--quiet")
+    loaded = configured.config_of(config, group)
     if offline:
-        return check.offline(loaded, as_json=as_json)
-    return check.online(loaded, member=member, as_json=as_json)
+        return check.offline(loaded, as_json=as_json, quiet=quiet)
+    return check.online(loaded, member=member, as_json=as_json, quiet=quiet)
 
 
 @app.command(
@@ -90,7 +87,7 @@ def _check(
         "eni-failover status",
         "eni-failover status --json | jq .role",
         "eni-failover status --is-active && run-this-on-the-holder-only",
-        statuses="0, 3 no daemon answers; with --is-active 0 yes, 1 no, 3 no daemon answers",
+        statuses="0, 2 bad configuration, 3 no daemon answers; with --is-active 0 yes, 1 no, 2, 3",
     ),
 )
 def _status(
@@ -117,7 +114,8 @@ def _status(
     epilog=examples(
         "eni-failover takeover --reason 'kernel update on alpha'",
         "eni-failover takeover --yes --timeout 3m",
-        statuses="0 held and ready, 3 no daemon answers, 4 refused or not confirmed, 5 still under way",
+        statuses="0 held and ready, 2 bad configuration, 3 no daemon answers, 4 refused or not confirmed,"
+        " 5 still under way",
     ),
 )
 def _takeover(
@@ -151,7 +149,7 @@ def _takeover(
     epilog=examples(
         "eni-failover pause --for 30m --reason 'database upgrade'",
         "eni-failover pause --local",
-        statuses="0, 3 no daemon answers",
+        statuses="0, 2 bad configuration, 3 no daemon answers",
     ),
 )
 def _pause(
@@ -177,7 +175,7 @@ def _pause(
 
 @app.command(
     "resume",
-    epilog=examples("eni-failover resume", statuses="0, 3 no daemon answers"),
+    epilog=examples("eni-failover resume", statuses="0, 2 bad configuration, 3 no daemon answers"),
 )
 def _resume(
     *, config: ConfigPath = None, group: GroupName = None, reason: Reason = "", local: Local = False
@@ -193,7 +191,7 @@ def _resume(
     epilog=examples(
         "eni-failover history -n 5",
         "eni-failover history --json | jq 'select(.result != \"success\")'",
-        statuses="0, 1 the journal cannot be read",
+        statuses="0, 1 the journal cannot be read, 2 bad configuration",
     ),
 )
 def _history(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import typer
 
-from eni_failover.cli.terminal import complain, moment, seconds
+from eni_failover.cli.takeover_lines import takeover_lines
+from eni_failover.cli.terminal import complain
 from eni_failover.config import Config
 from eni_failover.core.told import History
-from eni_failover.core.words import Phase
 from eni_failover.exitcodes import ExitCode
 from eni_failover.journal_lines import Takeovers, read_history
 from eni_failover.status import history_document
@@ -42,16 +41,11 @@ def history(config: Config, *, last: int | None, as_json: bool) -> ExitCode:
 
 
 def _show(lines: Sequence[History]) -> None:
-    from eni_failover.cli.tables import cells, show, table  # noqa: PLC0415 - rich only where it is shown
+    """Each takeover as a block of its own."""
+    from eni_failover.cli.paragraphs import Paragraph, rows  # noqa: PLC0415 - rich only where it is shown
+    from eni_failover.cli.tables import cells, show  # noqa: PLC0415 - likewise
 
-    made = table("started", "trigger", "reason", "from", "to", "result", "took", "phases", "detail")
-    for line in lines:
-        one = history_document(line)
-        took = seconds(line.ended_wall - line.started_wall)
-        names = (one[name] for name in ("trigger", "reason", "from", "to", "result"))
-        made.add_row(*cells(moment(one["started_at"]), *names, took, _phases(one["phases"]), one["detail"]))
-    show(made)
-
-
-def _phases(spent: dict[str, Any]) -> str:
-    return " ".join(f"{phase} {spent[f'{phase}_s']:.1f}" for phase in Phase if f"{phase}_s" in spent)
+    documents = [history_document(line) for line in lines]
+    blocks = [(cells(one["result"])[0], Paragraph(*takeover_lines(one))) for one in documents]
+    parts = [part for block in blocks for part in ("", rows([block]))]
+    show(*parts[1:])

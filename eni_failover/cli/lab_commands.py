@@ -73,7 +73,7 @@ def _lab(
     epilog=examples(
         "eni-failover demo",
         "eni-failover demo --json | jq .phases",
-        statuses="0 the ENI moved and everything was kept, 1 else",
+        statuses="0 the ENI moved and everything was kept, 1 else, 2 a wrong option",
     ),
 )
 def _demo(

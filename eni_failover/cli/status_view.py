@@ -6,121 +6,116 @@ out or add one, and the view then shows less, never a traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
-from eni_failover.cli.tables import cells, table
-from eni_failover.cli.terminal import moment
+from eni_failover.cli.headline import Document, Tone, headline, inner, listed, now_of, problems, when
+from eni_failover.cli.paragraphs import Paragraph, rows
+from eni_failover.cli.tables import cells
+from eni_failover.cli.takeover_lines import takeover_lines
 from eni_failover.core.words import CheckResult
 
-Document = Mapping[str, Any]
-
-# The heading of each column, and the field it shows.
-_ENI_COLUMNS = {"ENI": "id", "status": "status", "member": "member", "attachment": "attachment_id"}
-_PROBE_COLUMNS = {
-    "probe": "name",
-    "scope": "scope",
-    "member": "member",
-    "state": "state",
-    "in a row": "consecutive",
-    "detail": "detail",
+_TONES = {
+    Tone.OUTAGE: "bold red",
+    Tone.WARN: "bold yellow",
+    Tone.BUSY: "bold yellow",
+    Tone.WELL: "bold green",
 }
-_CHECK_COLUMNS = {"check": "name", "result": "result", "detail": "detail", "remedy": "remedy"}
+_SHOWN_TAKEOVERS = 2
 
 
 def view(document: Document) -> RenderableType:
     """Everything an operator looks for, the most urgent first."""
-    parts: list[RenderableType] = [_facts(document)]
-    for part in _tables(document):
-        parts += ["", part]
+    found = headline(document)
+    parts: list[RenderableType] = [Paragraph(found.sentence, style=_TONES.get(found.tone, "bold"))]
+    parts += [Padding(Paragraph(line), (0, 0, 0, 2), expand=False) for line in found.more]
+    for title, lines in _sections(document):
+        parts += ["", Text(title, style="bold"), rows(lines)] if lines else []
     return Group(*parts)
 
 
-def _facts(document: Document) -> Table:
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="bold")
-    facts.add_column(overflow="fold")
-    for name, value in _lines(document):
-        facts.add_row(name, *cells(value))
-    return facts
+def check_lines(checks: Iterable[Document]) -> list[tuple[Text, Paragraph]]:
+    """The result of each check, what was found, and what is to be done."""
+    return [(word(one.get("result")), Paragraph(*_check(one))) for one in checks]
 
 
-def _lines(document: Document) -> Iterator[tuple[str, object]]:
+def word(value: object) -> Text:
+    """A word of a closed vocabulary in its colour."""
+    return cells(value)[0]
+
+
+def _check(check: Document) -> Iterator[str]:
+    yield f"{check.get('name')}: {check['detail']}" if check.get("detail") else str(check.get("name"))
+    if check.get("remedy"):
+        yield f"to do: {check['remedy']}"
+
+
+def _sections(document: Document) -> Iterator[tuple[str, list[tuple[Text, Paragraph]]]]:
+    yield "Problems", check_lines(problems(document, CheckResult.FAIL, CheckResult.WARN))
+    yield "Group", [(Text(name, style="bold"), Paragraph(value)) for name, value in _facts(document)]
+    yield "Interfaces", [(word(one.get("status")), Paragraph(_eni(one))) for one in listed(document, "enis")]
+    yield "Probes", [(word(one.get("state")), Paragraph(_probe(one))) for one in listed(document, "probes")]
+    yield "Other members", [_peer(one) for one in listed(document, "peers")]
+    takeovers = listed(document, "takeovers") or [one for one in (inner(document, "last_takeover"),) if one]
+    yield (
+        "Last takeovers by this member",
+        [(word(one.get("result")), Paragraph(*takeover_lines(one))) for one in takeovers[-_SHOWN_TAKEOVERS:]],
+    )
+
+
+def _facts(document: Document) -> Iterator[tuple[str, object]]:
+    now = now_of(document)
     yield "group", document.get("group", "?")
-    yield "member", document.get("member", "?")
-    yield "role", document.get("role", "?")
     yield "holder", document.get("holder", "?")
-    yield "ready", "yes" if document.get("ready") else "no"
-    decision = _inner(document, "decision")
+    yield "member", f"{document.get('member', '?')}, {document.get('role', '?')}{_ready(document)}"
+    decision = inner(document, "decision")
     if decision:
-        at = moment(decision.get("at"))
+        at = when(decision.get("at"), now)
         yield "decision", f"{decision.get('action')}: {decision.get('reason')}, since {at}"
-    takeover = _inner(document, "takeover")
+    takeover = inner(document, "takeover")
     if takeover:
-        since = moment(takeover.get("since"))
         said = f", {takeover['detail']}" if takeover.get("detail") else ""
+        since = when(takeover.get("since"), now)
         yield "takeover", f"{takeover.get('trigger')}: {takeover.get('phase')}, since {since}{said}"
-    paused = _inner(document, "paused")
+    paused = inner(document, "paused")
     if paused:
-        yield "paused", pause_line(paused)
-    last = _inner(document, "last_takeover")
-    if last:
-        route = f"{last.get('from')} -> {last.get('to')}"
-        yield (
-            "last takeover",
-            f"{last.get('trigger')}: {last.get('result')}, {route}, {moment(last.get('ended_at'))}",
-        )
+        yield "paused", pause_line(paused, now)
     yield "version", f"{document.get('version')}, configuration {document.get('config_hash')}"
 
 
-def pause_line(paused: Document) -> str:
+def _ready(document: Document) -> str:
+    return "" if document.get("ready") is None else ", ready" if document["ready"] else ", not ready"
+
+
+def pause_line(paused: Document, now: float | None) -> str:
     """How long, by whom, why."""
-    until = "resumed" if paused.get("until") is None else moment(paused["until"])
+    until = "resumed" if paused.get("until") is None else when(paused["until"], now)
     where = ", this member only" if paused.get("local") else ""
     why = f": {paused['reason']}" if paused.get("reason") else ""
     return f"until {until}{where}, by {paused.get('by') or 'unknown'}{why}"
 
 
-def _tables(document: Document) -> Iterator[Table]:
-    yield _rows(document.get("enis", ()), _ENI_COLUMNS)
-    if document.get("probes"):
-        yield _rows(document["probes"], _PROBE_COLUMNS)
-    failing = [check for check in document.get("checks", ()) if check.get("result") != CheckResult.PASS]
-    if failing:
-        yield _rows(failing, _CHECK_COLUMNS)
-    if document.get("peers"):
-        yield _peers(document["peers"])
+def _eni(eni: Document) -> str:
+    attachment = f", attachment {eni['attachment_id']}" if eni.get("attachment_id") else ""
+    return f"{eni.get('id')}, on {eni.get('member')}{attachment}"
 
 
-def _rows(lines: Sequence[Document], columns: Mapping[str, str]) -> Table:
-    made = table(*columns)
-    for line in lines:
-        made.add_row(*cells(*(_or_dash(line.get(key)) for key in columns.values())))
-    return made
+def _probe(probe: Document) -> str:
+    said = f": {probe['detail']}" if probe.get("detail") else ""
+    where = f"{probe.get('name')} ({probe.get('scope')}) of {probe.get('member')}"
+    return f"{where}, {probe.get('consecutive')} in a row{said}"
 
 
-def _peers(peers: Sequence[Document]) -> Table:
-    made = table("peer", "role", "paused", "version", "configuration")
-    for peer in peers:
-        if peer.get("reachable"):
-            paused = "paused" if peer.get("paused") else "-"
-            made.add_row(
-                *cells(
-                    peer.get("member"), peer.get("role"), paused, peer.get("version"), peer.get("config_hash")
-                )
-            )
-        else:
-            made.add_row(*cells(peer.get("member"), "not reachable", "-", "-", "-"))
-    return made
-
-
-def _or_dash(value: object) -> object:
-    return "-" if value is None or value == "" else value
-
-
-def _inner(document: Document, name: str) -> Document | None:
-    found = document.get(name)
-    return found if isinstance(found, Mapping) else None
+def _peer(peer: Document) -> tuple[Text, Paragraph]:
+    name = peer.get("member")
+    if not peer.get("reachable"):
+        return Text("silent", style="yellow"), Paragraph(f"{name}: its daemon does not answer")
+    reasons = peer.get("reasons")
+    why = f": {', '.join(map(str, reasons))}" if isinstance(reasons, list) and reasons else ""
+    ready = {True: f", ready{why}", False: f", not ready{why}"}.get(peer.get("ready"), "")  # type: ignore[arg-type]
+    paused = ", paused" if peer.get("paused") else ""
+    text = f"{name}{ready}{paused}, version {peer.get('version')}, configuration {peer.get('config_hash')}"
+    return word(peer.get("role")), Paragraph(text)

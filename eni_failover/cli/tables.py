@@ -15,8 +15,8 @@ from rich.text import Text
 
 from eni_failover.cli.terminal import plain
 
-# Where no terminal has an edge, a row stays one line: it may be read by grep.
-_WIDE = 250
+# Where no terminal has an edge no line is wrapped: it may be read by grep.
+_WIDE = 10_000
 _STYLES = {
     "active": "green",
     "taking": "yellow",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from datetime import UTC, datetime
 
 import typer
 
@@ -42,6 +43,36 @@ def plain(value: object) -> str:
 def moment(value: object) -> str:
     """An RFC 3339 time without its fraction, "-" for none."""
     return "-" if value is None else _FRACTION.sub("", plain(value))
+
+
+def wall(value: object) -> float | None:
+    """The seconds since the epoch of an RFC 3339 time; None for none, and for what is no time."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def clock(at: float, now: float | None) -> str:
+    """A time of day with its zone; with its date unless `now` is of the same day. Seconds since the epoch."""
+    is_today = (
+        now is not None and datetime.fromtimestamp(at, UTC).date() == datetime.fromtimestamp(now, UTC).date()
+    )
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC" if is_today else "%Y-%m-%d %H:%M:%S UTC")
+
+
+def span(value: float) -> str:
+    """A length of time for people, of two units at most: `42 s`, `2 min 10 s`, `3 h 05 min`, `2 d 4 h`."""
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
 def seconds(value: float) -> str:

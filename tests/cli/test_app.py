@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +48,36 @@ def test_help_lists_the_commands(run):
     assert [line.split()[0] for line in listed] == COMMANDS
 
 
+def test_no_command_lists_them(run):
+    """The help, on standard error, and 2: a script that has lost its command has not succeeded."""
+    result, asked = run(), run("--help")
+
+    assert (result.code, result.out, result.err) == (2, "", asked.out)
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one != "drill"])
+def test_every_help_has_the_status_of_a_mistake(run, command):
+    """2 is in each command's list: every command has options that can be wrong."""
+    listed = " ".join(run(command, "--help").out.lower().partition("exit status:")[2].split())
+
+    assert re.search(r"\b2 (bad configuration|refused with the errors|a wrong option|or this)", listed), (
+        listed
+    )
+
+
+@pytest.mark.parametrize(
+    "command", ["check", "check --offline", "status", "status --watch", "history", "drill"]
+)
+def test_json_of_a_bad_file(run, member, command):
+    """A program reads on standard output what is wrong; the lines for people are the same."""
+    member.config.write_text("group = 3\n")
+    result = run(*command.split(), "--json", "--config", member.config)
+    document = json.loads(result.out)
+
+    assert (result.code, document["result"]) == (2, "fail")
+    assert [f"eni-failover: {line}" for line in document["errors"]] == result.err.splitlines()
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_examples(run, command):
     """Every command's help shows how it is used and what its exit status means."""
@@ -60,7 +92,6 @@ def test_help_has_examples(run, command):
     ("arguments", "line"),
     [
         (["stat"], "No such command 'stat'. Did you mean 'status'? (see 'eni-failover --help')"),
-        ([], "Missing command (see 'eni-failover --help')"),
         (["status", "--jso"], "No such option: --jso (Possible options: --json)"),
         (["history", "-n", "0"], "Invalid value for '-n'"),
         (["history", "-n", "many"], "Invalid value for '-n'"),

@@ -18,7 +18,7 @@ def test_check_prints_the_worst_case(run, member):
     lines = result.out.splitlines()
 
     assert (result.code, result.err) == (0, "")
-    assert lines[2].split() == ["web", "http", "holder", "5", "s"]
+    assert lines[-2].split() == ["5", "s", "web", "http", "holder"]
     assert f"pass: {member.config} is a valid configuration" == lines[-1]
 
 
@@ -80,6 +80,7 @@ def test_check_prints_a_document_for_a_bad_file_too(run, member):
     assert [f"eni-failover: {line}" for line in document["errors"]] == result.err.splitlines()
 
 
+RESULTS = ["fail", "warn", "pass"]
 ADDRESSES = demo_places.loopback_addresses()
 
 
@@ -140,18 +141,44 @@ def test_check_says_that_a_takeover_would_work(run, on_beta, lab_member):
     assert last.endswith("peers")
 
 
-def test_check_shows_a_table_and_a_verdict(run, on_beta, lab_member, world):
-    """One line for each check, with its remedy; the last line says what fails."""
+def test_check_shows_problems_first_and_a_verdict(run, on_beta, lab_member, world):
+    """What fails, then what warns, each with its remedy, then the rest; the last line says what fails."""
     world.deny("DetachNetworkInterface", "beta")
     result = run("check", "--config", lab_member.config)
     lines = result.out.splitlines()
-    (line,) = (one for one in lines if one.startswith("detach_permission"))
+    words = [line.split()[0] for line in lines if line.split()[:1] and line.split()[0] in RESULTS]
 
     assert (result.code, result.err) == (1, "")
-    assert "IAM denies ec2:DetachNetworkInterface for eni-0ffffffffffffff01" in line
-    assert line.endswith("allow it: eni-failover policy prints what the role needs")
+    assert lines[:2] == [
+        "fail  detach_permission: IAM denies ec2:DetachNetworkInterface for eni-0ffffffffffffff01",
+        "      to do: allow it: eni-failover policy prints what the role needs",
+    ]
+    assert words == sorted(words, key=RESULTS.index)
     assert lines[-1] == "fail: detach_permission"
     assert "worst case to detection" in result.out
+
+
+def test_quiet_prints_problems_only(run, on_beta, lab_member, world):
+    """Neither what passes, nor the file, nor a verdict: the exit status says that."""
+    world.deny("DetachNetworkInterface", "beta")
+    result = run("check", "--quiet", "--config", lab_member.config)
+    words = {line.split()[0] for line in result.out.splitlines() if line and not line.startswith(" ")}
+
+    assert (result.code, words) == (1, {"fail", "warn"})
+
+
+def test_quiet_about_a_file(run, member):
+    """Of a file alone there are warnings, or nothing."""
+    witnessed = "".join(
+        f'[[probe]]\nname = "{scope}"\ntype = "icmp"\nhost = "10.0.1.9"\nscope = "{scope}"\n'
+        for scope in ("self", "witness")
+    )
+    warned = run("check", "--offline", "-q", "--config", member.config)
+    member.config.write_text(member.config.read_text() + witnessed)
+    quiet = run("check", "--offline", "-q", "--config", member.config)
+
+    assert [line.partition(":")[0] for line in warned.out.splitlines()] == ["warning", "warning"]
+    assert (warned.code, quiet.code, quiet.out, quiet.err) == (0, 0, "", "")
 
 
 def _full(world):

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
+from dataclasses import replace
 
 import pytest
+from rich.text import Text
 
+from eni_failover.cli.paragraphs import Paragraph, rows
+from eni_failover.cli.takeover_lines import takeover_lines
 from eni_failover.core.told import History
 from eni_failover.core.words import Phase, Reason, Result, Trigger
 from eni_failover.history import Journal, Moment
 from eni_failover.status import history_document
+from tests.cli.paper import on_paper
 
 
 def took_over(number: int) -> History:
@@ -41,30 +47,54 @@ def lines(member) -> list[History]:
 
 
 def test_history_without_a_daemon(run, member, lines):
-    """Each takeover is one row, oldest first, read from the journal."""
+    """Each takeover is one block, oldest first, read from the journal: when, who, why, how long."""
     result = run("history", "--config", member.config)
-    rows = [line.split() for line in result.out.splitlines()]
+    blocks = result.out.rstrip().split("\n\n")
 
     assert (result.code, result.err) == (0, "")
-    assert rows[0] == ["started", "trigger", "reason", "from", "to", "result", "took", "phases", "detail"]
-    assert [row[0] for row in rows[1:]] == [
-        "2023-11-14T22:13:21Z",
-        "2023-11-14T22:13:22Z",
-        "2023-11-14T22:13:23Z",
+    assert [block.splitlines() for block in blocks] == [
+        [
+            f"success  alpha -> beta, 2023-11-14 22:13:{begun} to 22:13:{begun + 5} UTC",
+            "         by probes: holder_down, 5.04 s in all",
+            "         detach 3.04 + attach 2.00",
+        ]
+        for begun in (22, 23, 24)
     ]
-    assert rows[1][1:] == [
-        "probes",
-        "holder_down",
-        "alpha",
-        "beta",
-        "success",
-        "6.5",
-        "s",
-        "detach",
-        "3.0",
-        "attach",
-        "2.0",
-    ]
+
+
+PHASES = ((Phase.DETECT, 2.004), (Phase.WAIT, 30.005), (Phase.DETACH, 3.004), (Phase.LINK, 0.004))
+
+
+@pytest.mark.parametrize("phases", [PHASES, PHASES[:1], ((Phase.WAIT, 4000.0), (Phase.ATTACH, 0.335))])
+def test_the_phases_add_up(phases):
+    """To what is shown as the whole, and to the time between the clocks: detection is part of it."""
+    document = history_document(replace(took_over(1), phases=phases))
+    _, whole, spent = takeover_lines(document)
+    shown = [float(number) for number in re.findall(r"[0-9.]+", spent)]
+
+    assert f", {sum(shown):.2f} s in all" in whole
+    assert sum(shown) == pytest.approx(sum(length for _, length in phases), abs=0.03)
+
+
+@pytest.mark.parametrize("missing", ["phases", "started_at", "ended_at", "trigger", "detail", "from"])
+def test_a_line_of_another_version(missing):
+    """What is not there is not shown, and nothing is made up."""
+    document = {name: value for name, value in history_document(took_over(1)).items() if name != missing}
+    text = "\n".join(takeover_lines(document))
+
+    assert "-> beta" in text
+    assert ("6.50 s in all" if missing == "phases" else "5.04 s in all") in text
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_narrow_terminals(columns):
+    """No line is longer than the terminal, and no time, length or name is cut."""
+    line = replace(took_over(1), phases=tuple((phase, 12.34) for phase in Phase), detail="kernel update")
+    shown = on_paper(rows([(Text("success"), Paragraph(*takeover_lines(history_document(line))))]), columns)
+
+    assert max(map(len, shown.splitlines())) <= columns
+    for whole in ("2023-11-14 22:12:01", "22:13:27 UTC", *(f"{phase} 12.34" for phase in Phase)):
+        assert whole in shown
 
 
 def test_the_last_ones(run, member, lines):
@@ -101,7 +131,7 @@ def test_lines_left_out_are_told_on_standard_error(run, member, lines, form):
 
     assert result.code == 0
     assert f"eni-failover: left out of the journal in {member.state}: {left_out}\n" == result.err
-    assert len(result.out.splitlines()) == len(lines) + (not form)
+    assert result.out.count("t1" if form else "success") == (1 if form else len(lines))
 
 
 def test_nothing_but_left_out_lines_is_an_empty_history(run, member):
