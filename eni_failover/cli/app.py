@@ -40,7 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     """Does what the arguments say; the exit status. A user's mistakes are a line each on standard error.
 
     Without arguments the help, which lists the commands, is there, too, and the exit status is 2: a script
-    that lost its command must not look like one that succeeded. With --json a program reads a file's mistakes.
+    that lost its command must not look like one that succeeded. With --json the mistakes of a file are a
+    document, too.
     """
     try:
         return int(get_command(app).main(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)

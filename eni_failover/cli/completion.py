@@ -18,12 +18,9 @@ import typer
 
 def groups(incomplete: str) -> list[str]:
     """The groups that have a file of their own, as `--group` wants them."""
-    from eni_failover.config.identity import group_name  # noqa: PLC0415 - only when it is asked for
-    from eni_failover.config.load import DEFAULT_PATH, DIRECTORY  # noqa: PLC0415 - likewise
+    from eni_failover.config.load import groups_present  # noqa: PLC0415 - only when it is asked for
 
-    files = sorted(DIRECTORY.glob("*.toml"))
-    stems = [file.stem for file in files if file != DEFAULT_PATH]
-    return [stem for stem in stems if stem.startswith(incomplete) and _is(group_name, stem)]
+    return [name for name in groups_present() or () if name.startswith(incomplete)]
 
 
 def members(context: typer.Context, incomplete: str) -> list[str]:

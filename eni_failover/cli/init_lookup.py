@@ -7,6 +7,7 @@ errors that say what to write.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from eni_failover import __version__
@@ -56,13 +57,27 @@ async def _complete(wish: Draft, here: Identity | None, silence: str, ec2: Ec2) 
     inspection = ec2.inspection()
     group = wish.group or (wish.tag[1] if wish.tag else await _own_group(here, silence, inspection))
     tag = wish.tag or (_TAG, group)
+    if wish.enis:
+        shown = await inspection.enis([EniId(one) for one in wish.enis])
+        _all_shown("--eni", "ENI", wish.enis, {one.eni.eni_id for one in shown}, ec2)
     enis = wish.enis or await _tagged_enis(tag, inspection)
     members = wish.members
     if not members:
         members = await _tagged_members(tag, enis, here, ec2)
     elif any(not one.address for one in members):
-        members = await _with_addresses(members, inspection)
+        members = await _with_addresses(members, ec2)
     return replace(wish, group=group, tag=tag, enis=enis, members=members)
+
+
+def _all_shown(option: str, what: str, written: Sequence[str], shown: Collection[str], ec2: Ec2) -> None:
+    """Raises UnknownError when EC2 does not show what an option names."""
+    unknown = [one for one in written if one not in shown]
+    if unknown:
+        where = ec2.inspection().endpoint.region
+        raise UnknownError(
+            f"{option} {', '.join(unknown)}: EC2 shows no such {what} in {where}: is it the right id,"
+            " region (AWS_REGION) and account?"
+        )
 
 
 async def _own_group(here: Identity | None, silence: str, inspection: Ec2Inspection) -> str:
@@ -108,11 +123,11 @@ async def _tagged_members(
     )
 
 
-async def _with_addresses(
-    members: tuple[DraftMember, ...], inspection: Ec2Inspection
-) -> tuple[DraftMember, ...]:
+async def _with_addresses(members: tuple[DraftMember, ...], ec2: Ec2) -> tuple[DraftMember, ...]:
     """Each member with the first address of its primary ENI, unless it has one."""
-    found = await inspection.instances([InstanceId(one.instance_id) for one in members if not one.address])
+    asked = [one.instance_id for one in members if not one.address]
+    found = await ec2.inspection().instances([InstanceId(one) for one in asked])
+    _all_shown("--member", "instance", asked, {one.instance.instance_id for one in found}, ec2)
 
     def addressed(member: DraftMember) -> DraftMember:
         if member.address:

@@ -60,6 +60,40 @@ def path_for(config: Path | None, group: str | None, env: Mapping[str, str]) -> 
         raise ConfigError(f"--group: {error}") from error
 
 
+def groups_present() -> list[str] | None:
+    """The groups that have a file of their own; None when that cannot be seen."""
+    try:
+        names = sorted(file.name for file in DIRECTORY.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError:
+        return None
+    stems = [name.removesuffix(".toml") for name in names if name.endswith(".toml")]
+    return [stem for stem in stems if stem != DEFAULT_PATH.stem and _is_group(stem)]
+
+
+def _is_group(text: str) -> bool:
+    try:
+        identity.group_name(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _instead(path: Path) -> str:
+    """What is there when the default file, or a group's, is not: it is named, never taken by itself."""
+    groups = groups_present() if path.parent == DIRECTORY else None
+    if groups is None:
+        return ""
+    if not groups and path != DEFAULT_PATH and DEFAULT_PATH.exists():
+        return f": there is {DEFAULT_PATH.name}, leave out --group"
+    if not groups:
+        return ": write one with 'eni-failover init'"
+    if len(groups) == 1:
+        return f": try --group {groups[0]}"
+    return f": there are {', '.join(groups)}: name one with --group"
+
+
 def load(path: Path, env: Mapping[str, str]) -> Config:
     """The checked configuration in this file, with the log level of ENI_FAILOVER_LOG_LEVEL if set.
 
@@ -92,6 +126,8 @@ def _read(path: Path) -> tuple[str, tuple[str, ...]]:
         with os.fdopen(descriptor, "rb") as file:
             content = file.read(LARGEST + 1)
             warnings = tuple(f"{path}: {text}" for text in oddities(os.fstat(descriptor)))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}{_instead(path)}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:

@@ -92,6 +92,8 @@ def ec2_api(facts: Facts) -> Check:
     api = facts.cloud.api
     if isinstance(api, Missed):
         remedy = "reach the EC2 API by the primary ENI: NAT, gateway, VPC endpoint"
+        if api.throttled:
+            remedy = "see in CloudTrail who makes so many calls, then check again"
         return failed("ec2_api", api.why, _MEND_SETTINGS if api.code == NO_CLIENT else remedy)
     if api.latency is None:
         return passed("ec2_api", f"{api.asked} answers")

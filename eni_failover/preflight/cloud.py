@@ -15,12 +15,13 @@ from functools import partial
 from typing import TypeVar
 
 from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail, find_instance
+from eni_failover.adapters.ec2_errors import CONNECTION, TIMEOUT
 from eni_failover.adapters.ec2_inspection import Ec2Inspection, Permission
 from eni_failover.adapters.imds import Imds, ImdsInterface
 from eni_failover.config import Config
 from eni_failover.core.model import TypeLimits
 from eni_failover.core.policy import AttachmentId, EniId, FenceMode, Member, MemberName
-from eni_failover.errors import AdapterError, DeniedError
+from eni_failover.errors import NO_CLIENT, AdapterError, DeniedError, ThrottledError
 from eni_failover.preflight.api_path import source_to
 from eni_failover.preflight.facts import Api, Cloud, Maybe, Missed
 
@@ -29,6 +30,9 @@ SIDE_BY_SIDE = 6
 
 Gate = AbstractAsyncContextManager[object]
 """Entered around each EC2 call: it says how many there may be at a time, and how soon one after another."""
+
+# Codes of ours, for what has none of EC2's.
+_NOT_EC2S = frozenset({"", TIMEOUT, CONNECTION, NO_CLIENT})
 
 _BY_PASSES = Missed(why="a daemon's passes know it")
 
@@ -131,8 +135,12 @@ def to_stop(config: Config, me: Member | None) -> tuple[Member, ...]:
 
 
 def missed(error: AdapterError) -> Missed:
-    """What an adapter's error says about a fact."""
-    return Missed(why=str(error), code=error.code, denied=isinstance(error, DeniedError))
+    """What an adapter's error says about a fact, with EC2's own code where there is one."""
+    throttled = isinstance(error, ThrottledError)
+    why = f"EC2 throttles this account's calls: {error}" if throttled else str(error)
+    if error.code not in _NOT_EC2S and error.code not in why:
+        why = f"{why} ({error.code})"
+    return Missed(why=why, code=error.code, denied=isinstance(error, DeniedError), throttled=throttled)
 
 
 def _is_silent(answer: Maybe[object]) -> bool:

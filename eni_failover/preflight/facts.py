@@ -26,11 +26,15 @@ from eni_failover.core.words import Answer, Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missed:
-    """Something that was not found out. `denied`: because IAM says no; `code` is the outside's own word."""
+    """Something that was not found out; `code` is the outside's own word.
+
+    `denied`: because IAM says no. `throttled`: because the account's quota of such calls is used up for now.
+    """
 
     why: str
     code: str = ""
     denied: bool = False
+    throttled: bool = False
 
 
 _T = TypeVar("_T")

@@ -340,7 +340,19 @@ def test_check_knows_no_region(run, on_beta, lab_member, monkeypatch):
 
     assert code == 1
     assert checks["ec2_api"]["result"] == "fail"
-    assert "region" in checks["ec2_api"]["detail"]
+    assert "set AWS_REGION" in checks["ec2_api"]["detail"]
+
+
+@pytest.mark.parametrize("action", ["Describe*", "*"])
+def test_check_says_that_ec2_throttles(run, on_beta, lab_member, world, action):
+    """The code is there to be searched for, and the remedy is not about a network that works."""
+    world.fault("error", action, code="RequestLimitExceeded", count=100)
+    _, checks, _ = checked(run, lab_member)
+    told = [one for one in checks.values() if "RequestLimitExceeded" in one["detail"]]
+
+    assert "ec2_api" in {one["name"] for one in told}
+    assert all("throttles" in one["detail"] for one in told)
+    assert "CloudTrail" in checks["ec2_api"]["remedy"]
 
 
 @pytest.mark.slow

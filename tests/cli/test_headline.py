@@ -126,8 +126,8 @@ SITUATIONS = {
         OUTAGE,
         (
             (
-                "beta takes over by itself at 03:13:30 UTC (in 1 min 30 s): this holder was never seen up from"
-                " here (unproven_holder)."
+                "beta takes over by itself at 03:13:30 UTC (in 1 min 30 s): this holder was never seen up"
+                " from here (unproven_holder)."
             ),
             "What to do: to move it sooner: eni-failover takeover",
         ),
@@ -140,8 +140,8 @@ SITUATIONS = {
         OUTAGE,
         (
             (
-                "beta takes over by itself at 2027-01-16 03:13:30 UTC (in 1 d 0 h): the group has moved too often"
-                " (limit_reached)."
+                "beta takes over by itself at 2027-01-16 03:13:30 UTC (in 1 d 0 h): the group has moved too"
+                " often (limit_reached)."
             ),
             "What to do: fix what moves the group, then: eni-failover resume",
         ),

@@ -201,12 +201,35 @@ def test_nobody_to_ask_is_one_line(run, alone):
     result = run("init", "--group", "orders")
 
     assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+    assert "set AWS_REGION" in result.err
 
 
-def test_an_unknown_instance_has_no_address(run, on_beta):
+UNKNOWN_ENI, UNKNOWN_INSTANCE = "eni-0123456789abcdef0", "i-0123456789abcdef0"
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--eni", UNKNOWN_ENI), f"--eni {UNKNOWN_ENI}: EC2 shows no such ENI in eu-central-1"),
+        (("--eni", ENI, "--eni", UNKNOWN_ENI, *BY_ID), f"--eni {UNKNOWN_ENI}: EC2 shows no such ENI in"),
+        (
+            ("--eni", ENI, "--member", f"one={UNKNOWN_INSTANCE}", *BY_ID[2:]),
+            f"--member {UNKNOWN_INSTANCE}: EC2 shows no such instance in eu-central-1",
+        ),
+    ],
+)
+def test_what_ec2_does_not_show_is_named(run, on_beta, options, line):
+    """A wrong id, region or account: one line that says so."""
+    result = run("init", "--group", "orders", *options)
+
+    assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+    assert line in result.err
+
+
+def test_an_instance_without_an_address(run, on_beta, world, monkeypatch):
     """The line says how to write it."""
-    unknown = ("--member", "one=i-0123456789abcdef0", *BY_ID[2:])
-    result = run("init", "--group", "orders", "--eni", ENI, *unknown)
+    monkeypatch.setattr("eni_failover.cli.init_lookup.find_instance", lambda *_: None)
+    result = run("init", "--group", "orders", "--eni", ENI, *BY_ID)
 
     assert result.code == 1
     assert "write --member one=...@ADDRESS" in result.err

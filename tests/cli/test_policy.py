@@ -66,6 +66,7 @@ def test_what_nobody_knows_is_a_placeholder(run, member, alone):
     assert (result.code, arns(result)) == (1, {"arn:aws:ec2:REGION:ACCOUNT"})
     assert [line.split()[1] for line in result.err.splitlines()] == ["ACCOUNT", "REGION"]
     assert [line.rsplit()[-1] for line in result.err.splitlines()] == ["--account", "--region"]
+    assert "set AWS_REGION" in result.err
 
 
 @pytest.mark.parametrize("change", [lambda w: w.deny("*"), lambda w: w.remove_eni("floating-1")])
