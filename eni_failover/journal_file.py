@@ -7,12 +7,13 @@ never twice at a time. What is appended is on the disk when `append` returns.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,6 +23,8 @@ FILE = "journal.jsonl"
 LOCK = "lock"
 ROTATE_AT = 1_048_576
 LONGEST_READ = 8 * ROTATE_AT
+
+_UNMAKE_WITHIN = 1.0
 
 REMOVED = "the journal was removed while this daemon ran: written anew"
 _TAKEN = "another eni-failover daemon uses this"
@@ -60,6 +63,7 @@ class JournalFile:
         self._directory = directory
         self._lock: int | None = None
         self._locks = False
+        self._made: list[Path] = []  # what this process made for the lock, the deepest first
         self._is_closed = False
         self._rotation_is_due = False
 
@@ -72,9 +76,11 @@ class JournalFile:
         self._hold(self._locked())
 
     def close(self) -> None:
-        """Releases the lock."""
+        """Releases the lock. Of a start that wrote nothing no lock and no directory stays."""
         self._is_closed = True
         if self._lock is not None:
+            if self._made and not self.begun:
+                wait([DiskThreads().submit(self._unmake)], timeout=_UNMAKE_WITHIN)
             os.close(self._lock)
             self._lock = None
 
@@ -106,16 +112,28 @@ class JournalFile:
 
     def _locked(self) -> int:
         """The descriptor of the lock, held. Raises BlockingIOError when another daemon has it."""
+        path = self._directory / LOCK
+        absent = [one for one in (path, *path.parents) if not one.exists()]
         self._directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(
-            self._directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644
-        )
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_at(descriptor, path):  # a daemon that failed to start has just taken it away
+                raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK))
         except OSError:
             os.close(descriptor)
             raise
+        self._made = self._made or absent
         return descriptor
+
+    def _unmake(self) -> None:
+        """Takes the lock, and the directories that were made for it, away again; what is not empty stays."""
+        with contextlib.suppress(OSError):
+            lock, *directories = self._made
+            if self._lock is not None and _is_at(self._lock, lock):
+                lock.unlink()
+                for directory in directories:
+                    directory.rmdir()
 
     def _hold(self, descriptor: int) -> None:
         if self._is_closed:
@@ -131,9 +149,8 @@ class JournalFile:
         held = self._lock
         if held is None and not self._locks:
             return
-        with contextlib.suppress(FileNotFoundError):
-            if held is not None and os.path.samestat(os.fstat(held), (self._directory / LOCK).stat()):
-                return
+        if held is not None and _is_at(held, self._directory / LOCK):
+            return
         try:
             fresh = self._locked()
         except BlockingIOError as error:
@@ -173,6 +190,14 @@ def read_journal(path: Path) -> tuple[bytes, bool]:
             return file.read(LONGEST_READ), False
         file.seek(size - LONGEST_READ)
         return file.read(LONGEST_READ).partition(b"\n")[2], True
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether this is the file that the path names now. Raises OSError, but not where there is none."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _write(descriptor: int, text: bytes, *, at: int) -> None:
