@@ -154,7 +154,8 @@ def grown(parts: Sequence[Part]) -> list[str]:
 def main() -> None:
     """Plays, prints a line each tenth, and says what grew."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--for", dest="seconds", type=positive_seconds, default=positive_seconds("20m"))
+    default = positive_seconds("20m")
+    parser.add_argument("--for", dest="seconds", metavar="DURATION", type=positive_seconds, default=default)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     print(f"{machine()}\n\n{_row(HEAD)}", flush=True)

@@ -50,7 +50,7 @@ def demo(*, as_json: bool, net: bool) -> ExitCode:
         typer.echo(json.dumps(report.document()))
     else:
         show(*_parts(report))
-    if report.result is DemoResult.PASS:
+    if report.result is DemoResult.SUCCESS:
         return ExitCode.OK
     complain(f"demo failed: {report.problem or 'the ENI is not what and where it should be'}")
     return ExitCode.FAILED
@@ -72,9 +72,9 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         yield from ("", _phases(report.takeover["phases"]))
     if report.packets is not None:
         yield from ("", _clients(report.packets), "", _neighbour(report.packets))
-    if report.result is DemoResult.PASS and report.packets is not None:
+    if report.result is DemoResult.SUCCESS and report.packets is not None:
         yield f"\n{_gap(report.packets)}"
-    elif report.result is DemoResult.PASS and report.gap is not None:
+    elif report.result is DemoResult.SUCCESS and report.gap is not None:
         gap = f"{seconds(report.gap)} after the holder's death"
         yield f"\nThe ENI moved with all that it is known by; the standby was active {gap}."
 

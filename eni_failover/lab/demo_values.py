@@ -34,10 +34,10 @@ _DEATHS = frozenset({DemoEvent.SERVICE_KILLED, DemoEvent.HOST_KILLED})
 
 
 class DemoResult(StrEnum):
-    """`pass`: the ENI moved, and everything that should stay with it did."""
+    """A drill's words. `success`: the ENI moved, and everything that should stay with it did."""
 
-    PASS = "pass"  # noqa: S105 - a result, no password
-    FAIL = "fail"
+    SUCCESS = "success"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ class Packets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How the demo went. `takeover` is the daemon's own history line; `problem` is empty on `pass`.
+    """How the demo went. `takeover` is the daemon's own history line; `problem` is empty on `success`.
 
     `packets` is None where no link carried any.
     """
@@ -183,17 +183,19 @@ class Report:
         shown = self.has_moved and bool(self.same) and all(self.same.values()) and not self.problem
         if self.packets is not None and self.after is not None:
             shown = shown and self.packets.are_good(self.after.member)
-        return DemoResult.PASS if shown else DemoResult.FAIL
+        return DemoResult.SUCCESS if shown else DemoResult.FAILED
 
     def document(self) -> dict[str, Any]:
-        """The document of `--json`."""
+        """The document of `--json`: what a drill's has, too, by the same names."""
         return {
             "result": self.result,
             "problem": self.problem,
             "group": self.group,
-            "before": self.before.document() if self.before else None,
-            "after": self.after.document() if self.after else None,
-            "same": self.same,
+            "member": self.after.member if self.after else None,
+            "holder": self.before.member if self.before else None,
+            "before": [self.before.document()] if self.before else None,
+            "after": [self.after.document()] if self.after else None,
+            "same": self.same or None,
             "timeline": [one.document() for one in self.timeline],
             "gap_s": None if self.gap is None else round(self.gap, 3),
             "phases": dict(self.takeover.get("phases", {})) if self.takeover else {},

@@ -9,7 +9,20 @@ from dataclasses import replace
 import pytest
 
 from eni_failover.cli import demo as command
-from eni_failover.lab.demo_values import ClientView, DemoEvent, Happening, Identity, Packets, Report, Sight
+from eni_failover.cli import drill_report
+from eni_failover.cli.drill_legs import Leg
+from eni_failover.config import load
+from eni_failover.exitcodes import ExitCode
+from eni_failover.lab.demo_values import (
+    ClientView,
+    DemoEvent,
+    DemoResult,
+    Happening,
+    Identity,
+    Packets,
+    Report,
+    Sight,
+)
 
 IDENTITY = Identity(
     eni_id="eni-0ffffffffffffff01",
@@ -76,7 +89,28 @@ def test_json_is_one_document(run, plays):
     assert (result.code, result.err) == (0, "")
     assert document["timeline"][0] == {"at_s": 0.25, "event": "service.killed", "pid": 7}
     assert document["phases"] == {"detach_s": 3.1, "attach_s": 2.0}
-    assert (document["result"], document["gap_s"]) == ("pass", 6.25)
+    assert (document["result"], document["gap_s"]) == ("success", 6.25)
+    assert (document["holder"], document["member"]) == ("alpha", "beta")
+
+
+SHARED = {"result", "problem", "group", "member", "holder", "before", "after", "same"}
+
+
+def test_a_drill_has_the_same_words(run, plays, member):
+    """Whoever reads the one document can read the other: results, names, and what is known of an ENI."""
+    plays(GOOD)
+    demo = json.loads(run("demo", "--json").out)
+    drill = drill_report.Report(config=load(member.config, {}), detail="").document(ExitCode.OK)
+    leg = drill_report.leg_document(
+        Leg(name="here", origin="alpha", to="beta", began_at=0.0, last_takeover_id=None)
+    )
+    bad = replace(GOOD, after=None).document()
+
+    assert set(demo) & set(drill) >= SHARED
+    assert {"gap_s", "phases"} <= set(demo) & set(leg)
+    assert set(DemoResult) <= set(drill_report.RESULTS.values())
+    assert {*drill_report._KEPT, "member", "attachment_id"} <= set(demo["before"][0])
+    assert (bad["after"], bad["same"], bad["member"]) == (drill["after"], drill["same"], drill["member"])
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
@@ -88,7 +122,7 @@ def test_a_failed_demo_is_1(run, plays, more):
     assert result.code == 1
     assert result.err == "eni-failover: demo failed: waited 30 s in vain for beta to take over\n"
     if more:
-        assert json.loads(result.out)["result"] == "fail"
+        assert json.loads(result.out)["result"] == "failed"
 
 
 def test_an_interrupted_demo_is_1(run, plays, monkeypatch):

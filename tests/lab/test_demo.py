@@ -261,7 +261,7 @@ def test_a_move_that_keeps_everything_passes():
     """The demo has passed when another member has the ENI and nothing of its identity has changed."""
     report = Report(group="orders", timeline=(), before=BEFORE, after=AFTER)
 
-    assert report.result is DemoResult.PASS
+    assert report.result is DemoResult.SUCCESS
     assert set(report.same.values()) == {True}
 
 
@@ -271,7 +271,7 @@ def test_a_part_that_changed_fails(part):
     changed = replace(AFTER, identity=replace(IDENTITY, **{part: "another"}))
     report = Report(group="orders", timeline=(), before=BEFORE, after=changed)
 
-    assert report.result is DemoResult.FAIL
+    assert report.result is DemoResult.FAILED
     assert [name for name, same in report.same.items() if not same] == [part]
 
 
@@ -290,7 +290,7 @@ def test_no_move_fails(changes):
     """Without a move from one member to another, and with any problem, the demo has failed."""
     report = replace(Report(group="orders", timeline=(), before=BEFORE, after=AFTER), **changes)
 
-    assert report.result is DemoResult.FAIL
+    assert report.result is DemoResult.FAILED
 
 
 def test_the_gap_is_from_death_to_active():
@@ -312,7 +312,7 @@ def test_a_daemon_that_cannot_start_is_the_problem(temporary):
     told: list[Happening] = []
     report = play(told.append, Options(settings=QUICK, interval="nonsense"))
 
-    assert report.result is DemoResult.FAIL
+    assert report.result is DemoResult.FAILED
     assert "daemon has ended with status 2" in report.problem
     assert "probe[0].interval: must be one number and one of ms s m h d" in report.problem
     assert not any(is_alive(one.facts["pid"]) for one in told if "pid" in one.facts)
@@ -323,7 +323,7 @@ def test_what_takes_too_long_is_the_problem(temporary):
     """A story that does not go on is given up after its time, and says what it waited for."""
     report = play(lambda _: None, Options(settings=QUICK, ready_within=0.0))
 
-    assert report.result is DemoResult.FAIL
+    assert report.result is DemoResult.FAILED
     assert report.problem.startswith("waited 0 s in vain for both members to be ready")
     assert list(temporary.iterdir()) == []
 
@@ -357,8 +357,8 @@ def test_the_whole_story(temporary):
     moves = [one["status"] for one in document["timeline"] if one["event"] == "eni.changed"]
 
     assert report.problem == ""
-    assert document["result"] == "pass"
-    assert (document["before"]["member"], document["after"]["member"]) == ("alpha", "beta")
+    assert document["result"] == "success"
+    assert [document[name][0]["member"] for name in ("before", "after")] == ["alpha", "beta"]
     assert moves == ["detaching", "available", "attaching", "attached"]
     assert document["takeover"]["trigger"] == "probes"
     assert {"detect_s", "detach_s", "attach_s"} <= set(document["phases"])
@@ -383,7 +383,7 @@ def test_the_demo_can_fail():
 
     report = play(meddle, Options(settings=QUICK, interval="200ms"))
 
-    assert (report.result, report.problem) == (DemoResult.FAIL, "")
+    assert (report.result, report.problem) == (DemoResult.FAILED, "")
     assert report.has_moved
     assert [name for name, same in report.same.items() if not same] == ["mac"]
 
