@@ -18,8 +18,8 @@ A duration is one number and one of ms s m h d, such as `250ms` or `30m`.
 STATUSES = {
     ExitCode.OK: "It was done; to a question, yes.",
     ExitCode.FAILED: "It was not done, or no: a check failed, this member is not active, the daemon crashed.",
-    ExitCode.BAD_CONFIG: "A mistake in the configuration or on the command line, or no command. systemd does not start the"
-    " daemon again after it.",
+    ExitCode.BAD_CONFIG: "A mistake in the configuration or on the command line, or no command. systemd"
+    " does not start the daemon again after it.",
     ExitCode.UNREACHABLE: "No daemon answers on this host.",
     ExitCode.REFUSED: "The order was refused, or not confirmed.",
     ExitCode.UNDER_WAY: "The takeover was accepted, and has not ended.",

@@ -130,4 +130,4 @@ def _verdict(checks: Sequence[Check], result: CheckResult) -> str:
         case CheckResult.WARN:
             return f"pass, with warnings: {', '.join(bad)}"
         case CheckResult.PASS:
-            return "pass: a takeover by this member would work, as far as can be told beforehand"
+            return "pass: a takeover by this member would work, as far as can be known beforehand"

@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from typing import Any
 
 import typer
 from rich.console import Console, RenderableType
@@ -13,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from eni_failover.cli.tables import cells, console, show, table
+from eni_failover.cli.takeover_lines import phases
 from eni_failover.cli.terminal import complain, plain, seconds
-from eni_failover.core.words import Phase
 from eni_failover.errors import StartError
 from eni_failover.exitcodes import ExitCode
 from eni_failover.lab.demo import Options, Stage, play
@@ -69,7 +70,7 @@ def _parts(report: Report) -> Iterator[RenderableType]:
     if report.before is not None and report.after is not None:
         yield from ("", _compared(report, report.before, report.after))
     if report.takeover is not None:
-        yield from ("", _phases(report.takeover["phases"]))
+        yield from ("", _phases(report.takeover))
     if report.packets is not None:
         yield from ("", _clients(report.packets), "", _neighbour(report.packets))
     if report.result is DemoResult.SUCCESS and report.packets is not None:
@@ -123,10 +124,10 @@ def _net_stage(options: Options) -> Stage:
     return NetStage(options.settings, options.interval)
 
 
-def _phases(spent: Mapping[str, float]) -> Table:
+def _phases(takeover: Mapping[str, Any]) -> Table:
     made = table("phase", "took")
-    for phase in Phase:
-        if f"{phase}_s" in spent:
-            made.add_row(*cells(phase, f"{spent[f'{phase}_s']:.2f} s"))
+    spent = phases(takeover)
+    for phase, length in spent.items():
+        made.add_row(*cells(phase, f"{length:.2f} s"))
     made.add_row(*cells("in all", f"{sum(spent.values()):.2f} s"))
     return made

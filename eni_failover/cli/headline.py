@@ -164,16 +164,25 @@ def _outage(document: Document) -> Headline | None:
     outage, now = inner(document, "outage"), now_of(document)
     if outage is None:
         return None
-    reason, remedy = outage.get("reason"), outage.get("remedy")
+    reason = outage.get("reason")
     sentence = f"OUTAGE since {when(outage.get('since'), now)}: {_wrong(document, reason)}."
-    is_holder = document.get("member") == document.get("holder")
-    who = "a standby" if is_holder else document.get("member")
+    who, remedy = _whose(document, str(outage.get("remedy") or ""))
     if outage.get("ends_at") is None:
-        ahead = "Nothing happens by itself" if is_holder else f"{who} does not take over by itself"
+        ahead = f"{who or 'The group'} does not {'take over' if who else 'move'} by itself"
     else:
-        ahead = f"{who} takes over by itself at {when(outage['ends_at'], now)}"
-    lines = (f"{ahead}: {because(reason)}.", f"What to do: {remedy}" if remedy else "")
+        ahead = f"{who or 'A standby'} takes over by itself at {when(outage['ends_at'], now)}"
+    on = "" if who in ("", document.get("member")) else f", on {who}"
+    lines = (f"{ahead}: {because(reason)}.", f"What to do{on}: {remedy}" if remedy else "")
     return Headline(Tone.OUTAGE, sentence, tuple(line for line in lines if line))
+
+
+def _whose(document: Document, remedy: str) -> tuple[object, str]:
+    """Who is to act, and the remedy. A holder repeats another member's, with that one's name before it."""
+    if document.get("member") != document.get("holder"):
+        return document.get("member"), remedy
+    names = [str(one.get("member")) for one in listed(document, "peers")]
+    name = next((one for one in names if remedy.startswith(f"{one}: ")), "")
+    return name, remedy.removeprefix(f"{name}: ") if name else remedy
 
 
 def _wrong(document: Document, reason: object) -> str:

@@ -65,7 +65,10 @@ def init(wish: Draft, *, output: Path | None, force: bool) -> ExitCode:
     if output is None:
         typer.echo(text, nl=False)
     if not draft.probes:
-        complain("no probe: only EC2's word starts a takeover; add one with --probe, or in the file")
+        complain(
+            "no probe: a takeover starts only when EC2 reports the holder stopped, or an operator asks; add"
+            " one with --probe, or in the file"
+        )
     return ExitCode.OK
 
 

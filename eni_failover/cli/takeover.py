@@ -15,14 +15,14 @@ from typing import Any
 
 import typer
 
+from eni_failover.cli.takeover_lines import phases
 from eni_failover.cli.terminal import complain, is_confirmed, plain, say, seconds
 from eni_failover.client import Client, UnreachableError
 from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN
-from eni_failover.core.words import Answer, CheckResult, Phase, Result, Role, Scope
+from eni_failover.core.words import Answer, CheckResult, Result, Role, Scope
 from eni_failover.exitcodes import ExitCode
 
 POLL = 0.2
-_WORTH_A_WORD = 0.05
 
 Document = Mapping[str, Any]
 
@@ -175,7 +175,9 @@ def stage(now: Document) -> str:
 
 
 def _took(ended: Document, elapsed: float) -> str:
-    phases = ended.get("phases", {})
-    spent = ((phase, phases.get(f"{phase}_s", 0.0)) for phase in Phase)
-    shown = ", ".join(f"{phase} {seconds(took)}" for phase, took in spent if took >= _WORTH_A_WORD)
-    return f"{seconds(elapsed)} ({shown})" if shown else seconds(elapsed)
+    """The whole as the history has it, and its phases; from the order on where there are none."""
+    spent = phases(ended)
+    if not spent:
+        return seconds(elapsed)
+    shown = " + ".join(f"{name} {length:.2f}" for name, length in spent.items())
+    return f"{sum(spent.values()):.2f} s ({shown})"

@@ -16,7 +16,7 @@ RENEWAL_DUE = 1800.0
 CLOCK_NOTICED = 5.0
 CLOCK_REFUSED = 300.0  # EC2 refuses what is signed by a clock further off (errors-overview)
 HOPS_FOR_CONTAINERS = 2
-_MEND_SETTINGS = "mend AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL or the files of boto3"
+_MEND_SETTINGS = "set AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL or the files of boto3 right"
 _BY_PRIMARY = "route it by the primary ENI: its default route must have the best metric"
 
 

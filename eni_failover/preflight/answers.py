@@ -30,7 +30,7 @@ def holder_probes(facts: Facts) -> Check:
 
 def _none(name: str, scope: Scope) -> Check:
     why, line = WITHOUT[scope]
-    return warned(name, f"there is none: {why}", f"add a [[probe]] with {line}")
+    return warned(name, f"no probe of scope {scope}: {why}", f"add a [[probe]] with {line}")
 
 
 def self_probes(facts: Facts) -> Check:
@@ -40,7 +40,7 @@ def self_probes(facts: Facts) -> Check:
         return _none("self_probes", Scope.SELF)
     unfit = [_said(one) for one in asked if one.answer is not Answer.UP]
     if unfit:
-        return failed("self_probes", ", ".join(unfit), "mend what this member's own probes say")
+        return failed("self_probes", ", ".join(unfit), "fix what this member's own probes report")
     return passed("self_probes", ", ".join(_said(one) for one in asked))
 
 
@@ -51,7 +51,7 @@ def witnesses(facts: Facts) -> Check:
         return _none("witnesses", Scope.WITNESS)
     silent = [_said(one) for one in asked if one.answer is not Answer.UP]
     if asked and len(silent) == len(asked):
-        return failed("witnesses", ", ".join(silent), "no witness answers: mend this host's network first")
+        return failed("witnesses", ", ".join(silent), "no witness answers: fix this host's network first")
     if silent:
         return warned("witnesses", ", ".join(silent), "one witness of several does not answer")
     return passed("witnesses", ", ".join(_said(one) for one in asked))

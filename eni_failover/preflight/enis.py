@@ -103,7 +103,11 @@ def holder(facts: Facts) -> Check:
         return warned(name, f"{', '.join(moving)} is moving now", "check again when it has arrived")
     free = [one.eni.eni_id for one in shown if one.eni.attachment is None]
     if free:
-        return warned(name, f"{', '.join(free)} is on nobody", "a daemon that runs takes it: see its status")
+        return warned(
+            name,
+            f"{', '.join(free)} is unattached",
+            "a running daemon will attach it: see 'eni-failover status'",
+        )
     having = {member.name for one in shown if (member := facts.member_with(one)) is not None}
     if len(having) > 1:
         return warned(name, f"split between {', '.join(sorted(having))}", "eni-failover takeover")

@@ -22,7 +22,7 @@ def disk(facts: Facts) -> Check:
         detail = f"{found.path} was removed while the daemon runs"
         return warned("disk", detail, "the daemon makes it anew at its next write")
     if found.free_bytes is not None and found.free_bytes < LEAST_FREE:
-        return failed("disk", f"{found.path}: {found.free_bytes // 1024} KiB are free", "make room")
+        return failed("disk", f"{found.path}: {found.free_bytes // 1024} KiB are free", "free disk space")
     if found.write_seconds is not None and found.write_seconds > SLOW_WRITE:
         detail = f"{found.path}: a small write took {found.write_seconds:.1f} s"
         return warned("disk", detail, "the daemon waits a second at most, and goes on without")

@@ -26,7 +26,7 @@ def members(facts: Facts) -> Check:
         wrong += _wrong(member, found, enis)
         odd += [] if found is None else _odd(member, found)
     if wrong:
-        return failed("members", "; ".join(wrong + odd), "mend [[member]]: instance_id and address")
+        return failed("members", "; ".join(wrong + odd), "correct [[member]]: instance_id and address")
     if odd:
         remedy = "a member that does not run cannot take over; address is that of its primary ENI"
         return warned("members", "; ".join(odd), remedy)

@@ -6,7 +6,7 @@ from eni_failover.core.words import Scope
 
 WITHOUT: dict[Scope, tuple[str, str]] = {
     Scope.HOLDER: (
-        "only EC2's word, or an operator, starts a takeover",
+        "a takeover starts only when EC2 reports the holder stopped, or an operator asks",
         'scope = "holder" that asks the service of the probed member, at {address}',
     ),
     Scope.SELF: (

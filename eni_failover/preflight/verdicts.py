@@ -25,7 +25,9 @@ def failed(name: str, detail: str, remedy: str) -> Check:
     return Check(name=name, result=CheckResult.FAIL, detail=detail, remedy=remedy)
 
 
-def unknown(name: str, missed: Missed, remedy: str = "mend what fails above, then check again") -> Check:
+def unknown(
+    name: str, missed: Missed, remedy: str = "fix the failed checks above, then run the check again"
+) -> Check:
     """It could not be found out: a warning, since unknown is neither good nor bad."""
     why = f"{UNKNOWN}: {missed.why}"
     return warned(name, why, f"allow it: {_POLICY}" if missed.denied else remedy)

@@ -159,7 +159,19 @@ SITUATIONS = {
         outage("paused", None, "beta: eni-failover resume", **holding()),
         Tone.OUTAGE,
         OUTAGE,
-        ("Nothing happens by itself: the group is paused (paused).", "What to do: beta: eni-failover resume"),
+        (
+            "beta does not take over by itself: the group is paused (paused).",
+            "What to do, on beta: eni-failover resume",
+        ),
+    ),
+    "holder-that-knows-itself": (
+        outage("link_not_ready", None, "bring the link up", **holding()),
+        Tone.OUTAGE,
+        "OUTAGE since 03:11:30 UTC (30 s ago): alpha holds the group, and its link does not serve it.",
+        (
+            "The group does not move by itself: a link of the holder does not serve it (link_not_ready).",
+            "What to do: bring the link up",
+        ),
     ),
     "denied": (
         alone("attach_denied", **holding(ready=False, reasons=["attach_denied"])),

@@ -114,7 +114,7 @@ def test_settings_that_make_no_client_are_what_to_mend():
     world = facts(of_cloud={"api": why, "credentials_until": why})
     remedies = {access.credentials(world).remedy, access.ec2_api(world).remedy}
 
-    assert remedies == {"mend AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL or the files of boto3"}
+    assert remedies == {"set AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL or the files of boto3 right"}
 
 
 def api(**changes) -> Api:

@@ -119,7 +119,7 @@ def test_a_service_that_holds_is_foreign_too():
     [
         (attachment(BETA), "split between alpha, beta"),
         (attachment(status=AttachmentStatus.DETACHING), f"{ENI2} is moving now"),
-        (None, f"{ENI2} is on nobody"),
+        (None, f"{ENI2} is unattached"),
     ],
 )
 def test_enis_that_one_member_does_not_have_together_are_a_warning(second, detail):
