@@ -19,7 +19,7 @@ from eni_failover.cli.terminal import plain
 _END = r"[.,;:)]*"
 _WORD = re.compile(
     rf"(?:eni-failover|systemctl) [a-z]+(?: (?:-{{1,2}}[a-z-]+|'[^' ]*'))*{_END}"
-    rf"|(?:\d{{4}}-\d\d-\d\d )?\d\d:\d\d:\d\d(?: UTC)?{_END}"
+    rf"|(?:\d{{4}}-\d\d-\d\d )?\d\d:\d\d:\d\d(?:\.\d)?(?: UTC)?{_END}"
     rf"|\(?(?:in )?\d+(?: (?:d|h|min|s)\b(?: \d\d?)?)+(?: ago)?{_END}"
     rf"|[a-z]+ \d+\.\d\d\b"
     rf"|\S+"

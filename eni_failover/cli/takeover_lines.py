@@ -48,6 +48,9 @@ def phases(document: Document) -> dict[str, float]:
 def _clocks(begun: float | None, ended: float | None) -> str:
     if begun is None or ended is None:
         return "at an unknown time"
-    first, last = (datetime.fromtimestamp(at, UTC) for at in (begun, ended))
-    day = "%Y-%m-%d " if last.date() != first.date() else ""
-    return f"{first:%Y-%m-%d %H:%M:%S} to {last.strftime(f'{day}%H:%M:%S UTC')}"
+    first, last = (_tenths(datetime.fromtimestamp(round(at, 1), UTC)) for at in (begun, ended))
+    return f"{first} to {last.removeprefix(first[:11])} UTC"
+
+
+def _tenths(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-5]

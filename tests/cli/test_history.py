@@ -54,7 +54,7 @@ def test_history_without_a_daemon(run, member, lines):
     assert (result.code, result.err) == (0, "")
     assert [block.splitlines() for block in blocks] == [
         [
-            f"success  alpha -> beta, 2023-11-14 22:13:{begun} to 22:13:{begun + 5} UTC",
+            f"success  alpha -> beta, 2023-11-14 22:13:{begun}.5 to 22:13:{begun + 5}.5 UTC",
             "         by probes: holder_down, 5.04 s in all",
             "         detach 3.04 + attach 2.00",
         ]
@@ -93,7 +93,7 @@ def test_narrow_terminals(columns):
     shown = on_paper(rows([(Text("success"), Paragraph(*takeover_lines(history_document(line))))]), columns)
 
     assert max(map(len, shown.splitlines())) <= columns
-    for whole in ("2023-11-14 22:12:01", "22:13:27 UTC", *(f"{phase} 12.34" for phase in Phase)):
+    for whole in ("2023-11-14 22:12:01.1", "22:13:27.5 UTC", *(f"{phase} 12.34" for phase in Phase)):
         assert whole in shown
 
 

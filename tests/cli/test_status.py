@@ -79,7 +79,7 @@ def test_status_in_trouble(run, daemon, desk, member, standby):
     assert "to do: free an interface slot" in lines
     assert "paused until 08:10:00 UTC (in 10 min 00 s), by uid 7: upgrade" in lines
     assert "takeover manual: detach, since 08:00:00 UTC (now)" in lines
-    assert "failed beta -> alpha, 2027-01-15 07:59:50 to 07:59:56 UTC" in lines
+    assert "failed beta -> alpha, 2027-01-15 07:59:50.0 to 07:59:56.5 UTC" in lines
     assert "silent alpha: its daemon does not answer" in lines
 
 
