@@ -22,7 +22,7 @@ def test_a_manual_takeover_from_a_healthy_holder(pair):
     assert pair.holder() == "beta"
     assert status["last_takeover"]["detail"] == "drill"
     assert pair.beta.events("takeover.ended")[0]["detail"] == "drill"
-    assert pair.beta.command("history").stdout.splitlines()[1].endswith(" drill")
+    assert pair.beta.command("history").stdout.splitlines()[-1].endswith(" said: drill")
 
 
 def test_what_an_operator_says_of_a_takeover_is_told_everywhere(pair):
