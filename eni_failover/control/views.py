@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ from eni_failover.status import check_document, to_document
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 METRICS_AGE = 0.5
 """Seconds for which a page of metrics serves all who ask. The dearest answer: some 10 ms of the loop."""
+# A tenth of the size for a quarter of a millisecond; level 6 takes three times that for an eighth less.
+_GZIP_LEVEL = 1
 
 
 class _MetricsPage:
@@ -24,16 +27,24 @@ class _MetricsPage:
 
     def __init__(self) -> None:
         self._body = b""
+        self._zipped = b""
         self._stale_at = 0.0
 
     def get(self, desk: Desk) -> bytes:
         """The page, made anew when the last one is too old."""
         now = asyncio.get_running_loop().time()
         if now >= self._stale_at:
-            self._body = desk.metrics_page()
+            self._body, self._zipped = desk.metrics_page(), b""
             # From its end: however long one takes, the loop turns between two of them.
             self._stale_at = asyncio.get_running_loop().time() + METRICS_AGE
         return self._body
+
+    def get_zipped(self, desk: Desk) -> bytes:
+        """The same page by gzip: compressed once, however many ask for it."""
+        body = self.get(desk)
+        if not self._zipped:
+            self._zipped = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+        return self._zipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +63,13 @@ class Views:
         yield web.get("/active", self.active)
         yield web.get("/status", self.status)
 
-    async def metrics(self, _request: web.Request) -> web.Response:
-        """Prometheus scrapes this."""
-        body = self._metrics.get(self.desk)
-        return web.Response(body=body, headers={"Content-Type": METRICS_TYPE})
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Prometheus scrapes this, and asks for gzip."""
+        headers = {"Content-Type": METRICS_TYPE, "Vary": "Accept-Encoding"}
+        if not _takes_gzip(request):
+            return web.Response(body=self._metrics.get(self.desk), headers=headers)
+        headers["Content-Encoding"] = "gzip"
+        return web.Response(body=self._metrics.get_zipped(self.desk), headers=headers)
 
     async def livez(self, _request: web.Request) -> web.Response:
         """503 when no pass has ended, whatever its result, for three intervals."""
@@ -90,6 +104,16 @@ class Views:
         if snapshot is None:
             return web.json_response(starting(), status=503)
         return web.json_response(to_document(snapshot))
+
+
+def _takes_gzip(request: web.Request) -> bool:
+    """Whether the client asks for gzip by its name (RFC 9110, section 12.5.3)."""
+    asked = ",".join(request.headers.getall("Accept-Encoding", [])).lower()
+    for part in asked.split(","):
+        coding, _, weight = (word.strip() for word in part.partition(";"))
+        if coding == "gzip":
+            return weight.replace(" ", "").rstrip("0.") != "q="
+    return False
 
 
 def starting() -> dict[str, Any]:
