@@ -9,11 +9,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from eni_failover.core.model import Attempt, PauseKind, PauseRecord, Peer
 from eni_failover.core.policy import (
     EniId,
+    FailbackMode,
+    FenceMode,
     InstanceId,
     Member,
     MemberName,
     Policy,
     ProbePolicy,
+    TakeoverMode,
 )
 from eni_failover.core.snapshot import (
     Check,
@@ -22,7 +25,7 @@ from eni_failover.core.snapshot import (
     Snapshot,
     TakeoverLine,
 )
-from eni_failover.core.told import History
+from eni_failover.core.told import History, NextHolder, Outage
 from eni_failover.core.words import (
     Action,
     Answer,
@@ -50,6 +53,8 @@ CONTRACT = {
     "build_info": ("gauge", {"version"}),
     "member_info": ("gauge", {"member", "instance_id", "config_hash"}),
     "holder": ("gauge", {"member"}),
+    "next_holder": ("gauge", {"member"}),
+    "outage": ("gauge", set()),
     "eni_holder": ("gauge", {"eni_id", "member"}),
     "role": ("gauge", {"role"}),
     "probe_state": ("gauge", {"probe", "scope", "member", "state"}),
@@ -61,6 +66,7 @@ CONTRACT = {
     "pause_expiry_timestamp_seconds": ("gauge", set()),
     "takeover_in_progress": ("gauge", {"trigger"}),
     "last_takeover_timestamp_seconds": ("gauge", set()),
+    "last_takeover_by_trigger_timestamp_seconds": ("gauge", {"trigger"}),
     "last_takeover_duration_seconds": ("gauge", {"phase"}),
     "eni_unowned_since_timestamp_seconds": ("gauge", {"eni_id"}),
     "last_reconcile_success_timestamp_seconds": ("gauge", set()),
@@ -108,9 +114,25 @@ def probe(name: str = "web", scope: Scope = Scope.HOLDER, timeout: float = 1.0) 
     )
 
 
-def policy(*probes: ProbePolicy) -> Policy:
+def policy(*probes: ProbePolicy, **changes) -> Policy:
     """A policy of a group of two with these probes."""
-    return builders.policy(probes=probes, down_needed=1, config_hash="c0ffee")
+    return builders.policy(probes=probes, down_needed=1, config_hash="c0ffee", **changes)
+
+
+# Every reason but those of what is shown beside the decisions, and the one of a group without holder probes.
+DECIDED = set(Reason) - {
+    Reason.OBSERVES,
+    Reason.PEER_SILENT,
+    Reason.NOT_READY,
+    Reason.NO_OTHER_MEMBER,
+    Reason.NO_HOLDER_PROBE,
+}
+EVERYTHING = {
+    "local": "alpha",  # the primary: no other one fails back
+    "enis": 2,
+    "failback": FailbackMode.AUTOMATIC,
+    "fence": FenceMode.STOP,
+}
 
 
 def snapshot(**changes) -> Snapshot:
@@ -161,10 +183,10 @@ def history(**changes) -> History:
     return replace(base, **changes)
 
 
-def started(*probes: ProbePolicy) -> Metrics:
+def started(*probes: ProbePolicy, **changes) -> Metrics:
     """The metrics of a daemon whose configuration was taken."""
     metrics = Metrics(registry=CollectorRegistry(), group="orders", version="0.1.0")
-    metrics.configured(policy(*(probes or (probe(),))))
+    metrics.configured(policy(*(probes or (probe(),)), **changes))
     return metrics
 
 
@@ -194,8 +216,22 @@ def ones(metrics: Metrics, name: str, label: str) -> dict[str, float]:
 
 def test_page_is_the_contract() -> None:
     """The page has exactly the documented families, with their types and labels, `group` on each."""
-    metrics = started()
-    metrics.publish(snapshot())
+    metrics = started(takeover=TakeoverMode.OBSERVE)
+    metrics.publish(
+        snapshot(
+            enis=(
+                EniLine(
+                    eni_id=EniId("eni-1"), status="available", member="none", unowned_since_wall=WALL - 5
+                ),
+            ),
+            pause=PauseRecord(kind=PauseKind.PAUSE, at=WALL, until=WALL + 60),
+            paused=True,
+            takeovers=(history(),),
+        )
+    )
+    metrics.reconcile("success", 0.1, WALL)
+    metrics.credentials_expiry(WALL + 60)
+    metrics.config_reload(WALL, ok=True)
     actual, groups, foreign = {}, set(), set()
     for family in text_string_to_metric_families(metrics.page().decode()):
         if not family.name.startswith(P):
@@ -233,7 +269,7 @@ def test_buckets_fit_what_is_measured(name: str) -> None:
 
 def test_every_foreseeable_counter_series_exists_at_zero() -> None:
     """Before anything happened, increase() already has a value for each pair that can be foreseen."""
-    metrics = started(probe(), probe("disk", Scope.SELF))
+    metrics = started(probe(), probe("disk", Scope.SELF), probe("router", Scope.WITNESS), **EVERYTHING)
     at_zero = {key for key, number in samples(metrics).items() if number == 0.0}
     expected = {
         *(
@@ -241,9 +277,8 @@ def test_every_foreseeable_counter_series_exists_at_zero() -> None:
             for trigger in Trigger
             for result in Result
         ),
-        *(("would_take_over_total", (("trigger", trigger),)) for trigger in Trigger),
-        *(("decisions_total", (("action", Action.WAIT), ("reason", reason))) for reason in Reason),
-        *(("decisions_total", (("action", Action.END), ("reason", reason))) for reason in Reason),
+        *(("decisions_total", (("action", Action.WAIT), ("reason", reason))) for reason in DECIDED),
+        *(("decisions_total", (("action", Action.END), ("reason", reason))) for reason in DECIDED),
         ("decisions_total", (("action", Action.TAKE_OVER), ("reason", Reason.HOLDER_DOWN))),
         ("decisions_total", (("action", Action.HOLD), ("reason", Reason.HELD))),
         ("decisions_total", (("action", Action.REFUSE), ("reason", Reason.NO_SLOT))),
@@ -261,7 +296,7 @@ def test_every_foreseeable_counter_series_exists_at_zero() -> None:
         *(("reconcile_total", (("result", result),)) for result in ("success", "error")),
         *(
             ("ec2_requests_total", (("operation", operation), ("code", code)))
-            for operation in ("DescribeNetworkInterfaces", "AttachNetworkInterface", "DetachNetworkInterface")
+            for operation in ("DescribeNetworkInterfaces", "AttachNetworkInterface", "StopInstances")
             for code in ("ok", "timeout", "connection", "RequestLimitExceeded", "UnauthorizedOperation")
         ),
         *(("link_repairs_total", (("what", what),)) for what in ("link", "address", "route", "rule")),
@@ -276,9 +311,146 @@ def test_every_foreseeable_counter_series_exists_at_zero() -> None:
     assert set() == {(name, frozenset(labels)) for name, labels in expected} - at_zero
 
 
+BARE = frozenset({"probes", "split", "failback"})
+"""The triggers that a group of one ENI without holder probes cannot have."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "probes", "impossible"),
+    [
+        pytest.param({}, (), BARE, id="no holder probe"),
+        pytest.param({"enis": 2}, (), BARE - {"split"}, id="two ENIs"),
+        pytest.param({}, (probe(),), BARE - {"probes"}, id="a holder probe"),
+        pytest.param({}, (probe("me", Scope.SELF),), BARE, id="a self probe"),
+        pytest.param(
+            {"failback": FailbackMode.AUTOMATIC, "local": "alpha"}, (), BARE - {"failback"}, id="the primary"
+        ),
+        pytest.param({"failback": FailbackMode.AUTOMATIC, "local": "beta"}, (), BARE, id="not the primary"),
+    ],
+)
+def test_a_trigger_that_cannot_be_has_no_series(changes, probes, impossible) -> None:
+    """Whatever has a label `trigger` has those that this configuration can have."""
+    for mode in TakeoverMode:
+        metrics = Metrics(registry=CollectorRegistry(), group="orders", version="0.1.0")
+        metrics.configured(policy(*probes, takeover=mode, **changes))
+        metrics.publish(snapshot())
+        triggers = {str(trigger) for trigger in Trigger} - impossible
+        reported = triggers - {"manual"} if mode is TakeoverMode.OBSERVE else set()
+
+        assert ones(metrics, "takeovers_total", "trigger").keys() == triggers
+        assert ones(metrics, "takeover_in_progress", "trigger").keys() == triggers
+        assert ones(metrics, "takeover_duration_seconds_count", "trigger").keys() == triggers
+        assert ones(metrics, "would_take_over_total", "trigger").keys() == reported
+
+
+@pytest.mark.parametrize(
+    ("changes", "probes", "words"),
+    [
+        pytest.param({}, (), {"fencing", "fence_refused", "fence", "StopInstances"}, id="no fence"),
+        pytest.param(
+            {}, (), {"DescribeInstanceAttribute", "DescribeSpotInstanceRequests"}, id="no fence: looks"
+        ),
+        pytest.param({}, (), {"holder_down", "holder_up", "probe_unknown"}, id="no holder probe"),
+        pytest.param(
+            {}, (probe(),), {"no_holder_probe", "self_probe_down", "witnesses_down"}, id="that alone"
+        ),
+        pytest.param({}, (), {"primary_recovered", "failback_delay", "failback"}, id="no failback"),
+        pytest.param({}, (), {"group_split", "split"}, id="one ENI"),
+        pytest.param({}, (), {"would_take_over"}, id="not observing"),
+        pytest.param({}, (), {"peer_silent", "not_ready", "no_other_member"}, id="not decided"),
+    ],
+)
+def test_what_this_configuration_cannot_have_is_no_label(changes, probes, words) -> None:
+    """No series has this word: not a reason, a phase, an operation, a code."""
+    metrics = Metrics(registry=CollectorRegistry(), group="orders", version="0.1.0")
+    metrics.configured(policy(*probes, **changes))
+    metrics.publish(snapshot(probes=()))
+    shown = {word for name, labels in samples(metrics) if name != "ready_check" for _, word in labels}
+
+    assert shown & words == set()
+
+
+def test_observe_mode_starts_nothing_but_for_an_operator() -> None:
+    metrics = started(takeover=TakeoverMode.OBSERVE)
+    reasons = {
+        dict(labels)["reason"]
+        for name, labels in samples(metrics)
+        if name == "decisions_total" and ("action", "take_over") in labels
+    }
+
+    assert reasons == {"operator"}
+
+
+def test_what_was_counted_stays_when_a_reload_makes_it_impossible() -> None:
+    """A counter that vanishes would hide what it has counted; what becomes possible is there at 0."""
+    metrics = started(takeover=TakeoverMode.OBSERVE)
+    metrics.would_take_over(Trigger.PROBES)
+    metrics.configured(policy(probe(), fence=FenceMode.STOP))
+
+    assert value(metrics, "would_take_over_total", trigger="probes") == 1
+    assert value(metrics, "decisions_total", action="wait", reason="fencing") == 0
+    assert value(metrics, "takeover_phase_duration_seconds_count", phase="fence") == 0
+
+
+def test_a_time_that_has_not_been_is_absent() -> None:
+    """No series of a time has a value before its moment: 0 would be 1970."""
+    metrics = started()
+    metrics.publish(snapshot())
+    times = {name for name, _ in samples(metrics) if name.endswith("timestamp_seconds")}
+
+    assert times == set()
+    assert ones(metrics, "last_takeover_duration_seconds", "phase") == {}
+
+
+def test_every_help_text_is_a_sentence_that_names_the_unit() -> None:
+    """It ends with a full stop, and a family of seconds says so."""
+    for family in text_string_to_metric_families(started().page().decode()):
+        if family.name.startswith(P):
+            text = family.documentation
+
+            assert text[0].isupper() or text[0].isdigit()
+            assert text.endswith(".")
+            assert ("seconds" in text) == ("seconds" in family.name), family.name
+
+
+def test_an_outage_and_who_comes_next() -> None:
+    """1 while there is an outage; of all members one is next, or none."""
+    seen = []
+    metrics = started()
+    outage = Outage(since_wall=WALL, reason="paused", ends_at_wall=None, remedy="eni-failover resume")
+    for changes in (
+        {"next_holder": NextHolder(member=MemberName("beta"), reason="ready")},
+        {"outage": outage, "next_holder": NextHolder(member=None, reason="paused")},
+        {},
+    ):
+        metrics.publish(snapshot(**changes))
+        seen.append((value(metrics, "outage"), ones(metrics, "next_holder", "member")))
+
+    assert seen == [
+        (0, {"alpha": 0, "beta": 1}),
+        (1, {"alpha": 0, "beta": 0}),
+        (0, {"alpha": 0, "beta": 0}),
+    ]
+
+
+def test_the_last_takeover_of_each_trigger_stays() -> None:
+    """An operator's move back hides no failure, also when the snapshot shows the last ones only."""
+    metrics = started()
+    name = "last_takeover_by_trigger_timestamp_seconds"
+    failed = history(trigger=Trigger.PROBES, ended_wall=WALL)
+    moved = history(trigger=Trigger.MANUAL, ended_wall=WALL + 60, result=Result.FAILED)
+    metrics.publish(snapshot(takeovers=(replace(failed, ended_wall=WALL - 60), failed, moved)))
+    first = ones(metrics, name, "trigger")
+    metrics.publish(snapshot(takeovers=(replace(moved, ended_wall=WALL + 120),)))
+
+    assert first == {"probes": WALL, "manual": WALL + 60}
+    assert ones(metrics, name, "trigger") == {"probes": WALL, "manual": WALL + 120}
+    assert value(metrics, "last_takeover_timestamp_seconds") == WALL + 120
+
+
 def test_snapshot_sets_every_enumeration_with_all_its_words() -> None:
     """Each enumeration has all its words, one of them 1."""
-    metrics = started()
+    metrics = started(**EVERYTHING)
     metrics.publish(snapshot())
 
     assert ones(metrics, "role", "role") == {"active": 0, "standby": 1, "taking": 0, "fault": 0}
@@ -324,16 +496,13 @@ def test_snapshot_sets_its_gauges() -> None:
     assert value(metrics, "ready") == 0
     assert ones(metrics, "ready_check", "check") == {"slot": 0, "zone": 1, "paused": 1}
     assert value(metrics, "takeover_in_progress", trigger="unowned") == 1
-    assert ones(metrics, "eni_unowned_since_timestamp_seconds", "eni_id") == {"eni-1": WALL - 5, "eni-2": 0}
+    assert ones(metrics, "eni_unowned_since_timestamp_seconds", "eni_id") == {"eni-1": WALL - 5}
     assert value(metrics, "last_takeover_timestamp_seconds") == WALL + 6
-    assert ones(metrics, "last_takeover_duration_seconds", "phase") == {
-        **dict.fromkeys(Phase, 0.0),
-        "attach": 1.5,
-    }
+    assert ones(metrics, "last_takeover_duration_seconds", "phase") == {"attach": 1.5}
 
 
 def test_pause_gauges_follow_the_pause_that_ends_last() -> None:
-    """`paused` and its expiry are 0 without a pause; a pause without an end has no expiry."""
+    """Without a pause, and without an end of one, there is no expiry."""
     pause = PauseRecord(kind=PauseKind.PAUSE, at=WALL, until=WALL + 60)
     longer = replace(pause, until=WALL + 600, local=True)
     metrics = started()
@@ -348,7 +517,7 @@ def test_pause_gauges_follow_the_pause_that_ends_last() -> None:
         metrics.publish(snapshot(**changes))
         seen.append((value(metrics, "paused"), value(metrics, "pause_expiry_timestamp_seconds")))
 
-    assert seen == [(1, WALL + 60), (1, WALL + 600), (1, 0), (0, 0), (0, 0)]
+    assert seen == [(1, WALL + 60), (1, WALL + 600), (1, None), (0, None), (0, None)]
 
 
 def test_what_a_reload_took_away_is_gone() -> None:
@@ -390,7 +559,7 @@ def test_probe_attempt_counts_and_times() -> None:
 
 
 def test_success_moves_the_reconcile_timestamp_and_an_error_does_not() -> None:
-    """The time of the last good pass is 0 before the first, and stands still after a bad one."""
+    """The time of the last good pass is absent before the first, and stands still after a bad one."""
     metrics = started()
     name = "last_reconcile_success_timestamp_seconds"
     seen = [value(metrics, name)]
@@ -400,14 +569,17 @@ def test_success_moves_the_reconcile_timestamp_and_an_error_does_not() -> None:
     metrics.reconcile("error", 0.25, WALL + 2)
     seen.append(value(metrics, name))
 
-    assert seen == [0, 0, WALL + 1]
+    assert seen == [None, None, WALL + 1]
     assert ones(metrics, "reconcile_total", "result") == {"success": 1, "error": 2}
     assert value(metrics, "reconcile_duration_seconds_sum") == 1.0
 
 
 def test_only_a_successful_takeover_says_how_long_one_takes() -> None:
-    """Every ended takeover is counted; only a success is observed, whole and by phase."""
-    metrics = started()
+    """Every ended takeover is counted; only a success is observed, whole and by phase.
+
+    The whole is the sum of the phases: detection, which began before the decision, is part of it.
+    """
+    metrics = started(enis=2)
     metrics.takeover_ended(history())
     metrics.takeover_ended(history(result=Result.LOST))
     metrics.takeover_ended(history(result=Result.FAILED, trigger=Trigger.MANUAL))
@@ -417,7 +589,7 @@ def test_only_a_successful_takeover_says_how_long_one_takes() -> None:
     assert value(metrics, "takeovers_total", trigger="probes", result="lost") == 1
     assert value(metrics, "takeovers_total", trigger="manual", result="failed") == 1
     assert value(metrics, "takeover_duration_seconds_count", trigger="probes") == 1
-    assert value(metrics, "takeover_duration_seconds_sum", trigger="probes") == 6.0
+    assert value(metrics, "takeover_duration_seconds_sum", trigger="probes") == 8.5
     assert value(metrics, "takeover_duration_seconds_sum", trigger="split") == 0.0
     assert value(metrics, "takeover_phase_duration_seconds_sum", phase="detach") == 4.0
     assert value(metrics, "takeover_phase_duration_seconds_count", phase="link") == 0
@@ -469,7 +641,7 @@ def test_codes_of_something_that_is_not_ec2_are_bounded() -> None:
 
 
 def test_reload_and_credentials_gauges() -> None:
-    """A refused reload clears `successful` and keeps the time of the last good one; no expiry is 0."""
+    """A refused reload clears `successful` and keeps the time of the last good one; no expiry is absent."""
     metrics = started()
     metrics.config_reload(WALL, ok=True)
     metrics.config_reload(WALL + 60, ok=False)
@@ -480,13 +652,14 @@ def test_reload_and_credentials_gauges() -> None:
     assert value(metrics, "credentials_expiry_timestamp_seconds") == WALL + 3600
 
     metrics.credentials_expiry(None)
-    assert value(metrics, "credentials_expiry_timestamp_seconds") == 0
+    assert value(metrics, "credentials_expiry_timestamp_seconds") is None
 
 
 def test_hot_methods_look_no_label_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts, passes, requests, lag and an unchanged snapshot touch only series that are at hand."""
     metrics = started()
     metrics.publish(snapshot())
+    metrics.reconcile("success", 0.1, WALL)
 
     def fail(*args: object, **kwargs: object) -> None:
         pytest.fail("a label lookup in a hot path")

@@ -7,7 +7,9 @@ from prometheus_client import CollectorRegistry
 
 from eni_failover.adapters import ec2_errors
 from eni_failover.adapters.ec2_model import Operation
+from eni_failover.core.policy import FenceMode
 from eni_failover.metrics import Metrics, vocabulary
+from tests.core import builders
 
 LINE = 'eni_failover_ec2_requests_total{{code="{code}",group="orders",operation="{operation}"}} {count}'
 ANY_CALL = {
@@ -59,9 +61,15 @@ OWN = {
 }
 
 
+FENCING = builders.policy(fence=FenceMode.STOP)
+
+
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics(registry=CollectorRegistry(), group="orders", version="0.1.0")
+    """Of a daemon that makes every call that there is."""
+    metrics = Metrics(registry=CollectorRegistry(), group="orders", version="0.1.0")
+    metrics.configured(FENCING)
+    return metrics
 
 
 def counted(metrics: Metrics) -> set[str]:
@@ -94,6 +102,6 @@ def test_another_code_appears_when_it_is_first_seen(metrics):
 def test_the_codes_are_spelt_as_the_adapter_knows_them():
     """A code that nobody sends would be a series for nothing."""
     ours = {"ok", ec2_errors.TIMEOUT, ec2_errors.CONNECTION, ec2_errors.DRY_RUN}
-    codes = {code for _, code in vocabulary.ec2_requests()} - ours
+    codes = {code for _, code in vocabulary.ec2_requests(FENCING)} - ours
 
     assert set() == {code for code in codes if code.lower() not in ec2_errors._TABLE}

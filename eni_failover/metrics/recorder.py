@@ -17,11 +17,11 @@ from eni_failover.core.model import Attempt
 from eni_failover.core.policy import Policy
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.told import History
-from eni_failover.core.words import Action, Answer, Phase, Reason, Result, Scope, Trigger
+from eni_failover.core.words import Action, Answer, Reason, Result, Scope, Trigger
 from eni_failover.metrics import vocabulary
 from eni_failover.metrics.board import Board
 from eni_failover.metrics.families import Counters, Gauges, Histograms
-from eni_failover.metrics.series import Series, show
+from eni_failover.metrics.series import Series, show, show_time
 
 # More series than EC2 has codes: whatever answers then is not EC2.
 _MAX_REQUEST_SERIES = 500
@@ -41,21 +41,20 @@ class Metrics:
         gauges.build_info.labels(group, version).set(1)
         self._board = Board(gauges, group)
         self._probe_timeout = Series(gauges.probe_timeout, group)
-        self._last_success = gauges.last_success.labels(group)
-        self._credentials_expiry = gauges.credentials_expiry.labels(group)
+        self._last_success = Series(gauges.last_success, group)
+        self._credentials_expiry = Series(gauges.credentials_expiry, group)
         self._reload_successful = gauges.reload_successful.labels(group)
-        self._reload_success = gauges.reload_success.labels(group)
+        self._reload_success = Series(gauges.reload_success, group)
         self._count(Counters(registry), group)
         self._time(Histograms(registry), group)
         self._scopes: dict[str, Scope] = {}
 
     def _count(self, counters: Counters, group: str) -> None:
-        each_trigger = [(trigger,) for trigger in Trigger]
-        self._decisions = Series(counters.decisions, group, vocabulary.decisions())
+        self._decisions = Series(counters.decisions, group)
         self._probe_attempts: Series[Counter] = Series(counters.probe_attempts, group)
-        self._takeovers = Series(counters.takeovers, group, product(Trigger, Result))
-        self._would = Series(counters.would_take_over, group, each_trigger)
-        self._requests = Series(counters.ec2_requests, group, vocabulary.ec2_requests())
+        self._takeovers = Series(counters.takeovers, group)
+        self._would = Series(counters.would_take_over, group)
+        self._requests = Series(counters.ec2_requests, group)
         self._passes = Series(counters.reconcile, group, [(word,) for word in vocabulary.PASS_RESULTS])
         self._stalls = counters.loop_stalls.labels(group)
         hooks = product(vocabulary.HOOKS, vocabulary.HOOK_RESULTS)
@@ -65,10 +64,9 @@ class Metrics:
 
     def _time(self, histograms: Histograms, group: str) -> None:
         self._probe_seconds = Series(histograms.probe, group)
-        self._takeover_seconds = Series(histograms.takeover, group, [(trigger,) for trigger in Trigger])
-        self._phase_seconds = Series(histograms.takeover_phase, group, [(phase,) for phase in Phase])
-        operations = [(operation,) for operation in vocabulary.EC2_OPERATIONS]
-        self._request_seconds = Series(histograms.ec2_request, group, operations)
+        self._takeover_seconds = Series(histograms.takeover, group)
+        self._phase_seconds = Series(histograms.takeover_phase, group)
+        self._request_seconds = Series(histograms.ec2_request, group)
         self._pass_seconds = histograms.reconcile.labels(group)
         self._lag_seconds = histograms.loop_lag.labels(group)
 
@@ -77,19 +75,31 @@ class Metrics:
         return generate_latest(self._registry)
 
     def configured(self, policy: Policy) -> None:
-        """A configuration is in force. What a probe has counted stays as long as the probe does."""
+        """A configuration is in force. What a probe has counted stays as long as the probe does.
+
+        What else was counted stays, also of what can happen no more.
+        """
         self._scopes = {probe.name: probe.scope for probe in policy.probes}
         show(self._probe_timeout, {(probe.name,): probe.timeout for probe in policy.probes})
         self._probe_attempts.only(
             (name, scope, answer) for name, scope in self._scopes.items() for answer in Answer
         )
         self._probe_seconds.only((name,) for name in self._scopes)
+        triggers = vocabulary.triggers(policy)
+        self._board.configured(triggers)
+        self._decisions.foresee(vocabulary.decisions(policy))
+        self._takeovers.foresee(product(triggers, Result))
+        self._takeover_seconds.foresee((trigger,) for trigger in triggers)
+        self._would.foresee((trigger,) for trigger in vocabulary.would_triggers(policy))
+        self._phase_seconds.foresee((phase,) for phase in vocabulary.phases(policy))
+        self._requests.foresee(vocabulary.ec2_requests(policy))
+        self._request_seconds.foresee((operation,) for operation in vocabulary.ec2_operations(policy))
 
     def config_reload(self, at_wall: float, *, ok: bool) -> None:
         """The file was read, at the start too; `ok` when it was taken."""
         self._reload_successful.set(ok)
         if ok:
-            self._reload_success.set(at_wall)
+            show_time(self._reload_success, at_wall)
 
     def publish(self, snapshot: Snapshot) -> None:
         """A pass has decided: everything that is shown of it."""
@@ -100,7 +110,7 @@ class Metrics:
         self._passes.of(result).inc()
         self._pass_seconds.observe(seconds)
         if result == "success":
-            self._last_success.set(at_wall)
+            show_time(self._last_success, at_wall)
 
     def decision(self, action: Action, reason: Reason) -> None:
         """The decision changed to this one."""
@@ -111,11 +121,11 @@ class Metrics:
         self._would.of(trigger).inc()
 
     def takeover_ended(self, ended: History) -> None:
-        """A takeover has ended. Only a success says how long one takes."""
+        """A takeover has ended. Only a success says how long one takes, detection included."""
         self._takeovers.of(ended.trigger, ended.result).inc()
         if ended.result is not Result.SUCCESS:
             return
-        self._takeover_seconds.of(ended.trigger).observe(max(0.0, ended.ended_wall - ended.started_wall))
+        self._takeover_seconds.of(ended.trigger).observe(ended.took)
         for phase, seconds in ended.phases:
             self._phase_seconds.of(phase).observe(seconds)
 
@@ -135,7 +145,7 @@ class Metrics:
 
     def credentials_expiry(self, at_wall: float | None) -> None:
         """When the AWS credentials end, None when they do not or it is not known."""
-        self._credentials_expiry.set(at_wall or 0.0)
+        show_time(self._credentials_expiry, at_wall)
 
     def loop_lag(self, seconds: float) -> None:
         """How late the event loop ran."""

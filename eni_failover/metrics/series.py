@@ -34,6 +34,11 @@ class Series(Generic[_M]):
             child = self._children[labels] = self._family.labels(self._group, *labels)
         return child
 
+    def foresee(self, exist: Iterable[Labels]) -> None:
+        """These series exist from now on, at 0 until something happens; the others stay."""
+        for labels in exist:
+            self.of(*labels)
+
     def only(self, exist: Iterable[Labels]) -> None:
         """From now on exactly these series exist; those that stay keep their values."""
         wanted = set(exist)
@@ -49,6 +54,11 @@ def show(series: Series[Gauge], values: Mapping[Labels, float]) -> None:
     series.only(values)
     for labels, value in values.items():
         series.of(*labels).set(value)
+
+
+def show_time(series: Series[Gauge], at_wall: float | None) -> None:
+    """A time; no series at all for one that has not been: 0 would be a moment of 1970."""
+    show(series, {} if at_wall is None else {(): at_wall})
 
 
 def one_of(words: Iterable[str], word: str) -> dict[Labels, float]:
