@@ -140,9 +140,7 @@ def triggers(policy: Policy) -> tuple[Trigger, ...]:
 
 
 def would_triggers(policy: Policy) -> tuple[Trigger, ...]:
-    """What observe mode can report instead of starting it: all but an operator's own."""
-    if policy.takeover is not TakeoverMode.OBSERVE:
-        return ()
+    """What observe mode would report instead of starting it: all but an operator's own."""
     return tuple(trigger for trigger in triggers(policy) if trigger is not Trigger.MANUAL)
 
 
