@@ -23,7 +23,7 @@ IDS = {
     11: "Under way",
     12: "Ended",
     13: "The last one, by phase",
-    14: "How long, start to ready",
+    14: "How long, from the first sign to ready",
     15: "How long each phase",
     16: "Paused",
     17: "Pause ends in",
@@ -37,6 +37,8 @@ IDS = {
     25: "Links",
     26: "Hooks",
     27: "Stalls",
+    28: "Outage",
+    29: "Next holder",
 }
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
@@ -119,5 +121,7 @@ def test_the_annotation_marks_takeovers_of_the_group():
     (marks,) = dashboard()["annotations"]["list"]
 
     assert marks["useValueForTime"] == "on"
-    assert selectors(marks["expr"]) == ['eni_failover_last_takeover_timestamp_seconds{group="$group"}']
+    assert selectors(marks["expr"]) == [
+        'eni_failover_last_takeover_by_trigger_timestamp_seconds{group="$group"}'
+    ]
     assert marks["expr"].endswith("* 1000")

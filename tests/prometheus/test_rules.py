@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import functools
 import re
+import shlex
+import shutil
+import subprocess
 
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
-from prometheus_monitor import CASES, CONFIG, RULES, alerts, promtool, rules, selectors
+from prometheus_monitor import CASES, CONFIG, ROOT, RULES, alerts, promtool, rules, selectors
 
 from eni_failover.metrics import Metrics
 
+# Of no one: whoever uses the rules says once where the runbooks are (RFC 2606, section 2).
+RUNBOOKS_BASE = "https://eni-failover.example/docs"
 SEVERITIES = {"critical", "warning", "info"}
 CONFIGS = sorted(CONFIG.parent.glob("prometheus*.yml"))
 
@@ -105,7 +110,36 @@ def test_each_alert_says_how_bad_it_is_what_it_is_and_where_to_read_on(name):
 
     assert rule["labels"]["severity"] in SEVERITIES
     assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
-    assert rule["annotations"]["runbook_url"] == f"docs/runbooks.md#{name.lower()}"
+    assert rule["annotations"]["runbook_url"] == f"{RUNBOOKS_BASE}/runbooks.md#{name.lower()}"
+
+
+@pytest.mark.parametrize("page", [RULES, ROOT / "docs" / "monitoring.md"], ids=lambda page: page.name)
+def test_one_line_of_sed_says_where_the_runbooks_are(page, tmp_path):
+    """As it is documented, in the rules and in the manual: each address begins anew, nothing else changes."""
+    shutil.copy(RULES, tmp_path / "rules.yml")
+    (line,) = re.findall(r"^(?:#   )?(sed -i .*)$", page.read_text(), re.MULTILINE)
+    subprocess.run(shlex.split(line), cwd=tmp_path, check=True, timeout=60)
+    moved = yaml.safe_load((tmp_path / "rules.yml").read_text())
+    before, after = (
+        [
+            rule["annotations"]["runbook_url"]
+            for group in one["groups"]
+            for rule in group["rules"]
+            if "alert" in rule
+        ]
+        for one in (rules(), moved)
+    )
+
+    assert after == [url.replace(RUNBOOKS_BASE, "https://wiki.example.com/eni-failover") for url in before]
+    assert promtool("check", "rules", tmp_path / "rules.yml").returncode == 0
+
+
+@pytest.mark.parametrize("name", alerts())
+def test_each_alert_names_members(name):
+    """By a label that is a member's name, or by asking who it is: nobody knows an address by heart."""
+    texts = alerts()[name]["annotations"]
+
+    assert 'label "member"' in str(texts) or ".Labels.member" in str(texts)
 
 
 @pytest.mark.parametrize("name", alerts())
@@ -115,10 +149,11 @@ def test_each_alert_names_its_group(name):
 
 
 def test_the_rules_read_only_series_that_exist():
-    """Every name in an expression is a family of the daemon's, a recorded one, or Prometheus's own `up`."""
+    """Every name in an expression or a text is a family of the daemon's, a recorded one, or `up`."""
     every = [rule for group in rules()["groups"] for rule in group["rules"]]
     recorded = {rule["record"] for rule in every if "record" in rule}
-    read = {one.split("{")[0] for rule in every for one in selectors(rule["expr"])}
+    asked = [text for rule in every for text in (rule["expr"], *rule.get("annotations", {}).values())]
+    read = {one.split("{")[0] for text in asked for one in selectors(text)}
 
     assert recorded < read
     assert read - recorded - {"up"} <= families(page())
