@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import typer
 
 from eni_failover.cli.terminal import complain
 from eni_failover.exitcodes import ExitCode
 from eni_failover.lab import Durations, Settings
-from eni_failover.lab.serve import ServeOptions, serve
+from eni_failover.lab.directory import DirectoryError, UnwritableError, opened
+from eni_failover.lab.serve import ServeOptions, serve, usage
+from eni_failover.lab.server import Lab
 
 _VERBS = """\
 
@@ -36,8 +42,10 @@ class Times:
     api: float
 
 
-def lab(times: Times, *, members: int, enis: int, port: int, imds_port: int) -> ExitCode:
-    """Serves until SIGINT or SIGTERM."""
+def lab(
+    times: Times, *, members: int, enis: int, port: int, imds_port: int, write: Path | None = None
+) -> ExitCode:
+    """Serves until SIGINT or SIGTERM; `write` gets the files of a pair to run by hand."""
     durations = Durations(detach=times.detach, attach=times.attach)
     options = ServeOptions(
         members=members,
@@ -46,11 +54,34 @@ def lab(times: Times, *, members: int, enis: int, port: int, imds_port: int) -> 
         imds_port=imds_port,
         settings=Settings(latency=times.api, durations=durations),
     )
+    with ExitStack() as stack:
+        describe = usage
+        if write is not None:
+            try:
+                directory = stack.enter_context(opened(write, members=members, enis=enis))
+            except DirectoryError as error:
+                complain(str(error))
+                return ExitCode.BAD_CONFIG
+            describe = directory.write
+            options = replace(
+                options,
+                port=port or directory.ec2_port,
+                imds_ports=directory.imds_ports,
+                addresses=directory.addresses,
+                attachments_made=int(time.time()),  # more than an earlier lab here has made
+            )
+        return _served(options, describe)
+
+
+def _served(options: ServeOptions, describe: Callable[[Lab], str]) -> ExitCode:
     code = ExitCode.OK
     try:
-        asyncio.run(_until_interrupted(options))
+        asyncio.run(_until_interrupted(options, describe))
     except* _UnheardError as errors:
         complain(f"cannot write to standard output: {errors.exceptions[0]}")
+        code = ExitCode.FAILED
+    except* UnwritableError as errors:
+        complain(str(errors.exceptions[0]))
         code = ExitCode.FAILED
     except* OSError as errors:
         complain(f"the lab cannot listen: {errors.exceptions[0]}")
@@ -58,10 +89,10 @@ def lab(times: Times, *, members: int, enis: int, port: int, imds_port: int) -> 
     return code
 
 
-async def _until_interrupted(options: ServeOptions) -> None:
+async def _until_interrupted(options: ServeOptions, describe: Callable[[Lab], str]) -> None:
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
-        serving = group.create_task(serve(options, _announce), name="lab")
+        serving = group.create_task(serve(options, _announce, describe), name="lab")
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, serving.cancel)
 

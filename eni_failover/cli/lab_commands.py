@@ -6,6 +6,7 @@ completion answer at once, and no command pays for another's libraries.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ import typer
 from eni_failover.cli.options import examples, seconds_of
 
 _LARGEST_PORT = 65535
+_FEWEST_TO_WRITE = 2  # a standby belongs to a group
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -21,8 +23,9 @@ app = typer.Typer(rich_markup_mode=None)
     "lab",
     epilog=examples(
         "eni-failover lab",
+        "eni-failover lab --write /tmp/pair",
         "eni-failover lab --members 3 --enis 2 --detach 8s --port 4566",
-        statuses="0 when interrupted, 1 it cannot listen, 2 a wrong option",
+        statuses="0 when interrupted, 1 it cannot listen or write, 2 a wrong option or directory",
     ),
 )
 def _lab(
@@ -52,6 +55,15 @@ def _lab(
             help="Of the first member's IMDS; the others follow.",
         ),
     ] = 0,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "--write",
+            metavar="DIR",
+            help="Write the members' files there, to run a group by hand on this machine;"
+            " print the commands to copy.",
+        ),
+    ] = None,
 ) -> int:
     """Serve a fake EC2 on loopback. With IMDS, until interrupted; prints the variables to export."""
     from eni_failover.cli import lab  # noqa: PLC0415 - see the module's docstring
@@ -60,12 +72,14 @@ def _lab(
     if imds_port > last:
         text = f"must be {last} or less: each of {members} members has one, in a row"
         raise typer.BadParameter(text, param_hint="--imds-port")
+    if write is not None and members < _FEWEST_TO_WRITE:
+        raise typer.BadParameter("needs two members or more", param_hint="--write")
     times = lab.Times(
         detach=seconds_of(detach, "--detach"),
         attach=seconds_of(attach, "--attach"),
         api=seconds_of(api, "--api"),
     )
-    return lab.lab(times, members=members, enis=enis, port=port, imds_port=imds_port)
+    return lab.lab(times, members=members, enis=enis, port=port, imds_port=imds_port, write=write)
 
 
 @app.command(

@@ -6,7 +6,7 @@ of this machine.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -26,14 +26,22 @@ class ServeOptions:
     host: str = "127.0.0.1"
     port: int = 0
     imds_port: int = 0
+    imds_ports: Mapping[str, int] = field(default_factory=dict)
+    """By member; `imds_port` goes before it."""
     instance_type: str = "m5.large"
     addresses: tuple[str, ...] = ()
     """Private addresses of the members; those left out are 10.0.1.11, ..."""
+    attachments_made: int = 0
+    """How many attachment ids an earlier lab of the same members may have used."""
     settings: Settings = field(default_factory=Settings)
 
 
-async def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
-    """Serve a lab until cancelled; `announce` gets the text with the variables to export, once it listens.
+async def serve(
+    options: ServeOptions,
+    announce: Callable[[str], None],
+    describe: Callable[[Lab], str] | None = None,
+) -> None:
+    """Serve a lab until cancelled; `announce` gets what `describe` (default: `usage`) says once it listens.
 
     Raises ValueError for an address that is not loopback, OSError when a port is taken.
     """
@@ -45,11 +53,14 @@ async def serve(options: ServeOptions, announce: Callable[[str], None]) -> None:
         instance_type=options.instance_type,
         addresses=options.addresses,
         settings=options.settings,
+        attachments_made=options.attachments_made,
     )
     names = [member_name(number) for number in range(1, options.members + 1)]
-    ports = {name: options.imds_port + place for place, name in enumerate(names)} if options.imds_port else {}
+    ports = dict(options.imds_ports)
+    if options.imds_port:
+        ports |= {name: options.imds_port + place for place, name in enumerate(names)}
     async with Lab(world, port=options.port, imds_ports=ports, listen=listen_on(options.host)) as lab:
-        announce(usage(lab))
+        announce((describe or usage)(lab))
         await asyncio.Event().wait()  # until cancelled: that is how a lab ends
 
 

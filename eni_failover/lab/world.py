@@ -31,6 +31,7 @@ class World(Trouble):
         addresses: Sequence[str] = (),
         public_ips: bool = True,
         settings: Settings | None = None,
+        attachments_made: int = 0,
         clock: Callable[[], float] = monotonic,
         wall: Callable[[], float] = time,
     ) -> Self:
@@ -39,9 +40,11 @@ class World(Trouble):
         Members are alpha, beta, ... with the ids of `instance_id_of`, the addresses 10.0.1.11, .12, ... (or
         `addresses`) on their primary ENIs, and the tag `eni-failover-group` = "orders". The ENIs are
         floating-1, ... with the ids of `floating_eni_id` and the addresses 10.0.1.101, ..., at device index 1
-        and up. More ENIs than the type of the instance takes are placed all the same.
+        and up. More ENIs than the type of the instance takes are placed all the same. Attachment ids begin
+        after the first `attachments_made`: EC2 never uses one twice, and a member's journal may know them.
         """
         world = cls(settings=settings, clock=clock, wall=wall)
+        world._attachments_made = attachments_made
         world.add_subnet(_SUBNET, f"{world.settings.region}a", "10.0.1.0/24")
         for number in range(1, members + 1):
             given = addresses[number - 1] if number <= len(addresses) else f"10.0.1.{10 + number}"
