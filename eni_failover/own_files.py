@@ -10,8 +10,8 @@ from eni_failover.core.words import CheckResult
 from eni_failover.metrics.vocabulary import OWN_FILES
 
 _REMEDIES = {
-    "journal": "mend the state directory: a restart would forget pauses, limits and a takeover under way",
-    "role_file": "mend the role file's directory: until then what follows that file goes by an old role",
+    "journal": "fix the state directory: a restart would forget pauses, limits and a takeover under way",
+    "role_file": "fix the role file's directory: until then what follows that file goes by an old role",
     "log": "see who reads this daemon's output, and whether the disk is full: lines of the log are lost",
 }
 

@@ -12,52 +12,14 @@ from enum import StrEnum
 from typing import Any
 
 from eni_failover.cli.terminal import clock, span, wall
-from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN
+from eni_failover.core.clauses import NO_MEMBER, clause, wrong
+from eni_failover.core.snapshot import UNKNOWN
 from eni_failover.core.words import Answer, CheckResult, Reason, Role, Scope
 
 Document = Mapping[str, Any]
 
 _JUST_NOW = 1.5
 _MOVING = {"attaching", "detaching"}
-_NO_MEMBER = {
-    NOBODY: "nobody holds the group",
-    FOREIGN: "an instance outside the group has its interfaces",
-    UNKNOWN: "it is not known who holds the group",
-}
-_BROKEN = {
-    Reason.ENI_MISSING: "an interface of the group does not exist",
-    Reason.FOREIGN_HOLDER: "an instance outside the group has its interface",
-    Reason.GROUP_SPLIT: "an interface of the group is unattached",
-    Reason.ENI_UNKNOWN: "the holder's probes are down, and EC2 does not answer",
-}
-_BECAUSE = {
-    Reason.HOLDER_DOWN: "its probes are down",
-    Reason.HOLDER_STOPPED: "EC2 says that its instance is stopped",
-    Reason.HOLDER_GONE: "EC2 does not know its instance any more",
-    Reason.ENI_UNOWNED: "no instance has its interface",
-    Reason.STUCK_DETACHING: "EC2 does not end a detach",
-    Reason.PAUSED: "the group is paused",
-    Reason.STARTUP_GRACE: "the daemon has just started",
-    Reason.UNPROVEN_HOLDER: "this holder was never seen up from here",
-    Reason.COOLDOWN: "the last takeover was a short while ago",
-    Reason.LIMIT_REACHED: "the group has moved too often",
-    Reason.NOT_MY_TURN: "another member comes first",
-    Reason.WITNESSES_DOWN: "no witness answers",
-    Reason.SELF_PROBE_DOWN: "its own service does not answer",
-    Reason.ATTACH_DENIED: "IAM denies the attach",
-    Reason.ATTACH_REFUSED: "EC2 refuses the attach",
-    Reason.EC2_SILENT: "EC2 does not answer",
-    Reason.ENI_UNKNOWN: "EC2 does not answer",
-    Reason.PEER_SILENT: "its daemon does not answer",
-    Reason.OBSERVES: 'the file says takeover = "observe"',
-    Reason.NO_OTHER_MEMBER: "there is no other member",
-    Reason.NOT_READY: "it is not ready",
-    Reason.STARTING: "the daemon has just started",
-    Reason.LOOP_LAG: "its host is short of CPU",
-    Reason.FENCING: "the holder's instance is being stopped",
-    Reason.FENCE_REFUSED: "EC2 refuses to stop the holder's instance",
-    Reason.LINK_NOT_READY: "a link of the holder does not serve it",
-}
 _TO_DO = {
     Reason.PAUSED: "eni-failover resume",
     Reason.OBSERVES: 'write takeover = "automatic", then: eni-failover reload',
@@ -99,7 +61,7 @@ def headline(document: Document) -> Headline:
 
 def because(reason: object) -> str:
     """The reason as a clause, with the word itself; a word that this version does not know, alone."""
-    known = next((text for one, text in _BECAUSE.items() if one == reason), None)
+    known = clause(reason)
     return str(reason) if known is None else f"{known} ({reason})"
 
 
@@ -165,7 +127,7 @@ def _outage(document: Document) -> Headline | None:
     if outage is None:
         return None
     reason = outage.get("reason")
-    sentence = f"OUTAGE since {when(outage.get('since'), now)}: {_wrong(document, reason)}."
+    sentence = f"OUTAGE since {when(outage.get('since'), now)}: {wrong(str(document.get('holder')), reason)}."
     who, remedy = _whose(document, str(outage.get("remedy") or ""))
     if outage.get("ends_at") is None:
         ahead = f"{who or 'The group'} does not {'take over' if who else 'move'} by itself"
@@ -185,16 +147,6 @@ def _whose(document: Document, remedy: str) -> tuple[object, str]:
     return name, remedy.removeprefix(f"{name}: ") if name else remedy
 
 
-def _wrong(document: Document, reason: object) -> str:
-    broken = next((text for one, text in _BROKEN.items() if one == reason), None)
-    holder = document.get("holder")
-    if broken is not None:
-        return broken
-    if reason == Reason.LINK_NOT_READY:
-        return f"{holder} holds the group, and its link does not serve it"
-    return _NO_MEMBER.get(str(holder), f"{holder} holds the group, and is down")
-
-
 def _fault(document: Document) -> Headline | None:
     """A holder that is not ready to serve, this member or another."""
     holder = document.get("holder")
@@ -210,10 +162,10 @@ def _fault(document: Document) -> Headline | None:
 
 def _without_holder(document: Document) -> Headline | None:
     holder = str(document.get("holder", UNKNOWN))
-    if holder not in _NO_MEMBER:
+    if holder not in NO_MEMBER:
         return None
     decision = inner(document, "decision") or {}
-    text = _NO_MEMBER[holder]
+    text = NO_MEMBER[holder]
     why = f"{decision.get('action')}, {because(decision.get('reason'))}"
     lines = (f"Last decision of {document.get('member')}: {why}.", "What to do: eni-failover check")
     tone = Tone.WARN if holder == UNKNOWN else Tone.OUTAGE

@@ -32,7 +32,7 @@ _BY_HAND = {
     Reason.NOT_MY_TURN: f"to move it sooner: {_TAKE}",
     Reason.LOOP_LAG: f"give this host CPU, or: {_TAKE}",
     Reason.FENCING: f"see the holder's instance in EC2, or: {_TAKE}",
-    Reason.LIMIT_REACHED: f"mend what moves the group, then: eni-failover resume; once: {_TAKE}",
+    Reason.LIMIT_REACHED: f"fix what moves the group, then: eni-failover resume; once: {_TAKE}",
     Reason.GROUP_SPLIT: f"on the member that is to have all of it: {_TAKE}",
 }
 

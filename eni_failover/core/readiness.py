@@ -98,7 +98,7 @@ def _probes(view: View) -> Iterator[Check]:
         for health in view.state.health
         if health.probe.scope is Scope.SELF and health.verdict is not Answer.UP
     ]
-    yield _check("self_probes", failing, "mend what this member's own probes say")
+    yield _check("self_probes", failing, "fix what this member's own probes report")
     lonely = [] if view.witnesses_up else [Reason.WITNESSES_DOWN.value]
     yield _check("witnesses", lonely, "no witness answers: this host may be the one that is cut off")
 
@@ -111,7 +111,11 @@ def _is_undecided(view: View, health: Health, after: float) -> bool:
 def _local(view: View) -> Iterator[Check]:
     stalled_at = view.state.stalled_at
     lagging = stalled_at is not None and view.now - stalled_at < fitness.STALL_MEMORY
-    yield _check("loop_lag", [Reason.LOOP_LAG.value] if lagging else [], "this host stalls: give it CPU")
+    yield _check(
+        "loop_lag",
+        [Reason.LOOP_LAG.value] if lagging else [],
+        "the host is short of CPU: the daemon runs late",
+    )
     waiting = [
         f"{Reason.LINK_NOT_READY} {eni.eni_id}"
         + "".join(f" {word}" for link in view.obs.links if link.eni_id == eni.eni_id for word in link.missing)
@@ -127,7 +131,7 @@ def _local(view: View) -> Iterator[Check]:
         yield _check("fence", [Reason.FENCE_REFUSED.value], remedy)
     spent = [Reason.LIMIT_REACHED.value] if limit_until(view) > view.now else []
     yield _check(
-        "takeover_limit", spent, "mend what moves the group, then eni-failover resume", CheckResult.WARN
+        "takeover_limit", spent, "fix what moves the group, then eni-failover resume", CheckResult.WARN
     )
     paused = [Reason.PAUSED.value] if view.is_paused else []
     yield _check("paused", paused, resume_command(view), CheckResult.WARN)

@@ -177,7 +177,7 @@ class _Story:
                 return
             self._see_that_they_run(members)
             if time.monotonic() >= deadline:
-                raise DemoError(f"waited {within:g} s in vain for {what}{_said(members)}")
+                raise DemoError(f"timed out after {within:g} s waiting for {what}{_said(members)}")
             time.sleep(POLL)
 
     def _see_that_they_run(self, members: list[MemberFiles]) -> None:

@@ -43,7 +43,7 @@ GOOD = Report(
     after=Sight(identity=IDENTITY, member="beta", attachment_id="eni-attach-2"),
     takeover={"id": "t1", "phases": {"detach_s": 3.1, "attach_s": 2.0}},
 )
-BAD = Report(group="orders", timeline=TIMELINE, problem="waited 30 s in vain for beta to take over")
+BAD = Report(group="orders", timeline=TIMELINE, problem="timed out after 30 s waiting for beta to take over")
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_a_failed_demo_is_1(run, plays, more):
     result = run("demo", *more)
 
     assert result.code == 1
-    assert result.err == "eni-failover: demo failed: waited 30 s in vain for beta to take over\n"
+    assert result.err == "eni-failover: demo failed: timed out after 30 s waiting for beta to take over\n"
     if more:
         assert json.loads(result.out)["result"] == "failed"
 

@@ -87,7 +87,7 @@ def test_trouble_is_told_in_words() -> None:
         "gamma | ! not reachable |",
         "On nobody | eni-0ffffffffffffff02 available since 2026-11-18 11:06:31 UTC (9 s ago) |",
         "web holder | alpha | ✕ down 3 in a row no answer in time |",
-        "✕ not ready | ✕ fail self_probes self_probe_down app mend what this member's own probes say | |",
+        "✕ not ready | ✕ fail self_probes self_probe_down app fix what this member's own probes report | |",
         "! warn paused paused eni-failover resume |",
     ):
         assert fact in told

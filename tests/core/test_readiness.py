@@ -293,7 +293,7 @@ def test_a_limit_that_is_reached_warns_until_the_oldest_has_left_the_window():
     bench.idle(1100.0 - bench.now)
 
     assert (check.result, check.detail) == (CheckResult.WARN, "limit_reached")
-    assert check.remedy == "mend what moves the group, then eni-failover resume"
+    assert check.remedy == "fix what moves the group, then eni-failover resume"
     assert bench.snapshot().ready
     assert troubles(bench) == {}
 
@@ -361,9 +361,9 @@ def test_what_each_line_advises():
 
     assert advice == {
         "enis": "every ENI of the group must exist, and be unattached or on a member",
-        "self_probes": "mend what this member's own probes say",
+        "self_probes": "fix what this member's own probes report",
         "witnesses": "no witness answers: this host may be the one that is cut off",
-        "loop_lag": "this host stalls: give it CPU",
+        "loop_lag": "the host is short of CPU: the daemon runs late",
         "links": "bring the link up with its addresses and source rules",
         "subnets": "allow ec2:DescribeSubnets to this role, or let another program set up links",
         "next_holder": "see 'eni-failover status' on the members that are to take over",

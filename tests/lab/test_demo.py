@@ -324,7 +324,7 @@ def test_what_takes_too_long_is_the_problem(temporary):
     report = play(lambda _: None, Options(settings=QUICK, ready_within=0.0))
 
     assert report.result is DemoResult.FAILED
-    assert report.problem.startswith("waited 0 s in vain for both members to be ready")
+    assert report.problem.startswith("timed out after 0 s waiting for both members to be ready")
     assert list(temporary.iterdir()) == []
 
 
