@@ -25,8 +25,8 @@ app = typer.Typer(rich_markup_mode=None)
         "eni-failover drill",
         "eni-failover drill --yes --back-command 'ssh alpha eni-failover takeover --yes --reason drill'",
         "eni-failover drill --yes --stay 1m --json > drill.json",
-        statuses="0 there and back, 1 a takeover failed, or this member was not proven, 4 refused or not"
-        " confirmed, 5 not back",
+        statuses="0 there and back, 1 a takeover failed, or this member was not proven, 2 bad configuration,"
+        " 4 refused or not confirmed, 5 not back",
     ),
 )
 def _drill(

@@ -210,10 +210,10 @@ eni-failover run"""
         blocks.append(f"""\
 # --- terminal {len(self.members) + 2}: the operator. `on` stands for ssh
 . {self._quoted("operator.env")}
-# wait until {holder} has the role active, and {standby} is ready
+# wait until {holder} is active, and {standby} standby and ready
 {on} {holder} eni-failover status
 {on} {standby} eni-failover status
-# the service of {holder} dies; {standby} takes over: Ctrl-C when its role is active
+# the service of {holder} dies; {standby} takes over: Ctrl-C when it is active
 kill -9 "$(cat {self._quoted(f"{holder}.pid")})"
 {on} {standby} eni-failover status --watch
 {on} {standby} eni-failover history

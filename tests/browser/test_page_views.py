@@ -99,7 +99,7 @@ def test_landmarks_and_headings_are_there_for_a_screen_reader(tabs):
         ("alpha", "3"),
         ("beta", "3"),
         ("gamma", "3"),
-        ("On nobody", "3"),
+        ("Unattached", "3"),
         ("Probes", "2"),
         ("Readiness", "2"),
         ("Takeovers", "2"),

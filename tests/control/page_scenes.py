@@ -224,7 +224,7 @@ SCENES = {
         headline=_DOWN,
         tone="bad",
         says=(
-            "Since 2026-11-18 11:06:10 UTC (30 s ago). beta moves by itself 2026-11-18 11:35:40 UTC",
+            "Since 2026-11-18 11:06:10 UTC (30 s ago). beta takes over by itself at 2026-11-18 11:35:40 UTC",
             "the group is paused (paused).",
             "What to do: eni-failover resume, or once: eni-failover takeover |",
             "beta is standby and ready, and the pause holds it back.",
@@ -235,7 +235,7 @@ SCENES = {
         headline=_DOWN,
         tone="bad",
         says=(
-            "beta moves by itself 2026-11-18 11:08:10 UTC (in 1 min): this holder was never seen up",
+            "beta takes over by itself at 2026-11-18 11:08:10 UTC (in 1 min): this holder was never seen up",
             "What to do: to move it sooner: eni-failover takeover |",
         ),
     ),
@@ -250,7 +250,7 @@ SCENES = {
         headline=_DOWN,
         tone="bad",
         says=(
-            'beta does not move by itself: the file says takeover = "observe" (observe).',
+            'beta does not take over by itself: the file says takeover = "observe" (observe).',
             "What to do: eni-failover takeover |",
         ),
     ),
@@ -287,7 +287,7 @@ SCENES = {
         ),
         headline="✕ Outage: nobody holds the group |",
         tone="bad",
-        says=("beta moves by itself 2026-11-18 11:06:43 UTC (in 3 s): another member comes first",),
+        says=("beta takes over by itself at 2026-11-18 11:06:43 UTC (in 3 s): another member comes first",),
     ),
     "under-way": Scene(
         snapshot=TROUBLED,

@@ -85,7 +85,7 @@ def test_trouble_is_told_in_words() -> None:
         "alpha | ✓ active ! paused ! other configuration |",
         "eni-0ffffffffffffff01 detaching |",
         "gamma | ! not reachable |",
-        "On nobody | eni-0ffffffffffffff02 available since 2026-11-18 11:06:31 UTC (9 s ago) |",
+        "Unattached | eni-0ffffffffffffff02 available since 2026-11-18 11:06:31 UTC (9 s ago) |",
         "web holder | alpha | ✕ down 3 in a row no answer in time |",
         "✕ not ready | ✕ fail self_probes self_probe_down app fix what this member's own probes report | |",
         "! warn paused paused eni-failover resume |",
@@ -142,7 +142,7 @@ def test_an_interface_is_shown_where_it_is() -> None:
     )
     told = words(replace(CALM, enis=enis))
 
-    assert "On nobody | eni-none attached |" in told
+    assert "Unattached | eni-none attached |" in told
     assert "On an instance outside the group | eni-foreign attached |" in told
     assert "Not known on whom | eni-unknown attached |" in told
 

@@ -202,10 +202,13 @@ def test_a_service_that_does_not_answer_here(idle_pair):
     """Not proven: the drill goes back all the same, and is 1."""
     idle_pair.configure(rest=QUICK.replace('"1s"', '"1h"'))  # else alpha would take it back by itself
     acquainted(idle_pair)
+    process = started(idle_pair, "--json", "--stay", "300ms", "--back-command", way_back(idle_pair.alpha))
+    idle_pair.beta.until(lambda one: one["takeover"], "asked before, and found up")
     idle_pair.beta.service.shut()
-    done, document = drilled(idle_pair)
+    out, _ = process.communicate(timeout=60)
+    document = json.loads(out)
 
-    assert (done.returncode, document["result"]) == (1, "failed")
+    assert (process.returncode, document["result"]) == (1, "failed")
     assert document["problem"].startswith("drill failed: not proven on beta: web down (")
     assert document["problem"].endswith("; alpha holds the group again")
     assert [leg["result"] for leg in document["legs"]] == ["success", "success"]

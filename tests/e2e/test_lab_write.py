@@ -28,10 +28,10 @@ CLEAN = {key: value for key, value in os.environ.items() if not key.startswith((
 KEPT = ("alpha.toml", "beta.toml", "alpha.env", "beta.env", "operator.env", "lab.json")
 # What the operator waits for when the comment above a status says so: whose status, and what it shows.
 LOOKS = [
-    ("alpha", r"^role +active"),
-    ("beta", r"^ready +yes"),
-    ("alpha", r"^ready +yes"),
-    ("beta", r"^ready +yes", r"^alpha +active"),
+    ("alpha", r"^member +alpha, active, ready"),
+    ("beta", r"^member +beta, standby, ready"),
+    ("alpha", r"^member +alpha, standby, ready"),
+    ("beta", r"^member +beta, standby, ready", r"^active +alpha, ready"),
 ]
 
 
@@ -174,7 +174,7 @@ def test_the_printed_commands_from_the_first_to_the_last(tmp_path):
         looks = iter(LOOKS)
         for line in lines:
             if "--watch" in line:
-                until_shown(variables, line, r"^role +active")
+                until_shown(variables, line, r"^member +beta, active")
             elif line.endswith(" status"):
                 member, *wanted = next(looks)
                 assert f" {member} eni-failover" in line

@@ -12,7 +12,7 @@ from eni_failover.core.words import Role
 
 _ROLES = {Role.ACTIVE: Tone.GOOD, Role.STANDBY: Tone.QUIET, Role.TAKING: Tone.BUSY, Role.FAULT: Tone.BAD}
 _STRAYS = {
-    NOBODY: "On nobody",
+    NOBODY: "Unattached",
     FOREIGN: "On an instance outside the group",
     UNKNOWN: "Not known on whom",
 }

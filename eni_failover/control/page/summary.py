@@ -69,10 +69,17 @@ def _outage(snapshot: Snapshot) -> Html | None:
     if outage is None:
         return None
     holds = (": ", because(outage.reason), " (", element("code", outage.reason), ").")
-    who = "The group" if snapshot.member == snapshot.holder else snapshot.member
-    ahead: tuple[Html | str, ...] = (f" {who} does not move by itself",)
+    is_holder = snapshot.member == snapshot.holder
+    ahead: tuple[Html | str, ...]
     if outage.ends_at_wall is not None:
-        ahead = (f" {who} moves by itself ", when(outage.ends_at_wall, now))
+        who = "A standby" if is_holder else snapshot.member
+        ahead = (f" {who} takes over by itself at ", when(outage.ends_at_wall, now))
+    else:
+        ahead = (
+            " The group does not move by itself"
+            if is_holder
+            else f" {snapshot.member} does not take over by itself",
+        )
     return element(
         "div",
         element("p", "Since ", when(outage.since_wall, now), ".", *ahead, *holds),
