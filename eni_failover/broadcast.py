@@ -87,8 +87,8 @@ class Broadcast:
         self._metrics.takeover_ended(ended)
 
     def _aim_probes(self, state: State) -> None:
-        tenure = state.tenure
-        self._prober.target(None if tenure is None else self.policy.member_of(tenure.instance_id))
+        record = state.holder_record
+        self._prober.target(None if record is None else self.policy.member_of(record.instance_id))
         self._prober.settle({health.probe.name: health.verdict for health in state.health})
         self._prober.hurry(state.asked)
 

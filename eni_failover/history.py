@@ -416,7 +416,7 @@ def _woken(durable: Durable) -> Durable:
 def _rebooted(durable: Durable, me: InstanceId) -> Durable:
     """The machine was not running for a while: row 11 forgives what was lost meanwhile."""
     concerned = durable.last_had == me or durable.lost_at is not None
-    return replace(durable, excused=True) if concerned else durable
+    return replace(durable, unfit_since_loss=True) if concerned else durable
 
 
 def _described(line: Line, why: Stray | None) -> str:

@@ -18,7 +18,7 @@ import pytest
 from eni_failover import history, journal_file
 from eni_failover.core.model import PauseKind, PauseRecord
 from eni_failover.core.pause import LONGEST
-from eni_failover.core.state import Durable, Move, Past, Sent, Takeover
+from eni_failover.core.state import Durable, Move, RecentTakeover, Sent, Takeover
 from eni_failover.core.told import History
 from eni_failover.core.words import Phase, Reason, Result, Trigger
 from eni_failover.history import Journal, JournalLockedError, Moment
@@ -41,7 +41,7 @@ TAKEOVER = Takeover(
 DURABLE = Durable(
     last_had="i-alpha",
     lost_at=50.0,
-    past=(Past(trigger=Trigger.PROBES, ended_at=40.0),),
+    past=(RecentTakeover(trigger=Trigger.PROBES, ended_at=40.0),),
     pause=PauseRecord(
         kind=PauseKind.PAUSE, at=990.0, until=2_000.0, ends_at=1_100.0, reason="work", by="root@alpha"
     ),
@@ -255,7 +255,7 @@ def test_a_memory_from_the_future_still_rolls_forward_and_holds_back(tmp_path):
     assert recovered.durable.takeover.started_at == pytest.approx(0.0)
     assert recovered.durable.pause.ends_at == pytest.approx(10.0 + 990.0)
     assert [taken.trigger for taken in recovered.durable.past] == [Trigger.PROBES]
-    assert (recovered.durable.lost_at, recovered.durable.excused) == (None, False)
+    assert (recovered.durable.lost_at, recovered.durable.unfit_since_loss) == (None, False)
     assert recovered.history == ()
     assert [problem for problem in recovered.problems if "future" in problem] == list(recovered.problems)
     assert len(recovered.problems) == 2
@@ -363,8 +363,8 @@ def test_a_reboot_excuses_a_loss(tmp_path):
     """The machine was not running since it lost the ENI: row 11 may forgive that."""
     write(tmp_path)
 
-    assert load(tmp_path).durable.excused is False
-    assert reboot(tmp_path).durable.excused is True
+    assert load(tmp_path).durable.unfit_since_loss is False
+    assert reboot(tmp_path).durable.unfit_since_loss is True
 
 
 @pytest.mark.parametrize(

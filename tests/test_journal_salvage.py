@@ -8,7 +8,7 @@ import json
 import pytest
 
 from eni_failover.core.model import PauseKind, PauseRecord
-from eni_failover.core.state import Durable, Move, Past, Sent, Takeover
+from eni_failover.core.state import Durable, Move, RecentTakeover, Sent, Takeover
 from eni_failover.core.told import History
 from eni_failover.core.words import Phase, Reason, Result, Trigger
 from eni_failover.journal_lines import DURABLE, HISTORY
@@ -38,7 +38,10 @@ MEMORY = Durable(
     last_had="alpha",
     lost_at=60.0,
     failback_at=50.0,
-    past=(Past(trigger=Trigger.EC2, ended_at=40.0), Past(trigger=Trigger.PROBES, ended_at=45.0)),
+    past=(
+        RecentTakeover(trigger=Trigger.EC2, ended_at=40.0),
+        RecentTakeover(trigger=Trigger.PROBES, ended_at=45.0),
+    ),
     pause=PauseRecord(kind=PauseKind.PAUSE, at=980.0, until=3_000.0, ends_at=2_100.0, by="root@alpha"),
     local_pause=PauseRecord(kind=PauseKind.RESUME, at=970.0, local=True),
     takeover=TAKEOVER,
@@ -110,7 +113,7 @@ SAFE = [
     ("lost_at", "then", None),
     ("failback_at", "then", NOW),
     ("failback_blocked", "maybe", True),
-    ("excused", "maybe", False),
+    ("unfit_since_loss", "maybe", False),
 ]
 
 

@@ -27,7 +27,7 @@ from eni_failover.core.model import (
     Verdict,
 )
 from eni_failover.core.policy import AttachmentId, InstanceId, Member, Policy, question_of
-from eni_failover.core.state import Durable, Sight, State, Tenure, Unseen
+from eni_failover.core.state import AbsentHolder, Durable, EniObservation, HolderRecord, State
 from eni_failover.core.words import Answer, Scope
 
 # An ENI that is detaching is had by nobody any more.
@@ -109,19 +109,19 @@ def _survey(view: View) -> State:
             throttled_at=throttled_at,
             surveyed_at=survey.began_at,
         )
-    sights = tuple(_sight(view, eni) for eni in survey.enis)
-    moved = sights != view.state.sights
+    observed = tuple(_observation(view, eni) for eni in survey.enis)
+    moved = observed != view.state.observed
     return replace(
         view.state,
-        sights=sights,
+        observed=observed,
         moved_at=view.now if moved else view.state.moved_at,
         describe_failures=0,
         surveyed_at=survey.began_at,
     )
 
 
-def _sight(view: View, eni: Eni) -> Sight:
-    known = view.sight(eni.eni_id)
+def _observation(view: View, eni: Eni) -> EniObservation:
+    known = view.observed(eni.eni_id)
     if eni.presence is Presence.UNKNOWN and known is not None:
         return known
     attachment = eni.attachment
@@ -131,7 +131,7 @@ def _sight(view: View, eni: Eni) -> Sight:
         return known
     began_at = view.obs.enis.began_at
     before = None if known is None else known.unowned_since
-    return Sight(
+    return EniObservation(
         eni_id=eni.eni_id,
         status=status,
         attachment_id=attachment_id,
@@ -153,26 +153,28 @@ def _holder(view: View) -> State:
     state = changed(state, last_answer_at=survey.began_at, known_at=known_at, here=here)
     attachment = view.holder_attachment
     if view.holder is None or attachment is None:
-        return changed(state, tenure=None)
-    tenure = state.tenure
-    if tenure is None or tenure.attachment_id != attachment.attachment_id:
-        tenure = _new_tenure(view, view.holder.instance_id, attachment.attachment_id, at_start=at_start)
+        return changed(state, holder_record=None)
+    record = state.holder_record
+    if record is None or record.attachment_id != attachment.attachment_id:
+        record = _new_record(view, view.holder.instance_id, attachment.attachment_id, at_start=at_start)
     is_another = state.durable.last_had != view.holder.instance_id
     return changed(
         state,
-        tenure=tenure,
+        holder_record=record,
         holder_changed_at=view.now if is_another else state.holder_changed_at,
         durable=_had(view, view.holder.instance_id, at_start=at_start),
     )
 
 
-def _new_tenure(view: View, holder: InstanceId, attachment_id: AttachmentId, *, at_start: bool) -> Tenure:
+def _new_record(
+    view: View, holder: InstanceId, attachment_id: AttachmentId, *, at_start: bool
+) -> HolderRecord:
     """What is known of a holder by another attachment than a moment ago.
 
     One stale read shows another holder for a moment, and another first ENI is no other holder: what was seen
     of this one before still holds.
     """
-    state, before = view.state, view.state.tenure
+    state, before = view.state, view.state.holder_record
     lock = view.first.eni_id if view.first else None
     is_other_lock = state.durable.lock not in {None, lock}
     if before is not None and before.instance_id == holder and is_other_lock:
@@ -180,14 +182,14 @@ def _new_tenure(view: View, holder: InstanceId, attachment_id: AttachmentId, *, 
     asked = question_of(view.policy.probes)
     is_known = attachment_id == state.durable.last_up and state.durable.last_up_by in {"", asked}
     since = None if is_known else state.started_at if at_start else view.now
-    return Tenure(instance_id=holder, attachment_id=attachment_id, since=since, asked=asked)
+    return HolderRecord(instance_id=holder, attachment_id=attachment_id, since=since, asked=asked)
 
 
 def _had(view: View, holder: InstanceId, *, at_start: bool) -> Durable:
     durable, local = view.state.durable, view.policy.me.instance_id
     durable = changed(durable, lock=view.first.eni_id if view.first else None)
     if holder == local:
-        return changed(durable, last_had=holder, lost_at=None, excused=False, lost_unseen=False)
+        return changed(durable, last_had=holder, lost_at=None, unfit_since_loss=False, lost_unseen=False)
     if durable.last_had != local:
         return changed(durable, last_had=holder)
     heir = view.peer(holder)
@@ -201,7 +203,7 @@ def _had(view: View, holder: InstanceId, *, at_start: bool) -> Durable:
         last_had=holder,
         lost_at=view.now,
         lost_unseen=at_start,
-        excused=durable.excused or is_impaired(view),
+        unfit_since_loss=durable.unfit_since_loss or is_impaired(view),
         failback_blocked=durable.failback_blocked or soon,
     )
 
@@ -209,17 +211,17 @@ def _had(view: View, holder: InstanceId, *, at_start: bool) -> Durable:
 def _target(view: View, scope: Scope) -> Member | None:
     if scope is not Scope.HOLDER:
         return view.policy.me
-    tenure = view.state.tenure
-    if tenure is None or tenure.instance_id == view.policy.me.instance_id:
+    record = view.state.holder_record
+    if record is None or record.instance_id == view.policy.me.instance_id:
         return None
-    return view.policy.member_of(tenure.instance_id)
+    return view.policy.member_of(record.instance_id)
 
 
 def _probes(view: View) -> State:
-    state, tenure, asked = view.state, view.state.tenure, question_of(view.policy.probes)
-    if tenure is not None and tenure.asked != asked:
+    state, record, asked = view.state, view.state.holder_record, question_of(view.policy.probes)
+    if record is not None and record.asked != asked:
         # What proved the holder was another question: the new one may never be answered at all.
-        tenure = replace(tenure, since=view.now, proven=False, answered=False, asked=asked)
+        record = replace(record, since=view.now, proven=False, answered=False, asked=asked)
     known = {(health.probe, health.member): health for health in state.health}
     standing = []
     for probe in view.policy.probes:
@@ -229,20 +231,20 @@ def _probes(view: View) -> State:
             if (attempt.probe, attempt.member) != (probe, target):
                 continue
             health = healths.advance(health, attempt)
-            if probe.scope is Scope.HOLDER and tenure is not None:
-                tenure = changed(tenure, answered=tenure.answered or _is_refusal(attempt))
+            if probe.scope is Scope.HOLDER and record is not None:
+                record = changed(record, answered=record.answered or _is_refusal(attempt))
         standing.append(healths.lapse(health, view.now))
     durable = state.durable
-    if tenure is not None and _is_seen_up(view.policy, tenure, standing):
-        tenure = changed(tenure, proven=True)
-        durable = changed(durable, last_up=tenure.attachment_id, last_up_by=asked)
-    return changed(state, health=tuple(standing), tenure=tenure, durable=durable)
+    if record is not None and _is_seen_up(view.policy, record, standing):
+        record = changed(record, proven=True)
+        durable = changed(durable, last_up=record.attachment_id, last_up_by=asked)
+    return changed(state, health=tuple(standing), holder_record=record, durable=durable)
 
 
-def _is_seen_up(policy: Policy, tenure: Tenure, standing: list[Health]) -> bool:
+def _is_seen_up(policy: Policy, record: HolderRecord, standing: list[Health]) -> bool:
     """Whether so many holder probes have found this holder up that the others do not make it down."""
     of_holder = [health for health in standing if health.probe.scope is Scope.HOLDER]
-    since = float("-inf") if tenure.since is None else tenure.since
+    since = float("-inf") if record.since is None else record.since
     ups = [health for health in of_holder if health.is_up and (health.newest_at or since) >= since]
     return bool(ups) and len(of_holder) - len(ups) < policy.down_needed
 
@@ -268,16 +270,16 @@ def _looked_at_instances(view: View) -> State:
 def _instances(view: View) -> State:
     survey, holder, state = view.obs.instances, view.holder, _looked_at_instances(view)
     if holder is None or view.i_hold:
-        return changed(state, unseen=None)
+        return changed(state, absent_holder=None)
     if not survey.answered or survey.find(view.policy.me.instance_id) is None:
         return state
     if survey.find(holder.instance_id) is not None:
-        return changed(state, unseen=None)
-    unseen = state.unseen
-    if unseen is None or unseen.instance_id != holder.instance_id:
-        return replace(state, unseen=Unseen(instance_id=holder.instance_id, since=view.now))
-    sure = unseen.sure or survey.began_at - unseen.since >= CONFIRM_AFTER
-    return replace(state, unseen=replace(unseen, sure=sure))
+        return changed(state, absent_holder=None)
+    absent = state.absent_holder
+    if absent is None or absent.instance_id != holder.instance_id:
+        return replace(state, absent_holder=AbsentHolder(instance_id=holder.instance_id, since=view.now))
+    confirmed = absent.confirmed or survey.began_at - absent.since >= CONFIRM_AFTER
+    return replace(state, absent_holder=replace(absent, confirmed=confirmed))
 
 
 def _confirmed(view: View) -> State:
@@ -322,16 +324,16 @@ def _calls(view: View) -> State:
 
 def _is_without(view: View) -> bool:
     """Whether this member had the first ENI last, and has it no more; row 11 asks how it was since."""
-    durable, tenure, local = view.state.durable, view.state.tenure, view.policy.me.instance_id
-    left = view.state.known_at is not None and (tenure is None or tenure.instance_id != local)
+    durable, record, local = view.state.durable, view.state.holder_record, view.policy.me.instance_id
+    left = view.state.known_at is not None and (record is None or record.instance_id != local)
     return durable.lost_at is not None or (durable.last_had == local and left)
 
 
 def _fitness(view: View) -> State:
     state, durable = view.state, view.state.durable
     fit_since = None if why_not_fit(view) else (state.fit_since or view.now)
-    if _is_without(view) and not durable.excused and is_impaired(view):
-        durable = replace(durable, excused=True)
+    if _is_without(view) and not durable.unfit_since_loss and is_impaired(view):
+        durable = replace(durable, unfit_since_loss=True)
     horizon = view.now - max(view.policy.max_takeovers_window, view.policy.cooldown)
     if any(one.ended_at < horizon for one in durable.past):
         durable = replace(durable, past=tuple(one for one in durable.past if one.ended_at >= horizon))

@@ -65,9 +65,9 @@ def _describe_at(view: View, interval: float) -> float:
         return next_look(view)
     times = [survey.began_at + interval]
     times += [
-        sight.seen_at + CONFIRM_AFTER
-        for sight in view.state.sights
-        if sight.status == Presence.MISSING and survey.began_at < sight.seen_at + CONFIRM_AFTER
+        seen_eni.seen_at + CONFIRM_AFTER
+        for seen_eni in view.state.observed
+        if seen_eni.status == Presence.MISSING and survey.began_at < seen_eni.seen_at + CONFIRM_AFTER
     ]
     since = view.state.not_ready_since
     if since is not None and survey.began_at < since + READY_BOUND:
@@ -99,7 +99,7 @@ def _is_calm(view: View) -> bool:
     state = view.state
     if view.is_at_work or state.known_at is None or state.unowned_since is not None or view.somebody_takes:
         return False
-    is_settled = all(sight.status == AttachmentStatus.ATTACHED for sight in state.sights)
+    is_settled = all(seen_eni.status == AttachmentStatus.ATTACHED for seen_eni in state.observed)
     return is_settled and lost_at(view) is None and not _first_downs(view)
 
 
@@ -109,14 +109,14 @@ def _instances_at(view: View, decision: Decision, interval: float) -> float:
     if not survey.answered:
         return survey.began_at + _instances_retry(view)
     times = [steady]
-    unseen, moved_at = view.state.unseen, view.state.moved_at
+    absent, moved_at = view.state.absent_holder, view.state.moved_at
     takeover = view.takeover
     is_committed = takeover is not None and takeover.is_committed
     if moved_at is not None and not is_committed and survey.began_at < moved_at + CONFIRM_AFTER:
         # What an instance has room for changes with every move.
         times.append(moved_at + CONFIRM_AFTER)
-    if unseen is not None and not unseen.sure:
-        times.append(unseen.since + CONFIRM_AFTER)
+    if absent is not None and not absent.confirmed:
+        times.append(absent.since + CONFIRM_AFTER)
     if takeover is not None and takeover.fence_began_at is not None and not takeover.committed:
         times.append(survey.began_at + INSTANCES_SPACING)
     if takeover is not None and takeover.trigger in _RESTS_ON_HOLDER and not takeover.committed:

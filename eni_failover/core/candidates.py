@@ -25,7 +25,7 @@ SPLIT_AFTER = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Cause:
     """A cause to take over. `attachment_id` is the first ENI's, None when it is on nobody."""
 
     trigger: Trigger
@@ -44,12 +44,12 @@ def why_rest_waits(view: View) -> Reason | None:
     return Reason.STARTUP_GRACE if view.in_grace else None
 
 
-def unowned(view: View) -> Candidate | None:
+def unowned(view: View) -> Cause | None:
     """Row 6: the first ENI is unattached, or its move is stuck."""
     if not view.is_unowned or view.first is None:
         return None
     attachment = view.first.attachment
-    return Candidate(
+    return Cause(
         trigger=Trigger.UNOWNED,
         reason=_why_unowned(attachment),
         cause_at=view.state.unowned_since or view.now,
@@ -84,7 +84,7 @@ def is_rescue_due(view: View) -> bool:
     return since is not None and view.now - since >= RESCUE_AFTER
 
 
-def split(view: View) -> Candidate | None:
+def split(view: View) -> Cause | None:
     """Row 8: the first ENI is attached here, others are not."""
     if view.first is None or not view.is_attached_here(view.first) or view.all_here:
         return None
@@ -96,7 +96,7 @@ def split(view: View) -> Candidate | None:
         block = Reason.COOLDOWN
     elif not peers_agree(view):
         block = Reason.PEERS_DIFFER
-    return Candidate(
+    return Cause(
         trigger=Trigger.SPLIT,
         reason=Reason.GROUP_SPLIT,
         cause_at=view.now if moved_at is None else moved_at,
@@ -105,22 +105,22 @@ def split(view: View) -> Candidate | None:
     )
 
 
-def ec2(view: View) -> Candidate | None:
+def ec2(view: View) -> Cause | None:
     """Row 9: EC2's own word that the holder does not run."""
     holder, attachment = view.holder, view.holder_attachment
     if holder is None or attachment is None or view.i_hold:
         return None
-    survey, unseen = view.instances, view.state.unseen
+    survey, absent = view.instances, view.state.absent_holder
     if not survey.answered:
         return None
     instance = survey.find(holder.instance_id)
     if instance is not None and instance.state.is_ended:
         reason = Reason.HOLDER_STOPPED
-    elif unseen is not None and unseen.sure and unseen.instance_id == holder.instance_id:
+    elif absent is not None and absent.confirmed and absent.instance_id == holder.instance_id:
         reason = Reason.HOLDER_GONE
     else:
         return None
-    return Candidate(
+    return Cause(
         trigger=Trigger.EC2,
         reason=reason,
         cause_at=view.state.turn_ec2 or view.now,
@@ -149,7 +149,7 @@ def _ec2_block(view: View) -> Reason | None:
     return Reason.FENCING if is_being_stopped(view) else why_not_fit(view)
 
 
-def probes(view: View) -> Candidate | None:
+def probes(view: View) -> Cause | None:
     """Row 10: the holder probes say that the holder is down."""
     attachment = view.holder_attachment
     if attachment is None or view.i_hold or attachment.status is not AttachmentStatus.ATTACHED:
@@ -157,7 +157,7 @@ def probes(view: View) -> Candidate | None:
     down = downs(view)
     if not down or len(down) < view.policy.down_needed:
         return None
-    return Candidate(
+    return Cause(
         trigger=Trigger.PROBES,
         reason=Reason.HOLDER_DOWN,
         cause_at=min(view.now if one.down_since is None else one.down_since for one in down),
@@ -222,11 +222,11 @@ def _automatic_blocks(view: View) -> Iterator[Reason]:
 
 def unproven_until(view: View) -> float:
     """Until when a holder that this member has never seen up is not judged down."""
-    tenure = view.state.tenure
-    if tenure is None or tenure.since is None or tenure.proven:
+    holder_record = view.state.holder_record
+    if holder_record is None or holder_record.since is None or holder_record.proven:
         return 0.0
-    grace = 0.0 if tenure.answered else view.policy.unproven_grace
-    return tenure.since + max(view.policy.cooldown, grace)
+    grace = 0.0 if holder_record.answered else view.policy.unproven_grace
+    return holder_record.since + max(view.policy.cooldown, grace)
 
 
 def cooldown_until(view: View) -> float:
@@ -247,7 +247,7 @@ def limit_until(view: View) -> float:
     return counted[-view.policy.max_takeovers] + view.policy.max_takeovers_window
 
 
-def failback(view: View) -> Candidate | None:
+def failback(view: View) -> Cause | None:
     """Row 11: the primary has recovered and takes back, where it is told to."""
     holder, attachment, durable = view.holder, view.holder_attachment, view.state.durable
     if view.policy.failback is not FailbackMode.AUTOMATIC or not view.policy.is_primary:
@@ -257,9 +257,9 @@ def failback(view: View) -> Candidate | None:
     # Lost while this daemon was down: the holder itself says whether an operator wanted that.
     heir = view.peer(holder.instance_id)
     was_absent = durable.lost_unseen and heir is not None and heir.reachable and not is_operators(heir)
-    if durable.lost_at is None or not (durable.excused or was_absent):
+    if durable.lost_at is None or not (durable.unfit_since_loss or was_absent):
         return None
-    return Candidate(
+    return Cause(
         trigger=Trigger.FAILBACK,
         reason=Reason.PRIMARY_RECOVERED,
         cause_at=failback_at(view) or view.now,
@@ -313,7 +313,7 @@ def turn_at(view: View, trigger: Trigger) -> float:
 def turns(view: View) -> State:
     """The state with the clocks of the turns: since when each row's condition holds without a break."""
 
-    def held(candidate: Candidate | None, since: float | None) -> float | None:
+    def held(candidate: Cause | None, since: float | None) -> float | None:
         if candidate is None or candidate.block is not None:
             return None
         return view.now if since is None else since

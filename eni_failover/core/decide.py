@@ -20,7 +20,7 @@ from dataclasses import replace
 from eni_failover.core import candidates, endings, fences, foreseen, manual, moves, rests
 from eni_failover.core.absorb import absorb
 from eni_failover.core.alarms import schedule
-from eni_failover.core.candidates import Candidate
+from eni_failover.core.candidates import Cause
 from eni_failover.core.decision import Call, Decision, KeepOnTermination, RequestAnswer, RequestFate
 from eni_failover.core.fitness import why_not_able, why_not_fit
 from eni_failover.core.frozen import changed
@@ -28,14 +28,14 @@ from eni_failover.core.group import View
 from eni_failover.core.links import READY_BOUND, are_late, not_ready
 from eni_failover.core.model import Eni, Observation
 from eni_failover.core.policy import Policy, TakeoverMode
-from eni_failover.core.starting import Turnout, begin, cause_of, pursue
+from eni_failover.core.starting import StepResult, begin, cause_of, pursue
 from eni_failover.core.state import Rest, Sent, State, Takeover
 from eni_failover.core.words import Action, Answer, Reason, Result, Scope, Trigger
 
-Rule = Callable[[View], Turnout | None]
+Rule = Callable[[View], StepResult | None]
 
 
-def step(state: State, obs: Observation, policy: Policy) -> Turnout:
+def step(state: State, obs: Observation, policy: Policy) -> StepResult:
     """One pass: takes the observation in, asks the rules, says when to look again.
 
     `state` is never changed; the returned one must be on disk (its durable part) before any of the
@@ -54,14 +54,14 @@ def step(state: State, obs: Observation, policy: Policy) -> Turnout:
     return state, schedule(view.with_state(state), decision)
 
 
-def _wait(view: View, reason: Reason, action: Action = Action.WAIT) -> Turnout:
+def _wait(view: View, reason: Reason, action: Action = Action.WAIT) -> StepResult:
     return view.state, Decision(action=action, reason=reason)
 
 
 # Row 3 ---------------------------------------------------------------------------------------------
 
 
-def held_3(view: View) -> Turnout | None:
+def hold_attached(view: View) -> StepResult | None:
     """All ENIs are attached here: done once the links are ready, undone once if they never are."""
     if view.unknown or not view.all_here:
         return None
@@ -71,36 +71,36 @@ def held_3(view: View) -> Turnout | None:
         answer = RequestAnswer(request_id=state.request.request_id, fate=RequestFate.HELD, reason=Reason.HELD)
         answers, state = (answer,), replace(state, request=None)
         view = view.with_state(state)
-    state, decision = _settle_3(view)
+    state, decision = _hold(view)
     keep = _keep(view, decision.calls)
     if keep:
         state = rests.begin(state, Rest.KEEP, view.policy, view.now)
     return state, changed(decision, answers=answers, calls=(*decision.calls, *keep))
 
 
-def _settle_3(view: View) -> Turnout:
+def _hold(view: View) -> StepResult:
     takeover, waiting = view.takeover, not_ready(view)
     if takeover is not None:
-        return _arrive_3(view, takeover, waiting)
+        return _arrive(view, takeover, waiting)
     if not waiting:
         return _wait(view, Reason.HELD, Action.HOLD)
     return _wait(view, Reason.LINK_NOT_READY if are_late(view) else Reason.LINK_WAIT)
 
 
-def _arrive_3(view: View, takeover: Takeover, waiting: tuple[Eni, ...]) -> Turnout:
+def _arrive(view: View, takeover: Takeover, waiting: tuple[Eni, ...]) -> StepResult:
     undoing = moves.undoing(view, takeover, waiting)
     if undoing:
-        return _undo_3(view, takeover, undoing)
+        return _undo(view, takeover, undoing)
     if not waiting:
         return endings.end(view, takeover, Result.SUCCESS, takeover.reason)
     if takeover.link_since is None or view.now - takeover.link_since < READY_BOUND:
         return _wait(view, Reason.LINK_WAIT, Action.MOVE)
     if takeover.repaired:
         return endings.end(view, takeover, Result.FAILED, Reason.LINK_NOT_READY)
-    return _undo_3(view, replace(takeover, repaired=True), waiting)
+    return _undo(view, replace(takeover, repaired=True), waiting)
 
 
-def _undo_3(view: View, takeover: Takeover, enis: tuple[Eni, ...]) -> Turnout:
+def _undo(view: View, takeover: Takeover, enis: tuple[Eni, ...]) -> StepResult:
     undone = moves.undo(view, takeover, enis)
     decision = Decision(action=Action.MOVE, reason=Reason.LINK_NOT_READY, calls=undone.calls)
     return view.with_takeover(undone.takeover).state, decision
@@ -123,7 +123,7 @@ def _keep(view: View, calls: tuple[Call, ...]) -> tuple[Call, ...]:
 # Row 4, and row 1 beside it ------------------------------------------------------------------------
 
 
-def committed_4(view: View) -> Turnout | None:
+def carry_on_takeover(view: View) -> StepResult | None:
     """Past the point of no return: carried on whatever pause, probes, limits or fitness say."""
     takeover = view.takeover
     if takeover is None or not takeover.is_committed:
@@ -147,7 +147,7 @@ def committed_4(view: View) -> Turnout | None:
     return view.with_takeover(step_.takeover).state, decision
 
 
-def _give_up(view: View, takeover: Takeover, reason: Reason) -> Turnout:
+def _give_up(view: View, takeover: Takeover, reason: Reason) -> StepResult:
     """EC2 will not let this member have the first ENI: who can have it must be free to take it."""
     state, decision = endings.end(view, takeover, Result.FAILED, reason)
     if reason in {Reason.NO_INDEX, Reason.INSTANCE_NOT_RUNNING}:
@@ -155,7 +155,7 @@ def _give_up(view: View, takeover: Takeover, reason: Reason) -> Turnout:
     return rests.begin(state, Rest.RESCUE, view.policy, view.now), decision
 
 
-def unknown_1(view: View) -> Turnout | None:
+def wait_for_ec2(view: View) -> StepResult | None:
     """An ENI's state is unknown: nothing may start, and nothing already intended may go on.
 
     An operator waits for the next answer, but not where none has come for so long that this member is
@@ -169,7 +169,7 @@ def unknown_1(view: View) -> Turnout | None:
     return _wait(view, Reason.ENI_UNKNOWN)
 
 
-def intended_4(view: View) -> Turnout | None:
+def recheck_intent(view: View) -> StepResult | None:
     """Before the point of no return the starting row is asked again, every pass."""
     takeover = view.takeover
     if takeover is None:
@@ -236,7 +236,7 @@ def _may_go_on(view: View) -> bool:
     return not is_known or view.state.reported_cause in _causes(view)
 
 
-def unowned_6(view: View) -> Turnout | None:
+def attach_unattached(view: View) -> StepResult | None:
     """The first ENI is on nobody: some member must have it."""
     candidate = candidates.unowned(view)
     if candidate is None or candidate.block is not None:
@@ -246,17 +246,17 @@ def unowned_6(view: View) -> Turnout | None:
     return None
 
 
-def waits_2_7(view: View) -> Turnout | None:
+def hold_back(view: View) -> StepResult | None:
     """An ENI that a foreign instance has taken of late, a pause, or the start-up grace: wait."""
     reason = candidates.why_rest_waits(view)
     return None if reason is None else _wait(view, reason)
 
 
-def _starter_of(trigger: Trigger) -> Callable[[View], Candidate | None]:
+def _starter_of(trigger: Trigger) -> Callable[[View], Cause | None]:
     return candidates.unowned if trigger is Trigger.UNOWNED else _STARTERS[trigger]
 
 
-_STARTERS: dict[Trigger, Callable[[View], Candidate | None]] = {
+_STARTERS: dict[Trigger, Callable[[View], Cause | None]] = {
     Trigger.SPLIT: candidates.split,
     Trigger.EC2: candidates.ec2,
     Trigger.PROBES: candidates.probes,
@@ -264,7 +264,7 @@ _STARTERS: dict[Trigger, Callable[[View], Candidate | None]] = {
 }
 
 
-def starters_8_to_11(view: View) -> Turnout | None:
+def start_takeover(view: View) -> StepResult | None:
     """Split, EC2's word, probes, failback: the first whose cause is there, unblocked, in its turn."""
     for trigger, starter in _STARTERS.items():
         candidate = starter(view)
@@ -275,7 +275,7 @@ def starters_8_to_11(view: View) -> Turnout | None:
     return None
 
 
-def wait_12(view: View) -> Turnout:
+def explain_wait(view: View) -> StepResult:
     """Nothing to do: say what holds a cause back, what is wrong with the group, or that all is well."""
     for starter in (candidates.unowned, *_STARTERS.values()):
         candidate = starter(view)
@@ -292,13 +292,13 @@ def wait_12(view: View) -> Turnout:
 
 
 RULES: tuple[Rule, ...] = (
-    held_3,
-    committed_4,
-    unknown_1,
-    intended_4,
-    manual.operator_5,
-    unowned_6,
-    waits_2_7,
-    starters_8_to_11,
-    wait_12,
+    hold_attached,
+    carry_on_takeover,
+    wait_for_ec2,
+    recheck_intent,
+    manual.answer_operator,
+    attach_unattached,
+    hold_back,
+    start_takeover,
+    explain_wait,
 )

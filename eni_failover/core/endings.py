@@ -8,7 +8,7 @@ from eni_failover.core import rests
 from eni_failover.core.decision import Decision
 from eni_failover.core.group import View
 from eni_failover.core.pause import clear_limits
-from eni_failover.core.state import Past, Rest, State, Takeover
+from eni_failover.core.state import RecentTakeover, Rest, State, Takeover
 from eni_failover.core.told import History
 from eni_failover.core.words import Action, Phase, Reason, Result, Trigger
 
@@ -17,7 +17,9 @@ def end(view: View, takeover: Takeover, result: Result, reason: Reason) -> tuple
     """Ends the takeover. Nothing more is called; the next pass looks at the world as it then is."""
     durable = replace(view.state.durable, takeover=None)
     if takeover.is_committed and takeover.trigger is not Trigger.MANUAL:
-        durable = replace(durable, past=(*durable.past, Past(trigger=takeover.trigger, ended_at=view.now)))
+        durable = replace(
+            durable, past=(*durable.past, RecentTakeover(trigger=takeover.trigger, ended_at=view.now))
+        )
     if result is Result.SUCCESS and takeover.trigger is Trigger.MANUAL:
         durable = clear_limits(durable)
     if result is Result.SUCCESS and takeover.trigger is Trigger.FAILBACK:

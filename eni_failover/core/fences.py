@@ -82,8 +82,8 @@ def fence(view: View, takeover: Takeover) -> Fenced:
 
 def _is_stopped(view: View, takeover: Takeover) -> bool:
     """Whether EC2, asked after the fence was begun, says that the instance runs no more."""
-    unseen = view.state.unseen
-    if unseen is not None and unseen.sure and unseen.instance_id == takeover.fence_instance:
+    absent = view.state.absent_holder
+    if absent is not None and absent.confirmed and absent.instance_id == takeover.fence_instance:
         return True
     survey, began_at = view.obs.instances, takeover.fence_began_at
     if not survey.answered or began_at is None or survey.began_at < began_at:

@@ -21,7 +21,7 @@ from eni_failover.core.model import (
     Presence,
 )
 from eni_failover.core.policy import EniId, InstanceId, Member, Policy
-from eni_failover.core.state import Sight, State, Takeover
+from eni_failover.core.state import EniObservation, State, Takeover
 from eni_failover.core.words import Answer, Role, Scope, Trigger
 
 CONFIRM_AFTER = 2.0  # two answers this far apart before an absence is believed (row 9)
@@ -128,9 +128,9 @@ class View:
         seed = f"{self.policy.me.instance_id} {self.obs.enis.began_at:.6f}"
         return crc32(seed.encode()) / 0xFFFFFFFF
 
-    def sight(self, eni_id: EniId) -> Sight | None:
+    def observed(self, eni_id: EniId) -> EniObservation | None:
         """Since when this ENI has been as it is."""
-        return next((one for one in self.state.sights if one.eni_id == eni_id), None)
+        return next((one for one in self.state.observed if one.eni_id == eni_id), None)
 
     @cached_property
     def enis(self) -> tuple[Eni, ...]:
@@ -140,8 +140,8 @@ class View:
     def _believed(self, eni: Eni) -> Eni:
         if eni.presence is not Presence.MISSING:
             return eni
-        sight = self.sight(eni.eni_id)
-        if sight and self.obs.enis.began_at - sight.seen_at >= CONFIRM_AFTER:
+        seen_eni = self.observed(eni.eni_id)
+        if seen_eni and self.obs.enis.began_at - seen_eni.seen_at >= CONFIRM_AFTER:
             return eni
         return Eni(eni_id=eni.eni_id, presence=Presence.UNKNOWN)
 
@@ -168,8 +168,8 @@ class View:
     @property
     def foreign_until(self) -> float:
         """Until when an ENI on a foreign instance keeps the rest of the group waiting (row 2)."""
-        sights = (self.sight(eni.eni_id) for eni in self.foreign)
-        return max((sight.seen_at + FOREIGN_AFTER for sight in sights if sight), default=0.0)
+        observed = (self.observed(eni.eni_id) for eni in self.foreign)
+        return max((seen_eni.seen_at + FOREIGN_AFTER for seen_eni in observed if seen_eni), default=0.0)
 
     def is_foreign(self, eni: Eni) -> bool:
         """Whether an instance that is no member has, or is losing, this ENI."""
@@ -236,11 +236,11 @@ class View:
     def moving_until(self) -> float | None:
         """Until when the group counts as moving, None when nothing moves."""
         ends = [
-            sight.seen_at + self.policy.moving_bound
+            seen_eni.seen_at + self.policy.moving_bound
             for eni in self.usable
             if eni.attachment is not None
             and eni.attachment.status in {AttachmentStatus.ATTACHING, AttachmentStatus.DETACHING}
-            and (sight := self.sight(eni.eni_id)) is not None
+            and (seen_eni := self.observed(eni.eni_id)) is not None
         ]
         latest = max(ends, default=None)
         return latest if latest is not None and latest >= self.now else None
@@ -258,15 +258,15 @@ class View:
         end it, and only the member itself would see that.
         """
         first = self.first
-        if first is None or first.attachment is None or (sight := self.sight(first.eni_id)) is None:
+        if first is None or first.attachment is None or (seen_eni := self.observed(first.eni_id)) is None:
             return None
         match first.attachment.status:
             case AttachmentStatus.DETACHING:
                 force_after = self.policy.force_detach_after
-                return None if force_after is None else sight.seen_at + force_after
+                return None if force_after is None else seen_eni.seen_at + force_after
             case AttachmentStatus.ATTACHING:
                 waits = self.is_mine(first) or Answer.UP in self.verdicts(Scope.HOLDER)
-                return None if waits else sight.seen_at + STUCK_ATTACHING_AFTER
+                return None if waits else seen_eni.seen_at + STUCK_ATTACHING_AFTER
             case AttachmentStatus.ATTACHED:
                 return None
             case _:

@@ -75,7 +75,12 @@ def _are_watched(view: View) -> bool:
 
 def _is_confirmed_by_holder(view: View) -> bool:
     peer = view.peer(view.holder.instance_id) if view.holder else None
-    if peer is None or peer.role != Role.ACTIVE or not _agrees(view, peer) or view.state.unseen is not None:
+    if (
+        peer is None
+        or peer.role != Role.ACTIVE
+        or not _agrees(view, peer)
+        or view.state.absent_holder is not None
+    ):
         return False
     return not any(
         health.probe.scope is Scope.HOLDER and health.streak is Answer.DOWN for health in view.state.health

@@ -57,19 +57,19 @@ def doubted_until(view: View) -> float | None:
     gone = [eni for eni in view.usable if not view.is_attached_here(eni)]
     if not gone or view.missing or lost_at(view) is not None:
         return None
-    sights = [view.sight(eni.eni_id) for eni in gone]
+    observed = [view.observed(eni.eni_id) for eni in gone]
     for eni in gone:
         link = link_of(view, eni.eni_id)
         is_leaving = eni.attachment is not None and eni.attachment.instance_id == view.policy.me.instance_id
         if not (link.watched and link.is_ready) or (is_leaving and not view.is_mine(eni)):
             return None
-    until = min(sight.since + LOSS_CONFIRM for sight in sights if sight is not None)
+    until = min(seen_eni.since + LOSS_CONFIRM for seen_eni in observed if seen_eni is not None)
     return until if view.obs.enis.began_at < until else None
 
 
 def _here_since(view: View, link: Link) -> float:
     """Since when the ENI is seen attached by the attachment that is here, by EC2."""
-    sight = view.sight(link.eni_id)
-    if sight is None or sight.status != AttachmentStatus.ATTACHED:
+    seen_eni = view.observed(link.eni_id)
+    if seen_eni is None or seen_eni.status != AttachmentStatus.ATTACHED:
         return float("-inf")
-    return sight.since
+    return seen_eni.since

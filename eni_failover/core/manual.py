@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eni_failover.core.candidates import Candidate
+from eni_failover.core.candidates import Cause
 from eni_failover.core.decision import Decision, RequestAnswer, RequestFate
 from eni_failover.core.fitness import why_not_able
 from eni_failover.core.group import View
 from eni_failover.core.model import TakeoverRequest
-from eni_failover.core.starting import Turnout, begin
+from eni_failover.core.starting import StepResult, begin
 from eni_failover.core.words import Action, Reason, Trigger
 
 
@@ -31,7 +31,7 @@ def answer_early(view: View) -> tuple[View, tuple[RequestAnswer, ...]]:
     return view.with_state(replace(view.state, request=None)), (answer,)
 
 
-def operator_5(view: View) -> Turnout | None:
+def answer_operator(view: View) -> StepResult | None:
     """An operator asked: start, or refuse at once and say why."""
     request = view.state.request
     if request is None:
@@ -40,7 +40,7 @@ def operator_5(view: View) -> Turnout | None:
     if refusal is not None:
         return refuse(view, request, refusal)
     attachment = view.holder_attachment
-    candidate = Candidate(
+    candidate = Cause(
         trigger=Trigger.MANUAL,
         reason=Reason.OPERATOR,
         cause_at=view.now,
@@ -53,7 +53,7 @@ def operator_5(view: View) -> Turnout | None:
     return replace(state, request=None), replace(decision, answers=(answer,))
 
 
-def refuse(view: View, request: TakeoverRequest, reason: Reason) -> Turnout:
+def refuse(view: View, request: TakeoverRequest, reason: Reason) -> StepResult:
     """The request is over, for this reason."""
     answer = RequestAnswer(request_id=request.request_id, fate=RequestFate.REFUSED, reason=reason)
     decision = Decision(action=Action.REFUSE, reason=reason, answers=(answer,))

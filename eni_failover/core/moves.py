@@ -219,8 +219,8 @@ def _detach(view: View, eni: Eni, attachment: Attachment, move: Move) -> Next:
     began_at = move.detach_began_at
     detaching = attachment.status is AttachmentStatus.DETACHING
     if detaching and began_at is None:
-        sight = view.sight(eni.eni_id)
-        began_at = view.now if sight is None else sight.seen_at
+        seen_eni = view.observed(eni.eni_id)
+        began_at = view.now if seen_eni is None else seen_eni.seen_at
         move = replace(move, detach_began_at=began_at)
     force_after = view.policy.force_detach_after
     force = (
@@ -268,7 +268,7 @@ def _attach(view: View, eni: Eni, move: Move, index: int | None) -> Next:
 
 
 def _must_wait(view: View, move: Move) -> bool:
-    """Whether a refused attach may not be asked again yet: not so soon, nor on the sight it was asked on.
+    """Whether a refused attach may not be asked again yet: not so soon, nor on the look it was asked on.
 
     A refusal for want of quota says nothing about the ENI.
 

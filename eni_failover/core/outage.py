@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from eni_failover.core import candidates, fitness, rests
-from eni_failover.core.candidates import Candidate
+from eni_failover.core.candidates import Cause
 from eni_failover.core.fences import is_being_stopped
 from eni_failover.core.group import RESCUE_AFTER, View
 from eni_failover.core.links import are_late
@@ -56,7 +56,7 @@ def _unserved(view: View) -> Outage | None:
     return None
 
 
-def _of_candidate(view: View, candidate: Candidate) -> Outage:
+def _of_candidate(view: View, candidate: Cause) -> Outage:
     since = min(candidate.cause_at, view.now if view.state.caused_at is None else view.state.caused_at)
     if view.policy.takeover is TakeoverMode.OBSERVE:
         return _made(view, since, Reason.OBSERVES, NEVER, _TAKE)
@@ -151,8 +151,8 @@ def _broken(view: View) -> Outage | None:
         (_left_behind(view), Reason.GROUP_SPLIT),
     ):
         if enis:
-            sights = [sight for eni in enis if (sight := view.sight(eni.eni_id)) is not None]
-            since = min((sight.since for sight in sights), default=view.now)
+            observed = [seen_eni for eni in enis if (seen_eni := view.observed(eni.eni_id)) is not None]
+            since = min((seen_eni.since for seen_eni in observed), default=view.now)
             return _made(view, since, reason, _together_at(view, reason), _remedy(view, reason))
     return None
 

@@ -154,8 +154,8 @@ def _eni_line(view: View, eni: Eni) -> EniLine:
 
 
 def _unowned_since(view: View, eni_id: EniId) -> float:
-    sight = view.sight(eni_id)
-    return view.now if sight is None or sight.unowned_since is None else sight.unowned_since
+    seen_eni = view.observed(eni_id)
+    return view.now if seen_eni is None or seen_eni.unowned_since is None else seen_eni.unowned_since
 
 
 def _wall(view: View, at: float) -> float:

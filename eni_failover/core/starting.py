@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from eni_failover.core import candidates, endings, foreseen, moves, rests
-from eni_failover.core.candidates import Candidate
+from eni_failover.core.candidates import Cause
 from eni_failover.core.decision import Decision
 from eni_failover.core.fences import begins_on_instances, fence
 from eni_failover.core.group import View
@@ -19,12 +19,12 @@ from eni_failover.core.words import Action, Reason, Result, Trigger
 
 CONFIRMED_CALLS = 2  # of call_timeout: for so long the confirming describe is new enough to begin on
 
-Turnout = tuple[State, Decision]
+StepResult = tuple[State, Decision]
 
 _JUDGED = {Trigger.UNOWNED, Trigger.EC2, Trigger.PROBES}
 
 
-def begin(view: View, candidate: Candidate) -> Turnout:
+def begin(view: View, candidate: Cause) -> StepResult:
     """Confirms the cause by one more describe, then writes the intent and makes the first call."""
     trigger, request = candidate.trigger, view.state.request
     too_old = candidates.too_old(view) if trigger is Trigger.PROBES else ()
@@ -81,7 +81,7 @@ def _from_member(view: View) -> str:
     return member.name if member else NOBODY
 
 
-def _would(view: View, candidate: Candidate, too_old: tuple[str, ...]) -> Turnout:
+def _would(view: View, candidate: Cause, too_old: tuple[str, ...]) -> StepResult:
     """Observe mode: the decision is reported once for each cause, and not acted on."""
     if too_old:
         state = replace(view.state, asked=too_old)
@@ -92,7 +92,7 @@ def _would(view: View, candidate: Candidate, too_old: tuple[str, ...]) -> Turnou
     return state, Decision(action=Action.WOULD_TAKE_OVER, reason=candidate.reason, would=would)
 
 
-def cause_of(candidate: Candidate) -> str:
+def cause_of(candidate: Cause) -> str:
     """One word for the cause: as long as it stays the same, it is the same outage."""
     return f"{candidate.trigger}:{candidate.attachment_id}:{candidate.reason}"
 
@@ -112,7 +112,7 @@ def is_word_old(view: View, takeover: Takeover) -> bool:
     return any(view.instances.began_at <= sent_at for sent_at in refused)
 
 
-def pursue(view: View, takeover: Takeover) -> Turnout:
+def pursue(view: View, takeover: Takeover) -> StepResult:
     """The next calls of a takeover that has moved nothing yet: the fence, then the first detach."""
     too_old = candidates.too_old(view) if _rests_on_probes(view, takeover) else ()
     if too_old:

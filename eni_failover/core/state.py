@@ -124,7 +124,7 @@ class Takeover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class RecentTakeover:
     """A takeover of this member's that passed its point of no return, for cooldown and limit.
 
     `forgiven` ones no longer count towards the limit: an operator has looked since.
@@ -141,11 +141,11 @@ class Durable:
 
     `last_had` is the member that has, or last had, the first ENI, and `lock` which ENI that was. `last_up` is
     the newest attachment whose holder this member has seen up, `last_up_by` what the probes asked
-    (`policy.question_of`). `lost_at` is when this member lost the first
-    ENI to another; `excused` whether it was unfit or not running when or since then, and `lost_unseen`
-    whether its daemon was down at that moment. `failback_blocked` is set when a takeover followed too soon
-    on a failback. `detach_took` and `attach_took` are the seconds that EC2 took for this member's latest
-    moves, from its answer to the call to the look that showed it done.
+    (`policy.question_of`). `lost_at` is when this member lost the first ENI to another;
+    `unfit_since_loss` whether it was unfit or not running when or since then, and `lost_unseen` whether its
+    daemon was down at that moment. `failback_blocked` is set when a takeover followed too soon on a
+    failback. `detach_took` and `attach_took` are the seconds that EC2 took for this member's latest moves,
+    from its answer to the call to the look that showed it done.
     """
 
     last_had: InstanceId | None = None
@@ -153,11 +153,11 @@ class Durable:
     last_up: AttachmentId | None = None
     last_up_by: str = ""
     lost_at: float | None = None
-    excused: bool = False
+    unfit_since_loss: bool = False
     lost_unseen: bool = False
     failback_at: float | None = None
     failback_blocked: bool = False
-    past: tuple[Past, ...] = ()
+    past: tuple[RecentTakeover, ...] = ()
     pause: PauseRecord | None = None
     local_pause: PauseRecord | None = None
     takeover: Takeover | None = None
@@ -166,7 +166,7 @@ class Durable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class EniObservation:
     """How an ENI has been seen since when: `status` is available | attaching | ... | missing.
 
     `since` is when the describe began that first showed it so, `seen_at` when its answer was taken, which a
@@ -183,7 +183,7 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tenure:
+class HolderRecord:
     """The present holder's time in office, as this member saw it.
 
     `since` None means known up before this daemon's start. `proven`: this member has seen it up.
@@ -200,15 +200,15 @@ class Tenure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unseen:
-    """The holder's instance was absent from an answer that knew this one; `sure` after the second.
+class AbsentHolder:
+    """The holder's instance was absent from an answer that knew this one; `confirmed` after the second.
 
     `since` is when that answer was taken.
     """
 
     instance_id: InstanceId
     since: float
-    sure: bool = False
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,11 +244,11 @@ class State:
     role_known: bool = False
     durable: Durable = Durable()
     health: tuple[Health, ...] = ()
-    sights: tuple[Sight, ...] = ()
-    tenure: Tenure | None = None
+    observed: tuple[EniObservation, ...] = ()
+    holder_record: HolderRecord | None = None
     holder_changed_at: float | None = None
     moved_at: float | None = None
-    unseen: Unseen | None = None
+    absent_holder: AbsentHolder | None = None
     unowned_since: float | None = None
     caused_at: float | None = None
     turn_unowned: float | None = None

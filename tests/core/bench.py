@@ -194,8 +194,8 @@ class Bench:
         return self.peek(attempts=attempts)
 
     def _attempts(self) -> tuple[Attempt, ...]:
-        tenure, me = self.state.tenure, self.policy.me
-        holder = self.policy.member_of(tenure.instance_id) if tenure else me
+        holder_record, me = self.state.holder_record, self.policy.me
+        holder = self.policy.member_of(holder_record.instance_id) if holder_record else me
         found = []
         for probe in self.policy.probes:
             about = holder if probe.scope is Scope.HOLDER else me

@@ -172,9 +172,9 @@ def a_takeover_ends_with_its_line_in_the_history(one: Pass) -> None:
 
 def _is_here_by_the_kernel(view: View, eni: Eni) -> bool:
     link = next(one for one in view.obs.links if one.eni_id == eni.eni_id)
-    sight = view.sight(eni.eni_id)
-    assert sight is not None
-    return link.watched and link.is_ready and view.obs.enis.began_at - sight.since < 1.0
+    seen_eni = view.observed(eni.eni_id)
+    assert seen_eni is not None
+    return link.watched and link.is_ready and view.obs.enis.began_at - seen_eni.since < 1.0
 
 
 def every_pass_can_be_shown(one: Pass) -> None:

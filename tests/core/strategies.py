@@ -146,12 +146,12 @@ def durables(policy: Policy, members):
         last_had=st.none() | members,
         last_up=st.none() | ids,
         lost_at=moments,
-        excused=booleans,
+        unfit_since_loss=booleans,
         lost_unseen=booleans,
         failback_at=moments,
         failback_blocked=seldom,
         past=st.lists(
-            st.builds(state.Past, trigger=triggers, ended_at=times, forgiven=booleans), max_size=4
+            st.builds(state.RecentTakeover, trigger=triggers, ended_at=times, forgiven=booleans), max_size=4
         ).map(tuple),
         pause=pauses,
         local_pause=pauses,
@@ -182,8 +182,8 @@ def healths(policy: Policy):
 @st.composite
 def states(draw, policy: Policy) -> State:
     members = st.sampled_from([member.instance_id for member in policy.members])
-    sights = tuple(
-        state.Sight(
+    observed = tuple(
+        state.EniObservation(
             eni_id=eni_id,
             status=draw(st.sampled_from(("known", "attached", "attaching", "detaching", "missing"))),
             attachment_id=draw(st.none() | ids),
@@ -194,7 +194,7 @@ def states(draw, policy: Policy) -> State:
         if draw(booleans)
     )
     tenures = st.builds(
-        state.Tenure,
+        state.HolderRecord,
         instance_id=members,
         attachment_id=ids,
         since=moments,
@@ -202,7 +202,10 @@ def states(draw, policy: Policy) -> State:
         answered=booleans,
     )
     unseens = st.builds(
-        state.Unseen, instance_id=st.sampled_from(("i-alpha", "i-beta")), since=times, sure=booleans
+        state.AbsentHolder,
+        instance_id=st.sampled_from(("i-alpha", "i-beta")),
+        since=times,
+        confirmed=booleans,
     )
     confirms = st.builds(
         state.Confirm, trigger=triggers, attachment_id=st.none() | ids, since=times | st.just(NOW - 0.05)
@@ -218,11 +221,11 @@ def states(draw, policy: Policy) -> State:
             role_known=booleans,
             durable=durables(policy, members),
             health=healths(policy),
-            sights=st.just(sights),
-            tenure=st.none() | tenures,
+            observed=st.just(observed),
+            holder_record=st.none() | tenures,
             holder_changed_at=moments,
             moved_at=moments,
-            unseen=st.none() | unseens,
+            absent_holder=st.none() | unseens,
             unowned_since=moments,
             turn_unowned=moments,
             turn_ec2=moments,

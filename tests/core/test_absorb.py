@@ -6,7 +6,7 @@ import pytest
 
 from eni_failover.core import absorb
 from eni_failover.core.group import View
-from eni_failover.core.state import Durable, State, Tenure
+from eni_failover.core.state import Durable, HolderRecord, State
 from eni_failover.core.words import Answer, Role
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -40,7 +40,7 @@ def test_the_last_holder_is_remembered_while_the_eni_is_on_nobody():
     bench.look()
 
     assert bench.state.durable.last_had == "i-alpha"
-    assert bench.state.tenure is None
+    assert bench.state.holder_record is None
 
 
 KNOWN = Durable(last_had="i-alpha", last_up="att-1")
@@ -51,7 +51,7 @@ def test_a_holder_found_at_the_start_that_was_seen_up_has_no_beginning():
     bench = Bench(attached("alpha"), durable=KNOWN, settle=False)
     bench.look()
 
-    assert bench.state.tenure.since is None
+    assert bench.state.holder_record.since is None
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_any_other_holder_found_at_the_start_counts_from_the_start(durable):
     bench = Bench(attached("alpha"), durable=durable, settle=False)
     bench.look()
 
-    assert bench.state.tenure.since == bench.state.started_at
-    assert bench.state.tenure.proven is False
+    assert bench.state.holder_record.since == bench.state.started_at
+    assert bench.state.holder_record.proven is False
 
 
 def test_a_holder_found_by_the_first_whole_answer_is_found_at_the_start():
@@ -73,7 +73,7 @@ def test_a_holder_found_by_the_first_whole_answer_is_found_at_the_start():
     bench = Bench(attached("alpha"), missing(), durable=KNOWN, settle=False)
     bench.idle(5)
 
-    assert bench.state.tenure.since is None
+    assert bench.state.holder_record.since is None
 
 
 def test_a_holder_found_after_an_api_outage_at_the_start_is_found_at_the_start():
@@ -84,7 +84,7 @@ def test_a_holder_found_after_an_api_outage_at_the_start_is_found_at_the_start()
     bench.ec2_answers = True
     bench.idle(10)
 
-    assert bench.state.tenure.since is None
+    assert bench.state.holder_record.since is None
 
 
 def test_the_attachment_whose_holder_was_seen_up_is_remembered():
@@ -113,8 +113,8 @@ def test_a_new_holder_begins_when_it_is_first_seen():
     bench.see(attached("beta", "att-9"))
     bench.idle(3)
 
-    assert bench.state.tenure.since == began
-    assert bench.state.tenure.instance_id == "i-beta"
+    assert bench.state.holder_record.since == began
+    assert bench.state.holder_record.instance_id == "i-beta"
 
 
 def test_the_same_member_by_a_new_attachment_is_a_new_holder():
@@ -123,15 +123,15 @@ def test_the_same_member_by_a_new_attachment_is_a_new_holder():
     bench.see(attached("alpha", "att-9"))
     bench.look()
 
-    assert bench.state.tenure.since == bench.now
-    assert bench.state.tenure.proven is False
+    assert bench.state.holder_record.since == bench.now
+    assert bench.state.holder_record.proven is False
 
 
 def test_a_holder_seen_up_is_proven():
     """Rise decides what up is."""
     bench = Bench(attached("alpha"))
 
-    assert bench.state.tenure.proven is True
+    assert bench.state.holder_record.proven is True
 
 
 @pytest.mark.parametrize(("answer", "answered"), [("silent", False), ("unknown", False), ("down", True)])
@@ -141,8 +141,8 @@ def test_a_refusal_is_a_sign_of_life(answer, answered):
     bench.says(web=answer)
     bench.idle(2)
 
-    assert answered is bench.state.tenure.answered
-    assert bench.state.tenure.proven is False
+    assert answered is bench.state.holder_record.answered
+    assert bench.state.holder_record.proven is False
 
 
 def test_an_unknown_answer_may_carry_a_sign_of_life():
@@ -152,7 +152,7 @@ def test_an_unknown_answer_may_carry_a_sign_of_life():
     refused = replace(attempt(answer="unknown", at=bench.now), answered=True)
     bench.peek(attempts=(refused,))
 
-    assert bench.state.tenure.answered is True
+    assert bench.state.holder_record.answered is True
     assert verdict(bench) is Answer.UNKNOWN
 
 
@@ -161,18 +161,18 @@ def test_self_probes_say_nothing_of_the_holder():
     bench = Bench(attached("alpha"), probes=(SELF,))
 
     assert verdict(bench, "disk") is Answer.UP
-    assert bench.state.tenure.proven is False
-    assert bench.state.tenure.answered is False
+    assert bench.state.holder_record.proven is False
+    assert bench.state.holder_record.answered is False
 
 
 def test_a_survey_that_failed_changes_no_tenure():
     """Nothing was seen: the holder is who it was."""
     bench = Bench(attached("alpha"))
-    before = bench.state.tenure
+    before = bench.state.holder_record
     bench.ec2_answers = False
     bench.look()
 
-    assert bench.state.tenure == before
+    assert bench.state.holder_record == before
 
 
 # Surveys -------------------------------------------------------------------------------------------
@@ -205,11 +205,11 @@ def test_a_survey_seen_twice_is_one_survey():
 def test_an_unknown_eni_keeps_its_last_sight():
     """An ENI that one answer did not show has not moved."""
     bench = Bench(attached("alpha"), detaching("alpha"))
-    before = bench.state.sights
+    before = bench.state.observed
     bench.see(attached("alpha"), unknown())
     bench.look()
 
-    assert bench.state.sights == before
+    assert bench.state.observed == before
 
 
 def test_a_change_of_status_and_of_attachment_begin_a_new_sight():
@@ -217,15 +217,15 @@ def test_a_change_of_status_and_of_attachment_begin_a_new_sight():
     bench = Bench(attached("alpha"))
     bench.see(detaching("alpha"))
     bench.look()
-    first = bench.state.sights[0].since
+    first = bench.state.observed[0].since
     bench.see(detaching("alpha"))
     bench.look()
-    second = bench.state.sights[0].since
+    second = bench.state.observed[0].since
     bench.see(detaching("alpha", "att-9"))
     bench.look()
 
     assert first == second
-    assert bench.state.sights[0].since > second
+    assert bench.state.observed[0].since > second
 
 
 # Roles before anything is known --------------------------------------------------------------------
@@ -311,9 +311,9 @@ def test_a_link_is_waited_for_only_while_all_enis_are_here(shapes):
     ("state", "without"),
     [
         ({"known_at": None}, False),
-        ({"tenure": None}, True),
-        ({"tenure": Tenure(instance_id="i-alpha", attachment_id="att-1", since=1.0)}, True),
-        ({"tenure": Tenure(instance_id="i-beta", attachment_id="att-1", since=1.0)}, False),
+        ({"holder_record": None}, True),
+        ({"holder_record": HolderRecord(instance_id="i-alpha", attachment_id="att-1", since=1.0)}, True),
+        ({"holder_record": HolderRecord(instance_id="i-beta", attachment_id="att-1", since=1.0)}, False),
         ({"durable": Durable(last_had="i-alpha")}, False),
         ({"durable": Durable(last_had="i-alpha", lost_at=1.0)}, True),
     ],

@@ -146,7 +146,7 @@ def test_a_member_whose_address_a_reload_changed_is_asked_afresh():
 
     assert before is Answer.UNKNOWN
     assert verdict(bench) is Answer.DOWN
-    assert bench.state.tenure.instance_id == "i-alpha"
+    assert bench.state.holder_record.instance_id == "i-alpha"
 
 
 # Stalls --------------------------------------------------------------------------------------------

@@ -9,14 +9,23 @@ from typing import Any
 import pytest
 
 from eni_failover.core import candidates
-from eni_failover.core.decide import starters_8_to_11, unowned_6
+from eni_failover.core.decide import attach_unattached, start_takeover
 from eni_failover.core.decision import Call
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import Eni, PauseKind, PauseRecord, PauseRequest
 from eni_failover.core.moves import carry_on, has_hung_twice, why_lost
 from eni_failover.core.policy import FailbackMode
-from eni_failover.core.state import Durable, Past, Rest, Sent, Sight, State, Takeover, Tenure
+from eni_failover.core.state import (
+    Durable,
+    EniObservation,
+    HolderRecord,
+    RecentTakeover,
+    Rest,
+    Sent,
+    State,
+    Takeover,
+)
 from eni_failover.core.words import Action, Answer, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -69,7 +78,7 @@ def judged(*, durable: Durable | None = None, since: float | None = None, **stat
     )
     known: dict[str, Any] = {
         "health": (down,),
-        "tenure": Tenure(instance_id="i-alpha", attachment_id="att-1", since=since),
+        "holder_record": HolderRecord(instance_id="i-alpha", attachment_id="att-1", since=since),
         "last_answer_at": NOW,
         "me": ME,
         "durable": durable or Durable(last_had="i-alpha"),
@@ -78,7 +87,7 @@ def judged(*, durable: Durable | None = None, since: float | None = None, **stat
 
 
 def past(*ended_at: float) -> Durable:
-    return Durable(past=tuple(Past(trigger=Trigger.PROBES, ended_at=one) for one in ended_at))
+    return Durable(past=tuple(RecentTakeover(trigger=Trigger.PROBES, ended_at=one) for one in ended_at))
 
 
 @pytest.mark.parametrize(
@@ -108,8 +117,8 @@ def test_what_holds_a_takeover_by_probes_back_ends_with_its_time(before, there, 
 def test_a_new_holder_that_answers_has_no_grace_beyond_the_cooldown():
     """Without a cooldown it is judged at once; one that gave no answer has its grace."""
     silent = replace(judged(since=NOW), policy=policy(cooldown=0.0))
-    tenure = replace(silent.state.tenure, answered=True)
-    refusing = replace(silent, state=replace(silent.state, tenure=tenure))
+    holder_record = replace(silent.state.holder_record, answered=True)
+    refusing = replace(silent, state=replace(silent.state, holder_record=holder_record))
 
     assert candidates.unproven_until(silent) == NOW + 300
     assert candidates.unproven_until(refusing) == NOW
@@ -127,7 +136,7 @@ def test_the_failback_delay_ends_with_its_time():
         me=instance("alpha"),
         fit_since=NOW - 100,
         holder_changed_at=NOW - 60,
-        durable=Durable(last_had="i-beta", lost_at=NOW - 60, excused=True),
+        durable=Durable(last_had="i-beta", lost_at=NOW - 60, unfit_since_loss=True),
     )
     there = View(state, obs(attached("beta"), now=NOW), home)
     before = View(replace(state, holder_changed_at=NOW - 59), there.obs, home)
@@ -184,16 +193,18 @@ def test_a_turn_comes_at_its_moment():
     )
     soon = replace(probes, state=replace(probes.state, turn_probes=NOW - 1))
 
-    assert (unowned_6(early), starters_8_to_11(soon)) == (None, None)
-    assert unowned_6(rescue) is not None
-    assert starters_8_to_11(probes) is not None
+    assert (attach_unattached(early), start_takeover(soon)) == (None, None)
+    assert attach_unattached(rescue) is not None
+    assert start_takeover(probes) is not None
 
 
 def test_a_move_counts_up_to_its_bound_and_a_stuck_one_after_it():
     """`force_detach_after`: at that moment both are still, and no longer, so."""
-    sight = Sight(eni_id="eni-1", status="detaching", attachment_id="att-1", since=NOW - 99, seen_at=NOW - 15)
+    seen_eni = EniObservation(
+        eni_id="eni-1", status="detaching", attachment_id="att-1", since=NOW - 99, seen_at=NOW - 15
+    )
     seen = obs(detaching("alpha"), now=NOW)
-    there = View(State(started_at=0.0, sights=(sight,)), seen, policy())
+    there = View(State(started_at=0.0, observed=(seen_eni,)), seen, policy())
     after = View(there.state, replace(seen, now=NOW + 1), policy())
 
     assert (there.is_moving, there.is_unowned) == (True, False)
@@ -214,10 +225,12 @@ def test_a_pause_and_the_start_up_grace_end_with_their_time():
 
 def test_an_absence_is_believed_two_seconds_after_the_first():
     """Since the first was taken, and to when the second was asked for."""
-    sight = Sight(eni_id="eni-1", status="missing", attachment_id=None, since=NOW - 99, seen_at=NOW - 2)
+    seen_eni = EniObservation(
+        eni_id="eni-1", status="missing", attachment_id=None, since=NOW - 99, seen_at=NOW - 2
+    )
     there = obs(now=NOW, enis=survey(missing(), at=NOW))
     before = obs(now=NOW, enis=survey(missing(), at=NOW - 1))
-    state = State(started_at=0.0, sights=(sight,))
+    state = State(started_at=0.0, observed=(seen_eni,))
 
     assert len(View(state, there, policy()).missing) == 1
     assert len(View(state, before, policy()).unknown) == 1

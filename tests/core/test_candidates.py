@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from eni_failover.core import candidates
-from eni_failover.core.candidates import Candidate
+from eni_failover.core.candidates import Cause
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import Observation
 from eni_failover.core.policy import FailbackMode, Policy
-from eni_failover.core.state import Durable, Sight, State, Unseen
+from eni_failover.core.state import AbsentHolder, Durable, EniObservation, State
 from eni_failover.core.words import Answer, Reason, Trigger
 from tests.core.builders import (
     MEMBERS,
@@ -45,17 +45,19 @@ def test_an_eni_on_nobody(since, cause_at):
     """Since it was first seen so."""
     found = candidates.unowned(view(seen(free()), unowned_since=since))
 
-    assert found == Candidate(
+    assert found == Cause(
         trigger=Trigger.UNOWNED, reason=Reason.ENI_UNOWNED, cause_at=cause_at, attachment_id=None
     )
 
 
 def test_an_eni_whose_detach_is_stuck():
     """With the attachment that does not go."""
-    sight = Sight(eni_id="eni-1", status="detaching", attachment_id="att-1", since=NOW - 99, seen_at=NOW - 20)
-    found = candidates.unowned(view(seen(detaching("alpha")), sights=(sight,), unowned_since=NOW - 5))
+    seen_eni = EniObservation(
+        eni_id="eni-1", status="detaching", attachment_id="att-1", since=NOW - 99, seen_at=NOW - 20
+    )
+    found = candidates.unowned(view(seen(detaching("alpha")), observed=(seen_eni,), unowned_since=NOW - 5))
 
-    assert found == Candidate(
+    assert found == Cause(
         trigger=Trigger.UNOWNED, reason=Reason.STUCK_DETACHING, cause_at=NOW - 5, attachment_id="att-1"
     )
 
@@ -65,7 +67,7 @@ def test_a_split_group(moved_at, cause_at):
     """Since the last move."""
     found = candidates.split(view(seen(attached("beta"), free()), policy(enis=2), moved_at=moved_at))
 
-    assert found == Candidate(
+    assert found == Cause(
         trigger=Trigger.SPLIT, reason=Reason.GROUP_SPLIT, cause_at=cause_at, attachment_id="att-1"
     )
 
@@ -76,7 +78,7 @@ def test_a_holder_that_ec2_says_is_stopped(turn, cause_at):
     stopped = instances(instance("alpha", "stopped"), instance("beta"), at=NOW)
     found = candidates.ec2(view(seen(attached("alpha"), instances=stopped), turn_ec2=turn))
 
-    assert found == Candidate(
+    assert found == Cause(
         trigger=Trigger.EC2, reason=Reason.HOLDER_STOPPED, cause_at=cause_at, attachment_id="att-1"
     )
 
@@ -84,14 +86,12 @@ def test_a_holder_that_ec2_says_is_stopped(turn, cause_at):
 def test_a_holder_that_ec2_does_not_know():
     """After the second answer without it, and only when it is that instance that was doubted."""
     absent = seen(attached("alpha"), instances=instances(instance("beta"), at=NOW))
-    doubt = Unseen(instance_id="i-alpha", since=NOW - 3, sure=True)
-    found = candidates.ec2(view(absent, unseen=doubt))
+    doubt = AbsentHolder(instance_id="i-alpha", since=NOW - 3, confirmed=True)
+    found = candidates.ec2(view(absent, absent_holder=doubt))
 
-    assert found == Candidate(
-        trigger=Trigger.EC2, reason=Reason.HOLDER_GONE, cause_at=NOW, attachment_id="att-1"
-    )
-    assert candidates.ec2(view(absent, unseen=replace(doubt, sure=False))) is None
-    assert candidates.ec2(view(absent, unseen=replace(doubt, instance_id="i-gamma"))) is None
+    assert found == Cause(trigger=Trigger.EC2, reason=Reason.HOLDER_GONE, cause_at=NOW, attachment_id="att-1")
+    assert candidates.ec2(view(absent, absent_holder=replace(doubt, confirmed=False))) is None
+    assert candidates.ec2(view(absent, absent_holder=replace(doubt, instance_id="i-gamma"))) is None
     assert candidates.ec2(view(absent)) is None
 
 
@@ -117,7 +117,7 @@ def test_a_holder_that_the_probes_say_is_down(one, other, cause_at):
         view(seen(attached("alpha")), asked, health=(down("web", one), down("port", other)))
     )
 
-    assert found == Candidate(
+    assert found == Cause(
         trigger=Trigger.PROBES, reason=Reason.HOLDER_DOWN, cause_at=cause_at, attachment_id="att-1"
     )
 
@@ -131,11 +131,11 @@ def test_a_primary_that_has_recovered():
             asked,
             fit_since=NOW - 90,
             holder_changed_at=NOW - 120,
-            durable=Durable(last_had="i-beta", lost_at=NOW - 120, excused=True),
+            durable=Durable(last_had="i-beta", lost_at=NOW - 120, unfit_since_loss=True),
         )
     )
 
-    assert found == Candidate(
+    assert found == Cause(
         trigger=Trigger.FAILBACK, reason=Reason.PRIMARY_RECOVERED, cause_at=NOW - 30, attachment_id="att-1"
     )
 

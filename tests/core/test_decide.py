@@ -8,7 +8,7 @@ import pytest
 from eni_failover.core.decide import RULES
 from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import FailbackMode, TakeoverMode
-from eni_failover.core.state import Durable, Past
+from eni_failover.core.state import Durable, RecentTakeover
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -48,7 +48,9 @@ def down(*shapes, local="beta", pause=False, **changes) -> Bench:
     bench = Bench(*shapes, local=local, **changes)
     if pause:
         bench.peek(requests=(PauseRequest(kind=PauseKind.PAUSE),))
-    holder = bench.state.tenure.instance_id.removeprefix("i-") if bench.state.tenure else "alpha"
+    holder = (
+        bench.state.holder_record.instance_id.removeprefix("i-") if bench.state.holder_record else "alpha"
+    )
     downs = tuple(attempt("web", "down", about=holder, at=bench.now) for _ in range(3))
     bench.peek(attempts=downs)
     return bench
@@ -91,14 +93,16 @@ def silent(bench: Bench) -> Bench:
 
 
 FULL = {"interface_count": 15}
-RECENT = Durable(last_had="i-alpha", past=(Past(trigger=Trigger.PROBES, ended_at=999.0),))
-THREE = Durable(past=tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (700.0, 800.0, 900.0)))
+RECENT = Durable(last_had="i-alpha", past=(RecentTakeover(trigger=Trigger.PROBES, ended_at=999.0),))
+THREE = Durable(
+    past=tuple(RecentTakeover(trigger=Trigger.PROBES, ended_at=at) for at in (700.0, 800.0, 900.0))
+)
 OBSERVE = {"takeover": TakeoverMode.OBSERVE}
 RECOVERED = {
     "local": "alpha",
     "failback": FailbackMode.AUTOMATIC,
     "failback_delay": 2.0,
-    "durable": Durable(last_had="i-beta", lost_at=900.0, excused=True),
+    "durable": Durable(last_had="i-beta", lost_at=900.0, unfit_since_loss=True),
     "probes": (WEB, SELF),
 }
 A, B = attached("alpha"), attached("beta")

@@ -318,7 +318,7 @@ def test_manual_failback_and_split_never_fence(how):
     elif how == "split":
         world.ec2.put("eni-2", "i-beta")
     else:
-        world.nodes["alpha"].durable = replace(world.nodes["alpha"].durable, excused=True)
+        world.nodes["alpha"].durable = replace(world.nodes["alpha"].durable, unfit_since_loss=True)
         world.service("alpha", up=True)
         world.fit["alpha"] = False
         world.run(5)

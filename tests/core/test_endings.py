@@ -1,7 +1,7 @@
 """The end of a takeover: the line for the history, its phases, and what stays in memory."""
 
 from eni_failover.core.policy import FailbackMode, FenceMode
-from eni_failover.core.state import Durable, Past
+from eni_failover.core.state import Durable, RecentTakeover
 from eni_failover.core.words import Phase, Reason, Result, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -198,7 +198,7 @@ def test_an_automatic_takeover_past_its_point_of_no_return_is_remembered():
     bench = taken(by_probes())
 
     assert bench.state.durable.past == (
-        Past(trigger=Trigger.PROBES, ended_at=bench.state.durable.past[0].ended_at),
+        RecentTakeover(trigger=Trigger.PROBES, ended_at=bench.state.durable.past[0].ended_at),
     )
     assert bench.takeover is None
 
@@ -231,7 +231,7 @@ def operators(**durable) -> Bench:
 
 def test_an_operators_success_clears_the_limit():
     """Somebody has looked."""
-    past = tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (990.0, 980.0, 970.0))
+    past = tuple(RecentTakeover(trigger=Trigger.PROBES, ended_at=at) for at in (990.0, 980.0, 970.0))
     bench = taken(operators(past=past, failback_blocked=True))
 
     assert [one.forgiven for one in bench.state.durable.past] == [True] * 3
@@ -245,7 +245,7 @@ def test_an_operators_takeover_leaves_no_cooldown():
 
 def test_a_successful_failback_is_dated():
     """What follows it too soon blocks the next one."""
-    durable = Durable(last_had="i-beta", lost_at=900.0, excused=True)
+    durable = Durable(last_had="i-beta", lost_at=900.0, unfit_since_loss=True)
     bench = Bench(
         attached("beta"),
         local="alpha",

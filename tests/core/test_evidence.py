@@ -6,13 +6,13 @@ import pytest
 
 from eni_failover.core.model import Stall
 from eni_failover.core.policy import FailbackMode, FenceMode, TakeoverMode
-from eni_failover.core.state import Durable, Past
+from eni_failover.core.state import Durable, RecentTakeover
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import MEMBERS, SELF, WEB, attached, attempt, detach, peer, probe, stop
 
 MINUTE = probe(interval=60.0, fast_interval=60.0)  # evidence for six seconds: 5 s at most, and one more
-COOLING = Durable(last_had="i-alpha", past=(Past(trigger=Trigger.PROBES, ended_at=1000.0),))
+COOLING = Durable(last_had="i-alpha", past=(RecentTakeover(trigger=Trigger.PROBES, ended_at=1000.0),))
 
 
 def answers(bench: Bench, word: str, count: int = 1, asked=None) -> None:

@@ -412,7 +412,7 @@ def test_a_failback_never_fences():
     bench = FencedBench(
         attached("beta"),
         local="alpha",
-        durable=Durable(last_had="i-beta", lost_at=900.0, excused=True),
+        durable=Durable(last_had="i-beta", lost_at=900.0, unfit_since_loss=True),
         probes=(WEB, SELF),
         failback=FailbackMode.AUTOMATIC,
         failback_delay=1.0,

@@ -8,7 +8,7 @@ from eni_failover.core.fitness import is_impaired, obstacles, planned_indexes, w
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import TypeLimits
-from eni_failover.core.state import Move, Sight, State, Takeover
+from eni_failover.core.state import EniObservation, Move, State, Takeover
 from eni_failover.core.words import Answer, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -457,7 +457,9 @@ def test_a_missing_eni_takes_no_room_from_the_others():
         started_at=0.0,
         last_answer_at=NOW,
         me=ME,
-        sights=(Sight(eni_id="eni-2", status="missing", attachment_id=None, since=0.0, seen_at=0.0),),
+        observed=(
+            EniObservation(eni_id="eni-2", status="missing", attachment_id=None, since=0.0, seen_at=0.0),
+        ),
     )
 
     assert why_not_able(view(attached("alpha"), missing(), state=gone, local=room_for_one)) is None
@@ -481,7 +483,7 @@ def test_the_slot_of_an_eni_just_lost_is_no_impairment():
     bench.look(instances=bench.view.obs.instances)
 
     assert is_impaired(bench.view) is False
-    assert bench.state.durable.excused is False
+    assert bench.state.durable.unfit_since_loss is False
 
 
 def test_a_member_that_has_just_lost_the_eni_is_able_at_once():

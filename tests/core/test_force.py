@@ -68,7 +68,7 @@ def test_what_follows_a_forced_detach_is_called_what_it_is(verdict, reason):
 
 
 def test_force_without_an_answer_waits_for_a_describe():
-    """An outage brings no force on an old sight."""
+    """An outage brings no force on an old look."""
     bench = stuck()
     bench.act(within=16)
     bench.ec2_answers = False

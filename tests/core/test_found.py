@@ -51,7 +51,7 @@ def test_a_fence_does_not_outlive_the_holders_next_start():
 
 
 def test_a_refused_attach_is_asked_again_on_a_new_look_only():
-    """The sight of `available` that it was decided on has been overtaken."""
+    """The look that showed `available` that it was decided on has been overtaken."""
     bench = Bench(attached("alpha"))
     bench.says(web="down")
     bench.act(within=10)
@@ -181,9 +181,9 @@ def test_an_instance_that_a_stall_delivered_twice_unseen_is_not_gone():
     del bench.machines["alpha"]
     bench.look(after=20.0)
     bench.look()
-    soon = bench.state.unseen.sure
+    soon = bench.state.absent_holder.confirmed
     bench.now += 2.0
     bench.look()
 
     assert soon is False
-    assert bench.state.unseen.sure
+    assert bench.state.absent_holder.confirmed

@@ -7,7 +7,7 @@ import pytest
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import PauseKind, PauseRecord
-from eni_failover.core.state import Durable, Sight, State
+from eni_failover.core.state import Durable, EniObservation, State
 from eni_failover.core.words import Answer
 from tests.core.builders import (
     EPOCH,
@@ -31,8 +31,8 @@ NOW = 1000.0
 def view(*shapes, local="beta", members=2, state=None, **changes) -> View:
     """What one pass at 1000 s sees of these ENIs; each has been so since 999 s."""
     seen = obs(*shapes, now=NOW, members=members)
-    sights = tuple(
-        Sight(
+    observed = tuple(
+        EniObservation(
             eni_id=eni.eni_id,
             status=eni.presence if eni.attachment is None else eni.attachment.status,
             attachment_id=eni.attachment.attachment_id if eni.attachment else None,
@@ -41,14 +41,16 @@ def view(*shapes, local="beta", members=2, state=None, **changes) -> View:
         )
         for eni in seen.enis.enis
     )
-    state = replace(state or State(started_at=0.0), sights=sights)
+    state = replace(state or State(started_at=0.0), observed=observed)
     return View(state, seen, policy(local, members=members, enis=len(shapes), **changes))
 
 
 def since(one: View, seconds: float) -> View:
     """The same, seen so for so many seconds."""
-    sights = tuple(replace(sight, since=NOW - seconds, seen_at=NOW - seconds) for sight in one.state.sights)
-    return View(replace(one.state, sights=sights), one.obs, one.policy)
+    observed = tuple(
+        replace(seen_eni, since=NOW - seconds, seen_at=NOW - seconds) for seen_eni in one.state.observed
+    )
+    return View(replace(one.state, observed=observed), one.obs, one.policy)
 
 
 def remembering(**durable) -> State:
@@ -109,11 +111,11 @@ def test_a_view_of_another_state_works_everything_out_anew():
     """An absence that the old state had not confirmed is confirmed in the new one."""
     one = view(missing())
     then = one.obs.enis.began_at - 10.0
-    gone = Sight(eni_id="eni-1", status="missing", attachment_id=None, since=then, seen_at=then)
+    gone = EniObservation(eni_id="eni-1", status="missing", attachment_id=None, since=then, seen_at=then)
 
     assert one.missing == ()
     assert one.with_state(one.state) is one
-    assert one.with_state(replace(one.state, sights=(gone,))).missing == one.obs.enis.enis
+    assert one.with_state(replace(one.state, observed=(gone,))).missing == one.obs.enis.enis
 
 
 def test_an_eni_absent_from_answers_two_seconds_apart_is_missing():

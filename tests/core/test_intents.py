@@ -17,7 +17,7 @@ RECOVERED = {
     "local": "alpha",
     "failback": FailbackMode.AUTOMATIC,
     "failback_delay": 2.0,
-    "durable": Durable(last_had="i-beta", lost_at=900.0, excused=True),
+    "durable": Durable(last_had="i-beta", lost_at=900.0, unfit_since_loss=True),
 }
 
 

@@ -225,7 +225,7 @@ def test_one_probe_of_many_proves_no_holder_that_the_others_judge_down(newcomer)
     held_back = bench.idle(50)
 
     assert held_back.reason is Reason.UNPROVEN_HOLDER
-    assert bench.state.durable.last_up != bench.state.tenure.attachment_id
+    assert bench.state.durable.last_up != bench.state.holder_record.attachment_id
     assert bench.act(within=600).calls != ()
 
 
@@ -258,8 +258,8 @@ def test_an_up_of_before_it_became_holder_proves_nothing():
     bench.see(attached("alpha", "att-9"))
     bench.look()
 
-    assert bench.state.tenure.attachment_id == "att-9"
-    assert not bench.state.tenure.proven
+    assert bench.state.holder_record.attachment_id == "att-9"
+    assert not bench.state.holder_record.proven
 
 
 @pytest.mark.parametrize(

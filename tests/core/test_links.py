@@ -7,7 +7,7 @@ import pytest
 from eni_failover.core.group import View
 from eni_failover.core.links import lost_at, not_ready
 from eni_failover.core.model import Link
-from eni_failover.core.state import Sight, State
+from eni_failover.core.state import EniObservation, State
 from tests.core.builders import attached, attaching, detaching, free, obs, policy
 
 
@@ -80,8 +80,10 @@ def test_a_link_is_lost_only_if_its_eni_was_here(links, here, at):
 @pytest.mark.parametrize(("at", "lost"), [(9.0, None), (10.0, 10.0), (11.0, 11.0)])
 def test_a_loss_counts_from_the_moment_that_shows_the_attachment(at, lost):
     """One from before it was that of an earlier attachment."""
-    sight = Sight(eni_id="eni-1", status="attached", attachment_id="att-1", since=10.0, seen_at=10.0)
+    seen_eni = EniObservation(
+        eni_id="eni-1", status="attached", attachment_id="att-1", since=10.0, seen_at=10.0
+    )
     seen = view(attached("beta"), links=(link(present=False, lost_at=at),), here=("eni-1",))
-    seen = replace(seen, state=replace(seen.state, sights=(sight,)))
+    seen = replace(seen, state=replace(seen.state, observed=(seen_eni,)))
 
     assert lost_at(seen) == lost

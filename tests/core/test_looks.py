@@ -9,7 +9,7 @@ from eni_failover.core.decision import Decision, Detach
 from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import Eni, Link
-from eni_failover.core.state import Confirm, Sight, State
+from eni_failover.core.state import Confirm, EniObservation, State
 from eni_failover.core.words import Action, Answer, Reason, Trigger
 from tests.core.builders import (
     MEMBERS,
@@ -68,8 +68,10 @@ def waits_for(trigger: Trigger, since: float) -> dict[str, Any]:
 
 
 def absent_since(seen_at: float) -> dict[str, Any]:
-    sight = Sight(eni_id="eni-1", status="missing", attachment_id=None, since=seen_at, seen_at=seen_at)
-    return {"shape": missing(), "sights": (sight,)}
+    seen_eni = EniObservation(
+        eni_id="eni-1", status="missing", attachment_id=None, since=seen_at, seen_at=seen_at
+    )
+    return {"shape": missing(), "observed": (seen_eni,)}
 
 
 @pytest.mark.parametrize(

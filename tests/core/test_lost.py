@@ -31,7 +31,7 @@ def test_a_loss_found_at_the_start_was_not_seen():
 
 def test_having_it_again_clears_the_loss():
     """What is held is not lost."""
-    lost = Durable(last_had="i-beta", lost_at=1.0, excused=True, lost_unseen=True)
+    lost = Durable(last_had="i-beta", lost_at=1.0, unfit_since_loss=True, lost_unseen=True)
     bench = Bench(attached("alpha"), local="alpha", durable=lost)
 
     assert bench.state.durable == Durable(last_had="i-alpha", lock="eni-1")
@@ -59,7 +59,7 @@ def test_an_unfit_member_is_excused_when_it_loses():
     bench.see(attached("beta", "att-9"))
     bench.look()
 
-    assert bench.state.durable.excused is True
+    assert bench.state.durable.unfit_since_loss is True
 
 
 def test_a_member_that_becomes_unfit_after_the_loss_is_excused_too():
@@ -67,12 +67,12 @@ def test_a_member_that_becomes_unfit_after_the_loss_is_excused_too():
     bench = Bench(attached("alpha"), local="alpha", probes=(WEB, SELF))
     bench.see(attached("beta", "att-9"))
     bench.look()
-    fit = bench.state.durable.excused
+    fit = bench.state.durable.unfit_since_loss
     bench.says(disk="down")
     bench.idle(5)
 
     assert fit is False
-    assert bench.state.durable.excused is True
+    assert bench.state.durable.unfit_since_loss is True
 
 
 def test_a_member_that_never_had_it_is_not_excused():
@@ -81,7 +81,7 @@ def test_a_member_that_never_had_it_is_not_excused():
     bench.says(disk="down")
     bench.idle(5)
 
-    assert bench.state.durable.excused is False
+    assert bench.state.durable.unfit_since_loss is False
 
 
 # A failback that fails -----------------------------------------------------------------------------
@@ -144,7 +144,7 @@ def test_a_member_that_is_unfit_only_while_the_eni_is_on_its_way_is_excused():
     bench.see(attached("beta", "att-9"))
     bench.look()
 
-    assert bench.state.durable.excused is True
+    assert bench.state.durable.unfit_since_loss is True
 
 
 def test_a_member_that_was_unfit_while_it_held_and_has_recovered_is_not_excused():
@@ -157,4 +157,4 @@ def test_a_member_that_was_unfit_while_it_held_and_has_recovered_is_not_excused(
     bench.see(attached("beta", "att-9"))
     bench.look()
 
-    assert bench.state.durable.excused is False
+    assert bench.state.durable.unfit_since_loss is False

@@ -8,7 +8,15 @@ import pytest
 from eni_failover.core.absorb import absorb
 from eni_failover.core.model import Eni, Stall
 from eni_failover.core.policy import Policy, question_of
-from eni_failover.core.state import Confirm, Durable, Past, Sight, State, Tenure, Unseen
+from eni_failover.core.state import (
+    AbsentHolder,
+    Confirm,
+    Durable,
+    EniObservation,
+    HolderRecord,
+    RecentTakeover,
+    State,
+)
 from eni_failover.core.words import Answer, Trigger
 from tests.core.builders import (
     SELF,
@@ -55,10 +63,10 @@ def later(
 LOOKED = {"surveyed_at": NOW, "last_answer_at": NOW, "instances": obs(now=NOW).instances}
 
 
-def sight(status: str, attachment_id: str | None = None, since: float = NOW) -> Sight:
+def eni_observation(status: str, attachment_id: str | None = None, since: float = NOW) -> EniObservation:
     """So since then; nobody has it unless it is attaching or attached."""
     owned = status in {"attaching", "attached"}
-    return Sight(
+    return EniObservation(
         eni_id="eni-1",
         status=status,
         attachment_id=attachment_id,
@@ -116,14 +124,14 @@ def test_a_partial_answer_moves_no_holder():
 
 
 def test_an_eni_on_nobody_has_moved():
-    """The tenure ends; who had it last is remembered."""
+    """The holder_record ends; who had it last is remembered."""
     known = steady(attached("alpha"))
 
     assert later(known, free()) == {
         **LOOKED,
-        "sights": (sight("known"),),
+        "observed": (eni_observation("known"),),
         "moved_at": NOW,
-        "tenure": None,
+        "holder_record": None,
         "unowned_since": NOW,
     }
 
@@ -132,7 +140,7 @@ def test_a_late_answer_dates_the_move_from_when_it_was_taken():
     """A stall lay between the question and the answer: bounds count from the answer."""
     changed = later(steady(attached("alpha")), free(), at=NOW - 5)
 
-    assert changed["sights"] == (sight("known", since=NOW - 5),)
+    assert changed["observed"] == (eni_observation("known", since=NOW - 5),)
     assert changed["moved_at"] == NOW
 
 
@@ -148,15 +156,15 @@ def test_the_first_eni_is_on_nobody_whatever_is_known_of_the_others():
 @pytest.mark.parametrize(
     ("shape", "seen"),
     [
-        (detaching("alpha"), sight("detaching", "att-1")),
-        (missing(), sight("missing")),
+        (detaching("alpha"), eni_observation("detaching", "att-1")),
+        (missing(), eni_observation("missing")),
     ],
 )
 def test_each_change_of_an_eni_is_dated(shape, seen):
     """By the describe that showed it first."""
     changed = later(steady(attached("alpha")), shape)
 
-    assert changed["sights"] == (seen,)
+    assert changed["observed"] == (seen,)
     assert changed["moved_at"] == NOW
 
 
@@ -166,7 +174,7 @@ def test_another_holder_is_new_in_office():
     known = steady(attached("alpha"), asked=asked)
     found = later(known, attaching("gamma", "att-9"), asked=asked)
 
-    assert found["tenure"] == Tenure(
+    assert found["holder_record"] == HolderRecord(
         instance_id="i-gamma", attachment_id="att-9", since=NOW, asked=question_of(())
     )
     assert found["holder_changed_at"] == NOW
@@ -177,7 +185,7 @@ def test_the_same_holder_with_another_attachment_is_new_in_office_too():
     """But the holder has not changed."""
     found = later(steady(attached("alpha")), attached("alpha", "att-9"))
 
-    assert found["tenure"] == Tenure(
+    assert found["holder_record"] == HolderRecord(
         instance_id="i-alpha", attachment_id="att-9", since=NOW, asked=question_of(())
     )
     assert {"holder_changed_at", "durable"} & found.keys() == set()
@@ -185,7 +193,7 @@ def test_the_same_holder_with_another_attachment_is_new_in_office_too():
 
 def test_what_comes_here_is_here_and_not_ready():
     """Its link has not been looked for."""
-    known = steady(attached("alpha"), durable=Durable(lost_at=5.0, excused=True, lost_unseen=True))
+    known = steady(attached("alpha"), durable=Durable(lost_at=5.0, unfit_since_loss=True, lost_unseen=True))
     found = later(known, attached("beta", "att-9"))
 
     assert found["here"] == ("eni-1",)
@@ -211,7 +219,7 @@ def test_a_member_that_recovers_in_the_pass_that_shows_its_loss_was_unfit_when_i
     found = later(known, attached("alpha", "att-9"), asked=asked, attempts=(up,))
 
     assert found["health"][0].verdict is Answer.UP
-    assert found["durable"].excused is True
+    assert found["durable"].unfit_since_loss is True
 
 
 @pytest.mark.parametrize(("ago", "blocked"), [(3600.0, True), (3601.0, False)])
@@ -252,20 +260,20 @@ def test_a_holder_that_an_answer_does_not_know_is_doubted_and_then_gone():
     """Two seconds apart; an answer that does not know this member either proves nothing."""
     known = steady(attached("alpha"))
     alone = instances(instance("beta"), at=NOW)
-    doubted = replace(known, unseen=Unseen(instance_id="i-alpha", since=NOW - 2))
-    early = replace(known, unseen=Unseen(instance_id="i-alpha", since=NOW - 1))
+    doubted = replace(known, absent_holder=AbsentHolder(instance_id="i-alpha", since=NOW - 2))
+    early = replace(known, absent_holder=AbsentHolder(instance_id="i-alpha", since=NOW - 1))
     nobody = instances(instance("gamma"), at=NOW)
 
-    assert later(known, attached("alpha"), instances=alone)["unseen"] == Unseen(
+    assert later(known, attached("alpha"), instances=alone)["absent_holder"] == AbsentHolder(
         instance_id="i-alpha", since=NOW
     )
-    assert later(doubted, attached("alpha"), instances=alone)["unseen"] == Unseen(
-        instance_id="i-alpha", since=NOW - 2, sure=True
+    assert later(doubted, attached("alpha"), instances=alone)["absent_holder"] == AbsentHolder(
+        instance_id="i-alpha", since=NOW - 2, confirmed=True
     )
-    assert "unseen" not in later(early, attached("alpha"), instances=alone)
-    assert later(doubted, attached("alpha"))["unseen"] is None
-    assert "unseen" not in later(doubted, attached("alpha"), instances=nobody)
-    assert later(doubted, attached("beta", "att-9"))["unseen"] is None
+    assert "absent_holder" not in later(early, attached("alpha"), instances=alone)
+    assert later(doubted, attached("alpha"))["absent_holder"] is None
+    assert "absent_holder" not in later(doubted, attached("alpha"), instances=nobody)
+    assert later(doubted, attached("beta", "att-9"))["absent_holder"] is None
 
 
 def test_a_long_stall_makes_everything_start_over():
@@ -293,7 +301,7 @@ def test_a_long_stall_makes_everything_start_over():
 def test_takeovers_are_remembered_for_the_longer_of_window_and_cooldown():
     """And not a moment longer."""
     asked = policy(probes=(), max_takeovers_window=100.0, cooldown=200.0)
-    old, last = (Past(trigger=Trigger.PROBES, ended_at=NOW - age) for age in (200.5, 200.0))
+    old, last = (RecentTakeover(trigger=Trigger.PROBES, ended_at=NOW - age) for age in (200.5, 200.0))
     known = replace(steady(attached("alpha")), durable=Durable(last_had="i-alpha", past=(old, last)))
 
     assert later(known, attached("alpha"), asked=asked)["durable"].past == (last,)

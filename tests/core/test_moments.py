@@ -8,7 +8,7 @@ import pytest
 from eni_failover.core import alarms
 from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import FailbackMode
-from eni_failover.core.state import Durable, Past, Rest, Sent
+from eni_failover.core.state import Durable, RecentTakeover, Rest, Sent
 from eni_failover.core.words import Reason, Trigger
 from tests.core.bench import Bench, taking
 from tests.core.builders import (
@@ -104,7 +104,7 @@ def test_an_operators_request_is_waited_for_at_the_move_interval():
     assert gaps(bench.describes) == pytest.approx([0.25] * (len(bench.describes) - 1), abs=0.05)
 
 
-PAST = Durable(last_had="i-alpha", past=(Past(trigger=Trigger.PROBES, ended_at=1000.0),))
+PAST = Durable(last_had="i-alpha", past=(RecentTakeover(trigger=Trigger.PROBES, ended_at=1000.0),))
 
 
 def due(**changes) -> Bench:
@@ -118,7 +118,7 @@ def recovering() -> Bench:
         probes=(),
         failback=FailbackMode.AUTOMATIC,
         failback_delay=9.0,
-        durable=Durable(last_had="i-beta", lost_at=900.0, excused=True),
+        durable=Durable(last_had="i-beta", lost_at=900.0, unfit_since_loss=True),
     )
 
 
@@ -262,7 +262,7 @@ def test_a_pass_is_due_when_waiting_for_it_ends(shapes, after):
     """Not at the next steady one."""
     bench = Bench(*shapes, probes=(), settle=False)
     bench.look()
-    moment = bench.state.sights[-1].seen_at + after
+    moment = bench.state.observed[-1].seen_at + after
     bench.idle(after - 5.0)
 
     assert min(abs(at - moment) for at in moments(bench, 5.5)) < 0.001

@@ -225,7 +225,7 @@ def test_a_detach_that_somebody_else_began_counts_from_when_it_was_first_seen():
     bench.look(outcomes=(outcome(lock, "accepted", sent_at=bench.now, ended_at=bench.now),))
 
     assert bench.decision.calls == ()
-    assert bench.takeover.moves[1].detach_began_at == bench.view.sight("eni-2").seen_at
+    assert bench.takeover.moves[1].detach_began_at == bench.view.observed("eni-2").seen_at
 
 
 def test_a_detach_that_shows_its_effect_is_not_sent_again():

@@ -10,7 +10,7 @@ from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest
 from eni_failover.core.pause import FOLLOWS_WITHIN, FURTHEST_AHEAD, LONGEST, adopt, is_refused, stamp
 from eni_failover.core.publish import snapshot
 from eni_failover.core.snapshot import DecisionLine
-from eni_failover.core.state import Durable, Past
+from eni_failover.core.state import Durable, RecentTakeover
 from eni_failover.core.words import Action, Answer, Reason, Trigger
 from eni_failover.status import acknowledged
 from tests.core.bench import Bench
@@ -404,7 +404,7 @@ def test_the_groups_resume_does_not_end_a_local_pause():
 
 AT_LIMIT = Durable(
     last_had="i-alpha",
-    past=tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (700.0, 800.0, 900.0)),
+    past=tuple(RecentTakeover(trigger=Trigger.PROBES, ended_at=at) for at in (700.0, 800.0, 900.0)),
     failback_blocked=True,
 )
 
@@ -451,7 +451,7 @@ def test_a_pause_clears_nothing():
 
 def test_the_cooldown_is_not_cleared_by_a_resume():
     """It is there to let things settle, whoever looks."""
-    past = (Past(trigger=Trigger.PROBES, ended_at=990.0),)
+    past = (RecentTakeover(trigger=Trigger.PROBES, ended_at=990.0),)
     bench = asked(Bench(attached("alpha"), durable=Durable(past=past)), RESUME)
     bench.says(web="down")
 

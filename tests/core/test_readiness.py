@@ -7,7 +7,7 @@ import pytest
 from eni_failover.core.model import PauseKind, PauseRequest, Stall, TypeLimits
 from eni_failover.core.readiness import merged
 from eni_failover.core.snapshot import Check
-from eni_failover.core.state import Durable, Past
+from eni_failover.core.state import Durable, RecentTakeover
 from eni_failover.core.words import CheckResult, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -287,7 +287,7 @@ def test_a_pause_is_a_warning():
 
 def test_a_limit_that_is_reached_warns_until_the_oldest_has_left_the_window():
     """This member takes over for EC2's word and for operators, and is ready; not for its probes."""
-    past = tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (700.0, 800.0, 900.0))
+    past = tuple(RecentTakeover(trigger=Trigger.PROBES, ended_at=at) for at in (700.0, 800.0, 900.0))
     bench = Bench(attached("alpha"), durable=Durable(past=past), max_takeovers_window=400.0)
     check = next(one for one in bench.snapshot().checks if one.name == "takeover_limit")
     bench.idle(1100.0 - bench.now)

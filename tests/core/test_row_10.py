@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from eni_failover.core.model import Stall, TypeLimits
-from eni_failover.core.state import Durable, Past
+from eni_failover.core.state import Durable, RecentTakeover
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -241,7 +241,7 @@ def test_a_stall_just_now_holds_back():
 def past(*ended: float, trigger: Trigger = Trigger.PROBES, forgiven: bool = False) -> Durable:
     return Durable(
         last_had="i-alpha",
-        past=tuple(Past(trigger=trigger, ended_at=one, forgiven=forgiven) for one in ended),
+        past=tuple(RecentTakeover(trigger=trigger, ended_at=one, forgiven=forgiven) for one in ended),
     )
 
 

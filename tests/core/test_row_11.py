@@ -6,7 +6,7 @@ import pytest
 
 from eni_failover.core.model import PauseKind, PauseRequest, TypeLimits
 from eni_failover.core.policy import FailbackMode, TakeoverMode
-from eni_failover.core.state import Durable, Past
+from eni_failover.core.state import Durable, RecentTakeover
 from eni_failover.core.words import Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -22,7 +22,7 @@ from tests.core.builders import (
     peer,
 )
 
-LOST = Durable(last_had="i-beta", last_up="att-1", lost_at=900.0, excused=True)
+LOST = Durable(last_had="i-beta", last_up="att-1", lost_at=900.0, unfit_since_loss=True)
 AUTOMATIC = {"failback": FailbackMode.AUTOMATIC, "failback_delay": 30.0}
 
 
@@ -84,7 +84,7 @@ def test_a_change_of_holder_starts_the_delay_over():
         ("failback is manual", {"failback": FailbackMode.MANUAL}),
         ("beta is not the primary", {"local": "beta"}),
         ("it lost nothing", {"durable": Durable(last_had="i-beta")}),
-        ("it was fit when it lost, and since", {"durable": replace(LOST, excused=False)}),
+        ("it was fit when it lost, and since", {"durable": replace(LOST, unfit_since_loss=False)}),
     ],
 )
 def test_without_a_cause_nothing_happens(why, changes):
@@ -169,23 +169,23 @@ def test_ec2s_silence_does_not_excuse(silent, when):
         outage()
 
     assert bench.idle(200).reason is Reason.HOLDER_UP
-    assert bench.state.durable.excused is False
+    assert bench.state.durable.unfit_since_loss is False
 
 
 def test_a_primary_that_could_not_attach_it_is_excused():
     """EC2 refused it in earnest: it was no choice of an operator's."""
-    bench = recovering(durable=replace(LOST, excused=False))
+    bench = recovering(durable=replace(LOST, unfit_since_loss=False))
     bench.idle(5)
     bench.state = replace(bench.state, barred_at=bench.now)
     bench.peek()
 
-    assert bench.state.durable.excused is True
+    assert bench.state.durable.unfit_since_loss is True
     assert bench.idle(60).reason is Reason.ATTACH_REFUSED
 
 
 def test_a_full_host_since_the_loss_excuses_too():
     """It could not have held it."""
-    bench = recovering(durable=replace(LOST, excused=False))
+    bench = recovering(durable=replace(LOST, unfit_since_loss=False))
     bench.machine("alpha", interface_count=15)
     bench.idle(25)
     full = bench.decision.reason
@@ -216,7 +216,7 @@ def test_it_needs_a_witness_up():
 
 def test_it_waits_for_the_cooldown():
     """60 s after the last automatic takeover of mine."""
-    bench = recovering(durable=replace(LOST, past=(Past(trigger=Trigger.PROBES, ended_at=995.0),)))
+    bench = recovering(durable=replace(LOST, past=(RecentTakeover(trigger=Trigger.PROBES, ended_at=995.0),)))
     held_back = bench.idle(54)
 
     assert held_back.reason is Reason.COOLDOWN
@@ -225,7 +225,7 @@ def test_it_waits_for_the_cooldown():
 
 def test_it_counts_towards_the_limit():
     """Three failbacks within the hour."""
-    past = tuple(Past(trigger=Trigger.FAILBACK, ended_at=at) for at in (500.0, 600.0, 700.0))
+    past = tuple(RecentTakeover(trigger=Trigger.FAILBACK, ended_at=at) for at in (500.0, 600.0, 700.0))
     bench = recovering(durable=replace(LOST, past=past))
 
     assert bench.idle(120).reason is Reason.LIMIT_REACHED
@@ -306,7 +306,7 @@ def test_a_row_10_cause_comes_first():
 
 def test_when_both_are_due_in_one_pass_it_is_row_10():
     """A cooldown has held both back."""
-    just_taken = replace(LOST, past=(Past(trigger=Trigger.PROBES, ended_at=990.0),))
+    just_taken = replace(LOST, past=(RecentTakeover(trigger=Trigger.PROBES, ended_at=990.0),))
     bench = recovering(durable=just_taken, failback_delay=1.0)
     bench.says(web="down")
     bench.act(within=60)
@@ -331,4 +331,4 @@ def test_a_restart_before_the_types_limits_are_known_undoes_no_operators_takeove
     bench.local = LOCAL
 
     assert bench.idle(400).calls == ()
-    assert not bench.state.durable.excused
+    assert not bench.state.durable.unfit_since_loss

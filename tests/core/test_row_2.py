@@ -28,7 +28,7 @@ FAILBACK = {
     "probes": (WEB, SELF),
     "failback": FailbackMode.AUTOMATIC,
     "failback_delay": 1.0,
-    "durable": Durable(last_had="i-beta", last_up="att-1", lost_at=900.0, excused=True),
+    "durable": Durable(last_had="i-beta", last_up="att-1", lost_at=900.0, unfit_since_loss=True),
 }
 
 

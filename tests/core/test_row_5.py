@@ -7,7 +7,7 @@ import pytest
 from eni_failover.core.decision import RequestAnswer, RequestFate
 from eni_failover.core.model import PauseKind, PauseRequest, TypeLimits
 from eni_failover.core.policy import TakeoverMode
-from eni_failover.core.state import Durable, Past
+from eni_failover.core.state import Durable, RecentTakeover
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -82,7 +82,9 @@ def test_the_operators_words_are_kept():
         {"startup_grace": 600.0},
         {
             "durable": Durable(
-                past=tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (997.0, 998.0, 999.0))
+                past=tuple(
+                    RecentTakeover(trigger=Trigger.PROBES, ended_at=at) for at in (997.0, 998.0, 999.0)
+                )
             )
         },
         {"local": "gamma", "members": 3},

@@ -4,7 +4,7 @@ import pytest
 
 from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import TakeoverMode
-from eni_failover.core.state import Durable, Past
+from eni_failover.core.state import Durable, RecentTakeover
 from eni_failover.core.words import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
@@ -168,7 +168,7 @@ def test_witnesses_do_not_matter():
 
 def test_neither_cooldown_nor_limit_matters():
     """Nobody's ENI stays on the floor."""
-    past = tuple(Past(trigger=Trigger.PROBES, ended_at=at) for at in (997.0, 998.0, 999.0))
+    past = tuple(RecentTakeover(trigger=Trigger.PROBES, ended_at=at) for at in (997.0, 998.0, 999.0))
     bench = Bench(attached("alpha"), durable=Durable(last_had="i-alpha", past=past))
     bench.see(free())
     bench.look()

@@ -136,7 +136,7 @@ def test_an_answer_that_knows_the_holder_ends_the_doubt():
     bench.look()
 
     assert bench.decision.action is Action.WAIT
-    assert bench.state.unseen.sure is False
+    assert bench.state.absent_holder.confirmed is False
 
 
 def test_a_failed_look_between_the_two_answers_changes_nothing():
@@ -151,7 +151,7 @@ def test_a_failed_look_between_the_two_answers_changes_nothing():
     bench.now += 1.1
     bench.look()
 
-    assert bench.state.unseen.sure is True
+    assert bench.state.absent_holder.confirmed is True
 
 
 def test_the_doubt_is_about_one_instance():
@@ -165,8 +165,8 @@ def test_the_doubt_is_about_one_instance():
     bench.now += 3
     bench.look()
 
-    assert bench.state.unseen.instance_id == "i-beta"
-    assert bench.state.unseen.sure is False
+    assert bench.state.absent_holder.instance_id == "i-beta"
+    assert bench.state.absent_holder.confirmed is False
 
 
 # What holds it back --------------------------------------------------------------------------------

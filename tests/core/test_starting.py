@@ -2,7 +2,7 @@
 
 import pytest
 
-from eni_failover.core.candidates import Candidate
+from eni_failover.core.candidates import Cause
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.starting import begin
 from eni_failover.core.state import Confirm, Move, Sent, Takeover
@@ -87,7 +87,7 @@ def test_what_is_confirmed_is_about_one_trigger():
     """An operator's word and the probes' are two causes."""
     bench = Bench(attached("alpha"))
     bench.look(**ASKED)
-    probes = Candidate(
+    probes = Cause(
         trigger=Trigger.PROBES, reason=Reason.HOLDER_DOWN, cause_at=bench.now, attachment_id="att-1"
     )
     state, decision = begin(bench.view, probes)

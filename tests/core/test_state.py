@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from eni_failover.core.frozen import changed, rebase
 from eni_failover.core.model import PauseKind, PauseRecord
-from eni_failover.core.state import Durable, Move, Past, State, Takeover
+from eni_failover.core.state import Durable, Move, RecentTakeover, State, Takeover
 from eni_failover.core.words import Reason, Trigger
 
 TAKEOVER = Takeover(
@@ -24,7 +24,10 @@ DURABLE = Durable(
     last_had="i-alpha",
     lost_at=50.0,
     failback_at=40.0,
-    past=(Past(trigger=Trigger.EC2, ended_at=30.0), Past(trigger=Trigger.PROBES, ended_at=35.0)),
+    past=(
+        RecentTakeover(trigger=Trigger.EC2, ended_at=30.0),
+        RecentTakeover(trigger=Trigger.PROBES, ended_at=35.0),
+    ),
     pause=PAUSE,
     takeover=TAKEOVER,
 )
@@ -86,7 +89,7 @@ def test_a_change_that_makes_no_difference_gives_the_very_same_value():
     """What is worked out for a state holds for it: it need not be worked out again."""
     state = State(started_at=1.0, moved_at=2.0)
 
-    assert changed(state, moved_at=2.0, unseen=None) is state
+    assert changed(state, moved_at=2.0, absent_holder=None) is state
 
 
 def test_a_change_makes_a_new_value_and_leaves_the_old_one():

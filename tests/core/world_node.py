@@ -88,7 +88,7 @@ class Node(Senses):
         self._offset = 1000.0 * self.life + 7.0
         durable = rebase(self.durable, self._offset - before)
         if rebooted and (durable.last_had == self.policy.me.instance_id or durable.lost_at is not None):
-            durable = replace(durable, excused=True)
+            durable = replace(durable, unfit_since_loss=True)
         takeover = durable.takeover
         if takeover is not None and takeover.trigger is Trigger.MANUAL:
             durable = replace(durable, takeover=replace(takeover, deadline_at=takeover.started_at))

@@ -70,8 +70,8 @@ class Senses:
             role=str(other.role),
             config_hash=other.policy.config_hash,
             enis=tuple(
-                PeerEni(eni_id=sight.eni_id, attachment_id=sight.attachment_id)
-                for sight in other.state.sights
+                PeerEni(eni_id=seen_eni.eni_id, attachment_id=seen_eni.attachment_id)
+                for seen_eni in other.state.observed
             ),
             # It travels as the time that remains.
             pause=rebase(durable.pause, self.clock() - other.clock()),
@@ -82,13 +82,13 @@ class Senses:
 
     def probe(self) -> None:
         self.after(1.0, self.probe)
-        tenure = self.state.tenure
+        holder_record = self.state.holder_record
         for probe in self.policy.probes:
             member: Member | None = self.policy.me
             if probe.scope is Scope.HOLDER:
-                if tenure is None or tenure.instance_id == self.policy.me.instance_id:
+                if holder_record is None or holder_record.instance_id == self.policy.me.instance_id:
                     continue
-                member = self.policy.member_of(tenure.instance_id)
+                member = self.policy.member_of(holder_record.instance_id)
             self._attempt(probe, member)
 
     def _attempt(self, probe: ProbePolicy, member: Member) -> None:

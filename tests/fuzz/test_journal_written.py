@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.pause import LONGEST, adopt
 from eni_failover.core.policy import Member
-from eni_failover.core.state import Durable, Past
+from eni_failover.core.state import Durable, RecentTakeover
 from eni_failover.core.told import History
 from eni_failover.core.words import Reason, Result, Trigger
 from eni_failover.history import Journal, Moment
@@ -105,7 +105,7 @@ def test_every_memory_is_read_again(data, wall):
     members = st.sampled_from([member.instance_id for member in group.members])
     durable = data.draw(strategies.durables(group, members))
     many = data.draw(st.integers(0, 10**11))  # a try each second for three thousand years
-    past = tuple(Past(trigger=trigger, ended_at=strategies.NOW) for trigger in Trigger)
+    past = tuple(RecentTakeover(trigger=trigger, ended_at=strategies.NOW) for trigger in Trigger)
     takeover = durable.takeover and replace(durable.takeover, fence_attempts=many, started_wall=wall)
     durable = replace(durable, takeover=takeover, past=past, pause=None, local_pause=None)
     found = read_again(durable, now=strategies.NOW, wall=wall)

@@ -175,8 +175,8 @@ MUTANTS = (
         edits=(
             (
                 CORE + "candidates.py",
-                "    if tenure is None or tenure.since is None or tenure.proven:\n        return 0.0",
-                "    if tenure is None or tenure.since is None or True:\n        return 0.0",
+                "    if holder_record is None or holder_record.since is None or holder_record.proven:\n        return 0.0",
+                "    if holder_record is None or holder_record.since is None or True:\n        return 0.0",
             ),
         ),
     ),
@@ -235,7 +235,7 @@ MUTANTS = (
         edits=(
             (
                 CORE + "group.py",
-                "        if sight and self.obs.enis.began_at - sight.seen_at >= CONFIRM_AFTER:\n            return eni",
+                "        if seen_eni and self.obs.enis.began_at - seen_eni.seen_at >= CONFIRM_AFTER:\n            return eni",
                 "        return eni",
             ),
         ),
@@ -246,7 +246,7 @@ MUTANTS = (
         edits=(
             (
                 CORE + "candidates.py",
-                "    if durable.lost_at is None or not (durable.excused or was_absent):",
+                "    if durable.lost_at is None or not (durable.unfit_since_loss or was_absent):",
                 "    if durable.lost_at is None:",
             ),
         ),
@@ -276,8 +276,8 @@ MUTANTS = (
         edits=(
             (
                 CORE + "absorb.py",
-                "    sure = unseen.sure or survey.began_at - unseen.since >= CONFIRM_AFTER",
-                "    sure = True",
+                "    confirmed = absent.confirmed or survey.began_at - absent.since >= CONFIRM_AFTER",
+                "    confirmed = True",
             ),
         ),
     ),
@@ -345,7 +345,7 @@ MUTANTS = (
         edits=(
             (
                 CORE + "absorb.py",
-                "    if tenure is not None and tenure.asked != asked:\n",
+                "    if record is not None and record.asked != asked:\n",
                 "    if False:\n",
             ),
         ),
@@ -415,7 +415,7 @@ MUTANTS = (
         edits=(
             (
                 CORE + "group.py",
-                "                return None if waits else sight.seen_at + STUCK_ATTACHING_AFTER",
+                "                return None if waits else seen_eni.seen_at + STUCK_ATTACHING_AFTER",
                 "                return None",
             ),
         ),
@@ -423,7 +423,7 @@ MUTANTS = (
     Mutant(
         name="attaching_is_stuck_at_once",
         says="what is attaching to a living member is taken from it",
-        edits=((CORE + "group.py", "sight.seen_at + STUCK_ATTACHING_AFTER", "sight.seen_at + 20.0"),),
+        edits=((CORE + "group.py", "seen_eni.seen_at + STUCK_ATTACHING_AFTER", "seen_eni.seen_at + 20.0"),),
     ),
     Mutant(
         name="no_yield_to_taking",

@@ -49,8 +49,8 @@ def take_in(ghost: Ghost, before: State, view: View) -> Ghost:
     spoilt_until = obs.now if before.was_paused and not view.is_paused else NEVER
     if spoilt_until == obs.now:
         ghost = ghost._replace(causes=(None, None, None))
-    tenure = view.state.tenure
-    holder = policy.member_of(tenure.instance_id) if tenure else None
+    holder_record = view.state.holder_record
+    holder = policy.member_of(holder_record.instance_id) if holder_record else None
     holder = None if holder is None or holder.instance_id == policy.me.instance_id else holder
     ghost = _refused(_look(ghost, view), view)
     ghost = ghost._replace(
@@ -119,17 +119,17 @@ def is_evidence(heard: Heard, view: View) -> bool:
 
 def _meet(ghost: Ghost, holder: Member | None, view: View) -> Ghost:
     """The holder as this daemon has come to know it, and whether it was ever seen up."""
-    tenure = view.state.tenure
-    if tenure is None or holder is None:
+    holder_record = view.state.holder_record
+    if holder_record is None or holder is None:
         return ghost._replace(met=None)
     met, lock = ghost.met, view.first.eni_id if view.first else ""
     question = next((one.settings for one in view.policy.probes if one.scope is Scope.HOLDER), None)
     if met is not None and met.holder == holder.instance_id and met.lock != lock:
-        met = met._replace(attachment_id=str(tenure.attachment_id), lock=lock)
-    if met is None or met.attachment_id != tenure.attachment_id:
-        known = tenure.attachment_id == ghost.last_up and question == ghost.last_up_by
+        met = met._replace(attachment_id=str(holder_record.attachment_id), lock=lock)
+    if met is None or met.attachment_id != holder_record.attachment_id:
+        known = holder_record.attachment_id == ghost.last_up and question == ghost.last_up_by
         since = view.now if ghost.has_looked else view.state.started_at
-        attachment_id = str(tenure.attachment_id)
+        attachment_id = str(holder_record.attachment_id)
         met = Met(attachment_id, None if known else since, holder.instance_id, lock, question)
     if met.question != question:
         met = met._replace(question=question, since=view.now, answered=False)

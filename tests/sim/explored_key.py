@@ -114,12 +114,12 @@ def _rests(frame: Frame, value: tuple[tuple[state.Rest, float], ...]) -> Key:
     return tuple(sorted(one for one in left if one[1]))
 
 
-def _sights(frame: Frame, value: tuple[state.Sight, ...]) -> Key:
+def _observed(frame: Frame, value: tuple[state.EniObservation, ...]) -> Key:
     """How each ENI is, and since when; what is attaching, or a foreign instance has, for longer."""
     return tuple((*_nest(frame, one), frame.age(one.seen_at, _bound(frame, one))) for one in value)
 
 
-def _bound(frame: Frame, one: state.Sight) -> int:
+def _bound(frame: Frame, one: state.EniObservation) -> int:
     if one.status == "attaching":
         return STUCK
     return LONG if one.attachment_id in frame.foreign else SHORT
@@ -218,8 +218,9 @@ def _instances(frame: Frame, value: model.InstanceSurvey | None) -> Key:
 _TABLES: dict[type, list[tuple[str, Kind]]] = {}
 _KINDS: dict[type, str] = {
     state.State: (
-        "started_at:grace role:keep role_known:keep durable:nest health:nest sights:sights tenure:nest "
-        "holder_changed_at:failback moved_at:moved unseen:nest unowned_since:long caused_at:drop "
+        "started_at:grace role:keep role_known:keep durable:nest health:nest observed:observed "
+        "holder_record:nest holder_changed_at:failback moved_at:moved absent_holder:nest "
+        "unowned_since:long caused_at:drop "
         "turn_unowned:look "
         "turn_ec2:look turn_probes:look confirm:nest request:nest fit_since:failback "
         "not_ready_since:long barred_at:barred barred_index:keep rests:rests asked:keep "
@@ -231,7 +232,7 @@ _KINDS: dict[type, str] = {
         "was_paused:keep reported_cause:keep"
     ),
     state.Durable: (
-        "last_had:keep lock:keep last_up:keep last_up_by:drop lost_at:known excused:keep "
+        "last_had:keep lock:keep last_up:keep last_up_by:drop lost_at:known unfit_since_loss:keep "
         "lost_unseen:keep failback_at:window "
         "failback_blocked:keep "
         "past:nest pause:nest local_pause:nest takeover:nest detach_took:drop attach_took:drop"
@@ -250,10 +251,12 @@ _KINDS: dict[type, str] = {
         "attach:keep attach_sent_at:sent attach_index:keep attaching_since:long refused_indexes:keep "
         "reattached:keep barred:keep throttled:keep attempts:few retry_at:left"
     ),
-    state.Past: "trigger:keep ended_at:window forgiven:keep",
-    state.Sight: "eni_id:drop status:keep attachment_id:keep since:short seen_at:drop unowned_since:drop",
-    state.Tenure: "instance_id:keep attachment_id:keep since:look proven:keep answered:keep asked:drop",
-    state.Unseen: "instance_id:keep since:short sure:keep",
+    state.RecentTakeover: "trigger:keep ended_at:window forgiven:keep",
+    state.EniObservation: (
+        "eni_id:drop status:keep attachment_id:keep since:short seen_at:drop unowned_since:drop"
+    ),
+    state.HolderRecord: "instance_id:keep attachment_id:keep since:look proven:keep answered:keep asked:drop",
+    state.AbsentHolder: "instance_id:keep since:short confirmed:keep",
     state.Confirm: "trigger:keep attachment_id:keep since:against_both early:keep",
     health.Health: (
         "probe:question member:called verdict:keep streak:keep consecutive:few newest_at:asked took:drop "

@@ -131,10 +131,10 @@ def _answered(node: Node, times: list[float], running: tuple[bool, ...], word: s
 
 
 def _whom(node: Node, scope: Scope) -> Member | None:
-    tenure = node.state.tenure if node.state else None
+    holder_record = node.state.holder_record if node.state else None
     if scope is not Scope.HOLDER:
         return node.policy.me
-    holder = None if tenure is None else node.policy.member_of(tenure.instance_id)
+    holder = None if holder_record is None else node.policy.member_of(holder_record.instance_id)
     return None if holder is None or holder.instance_id == node.policy.me.instance_id else holder
 
 

@@ -299,8 +299,8 @@ def shows(node: Node) -> Shows:
         trigger=str(takeover.trigger) if takeover else "",
         last_trigger=node.last_trigger,
         enis=tuple(
-            PeerEni(eni_id=sight.eni_id, attachment_id=sight.attachment_id)
-            for sight in (node.state.sights if node.state else ())
+            PeerEni(eni_id=seen_eni.eni_id, attachment_id=seen_eni.attachment_id)
+            for seen_eni in (node.state.observed if node.state else ())
         ),
     )
 

@@ -30,7 +30,7 @@ class World(NamedTuple):
 
     `before` is what a read that lags may still show, None when nothing changed. `turned` are the members
     whose instance is another way since this tick. `won` is who has attached what he saw free, by the id of
-    that time on nobody, while another member may still act on the same sight.
+    that time on nobody, while another member may still act on the same look.
     """
 
     enis: Enis

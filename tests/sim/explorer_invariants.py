@@ -332,7 +332,7 @@ def an_attach_is_not_given_up_early(scene: Scene) -> None:
 
 
 def of_two_only_the_first_succeeds(which: int, token: int, won: tuple[tuple[int, int], ...]) -> None:
-    """No member attaches an ENI on the sight of it free on which another, that still is, has attached it."""
+    """No member attaches an ENI on the look of it free on which another, that still is, has attached it."""
     assert all(ident != token or winner == which for ident, winner in won)
 
 

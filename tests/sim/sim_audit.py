@@ -317,7 +317,7 @@ class Audit:
             before,
             role,
             had_for=self._world.truth.had_for(name),
-            absent=bool(life.surely_absent & set(self._world.plan.eni_ids)),
+            absent_holder=bool(life.surely_absent & set(self._world.plan.eni_ids)),
         )
         if problem:
             self.wrong("who_has_everything_stays_active", f"{name}: {problem}")

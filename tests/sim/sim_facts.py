@@ -87,7 +87,7 @@ class Verdict:
 
 
 @dataclass(slots=True)
-class Tenure:
+class HolderRecord:
     """A holder as one process has come to know it; `since` None: up before it, and there at its start."""
 
     attachment_id: str
@@ -120,7 +120,7 @@ class Life:
     hooks_begun: int = 0
     hook_runs: bool = False
     role: str = ""
-    tenure: Tenure | None = None
+    holder_record: HolderRecord | None = None
     has_looked: bool = False
     was_paused: bool = False
     last_up: str = ""
@@ -140,11 +140,11 @@ class Life:
             verdict = self.verdicts[probe.name] = Verdict(about, lasts=lasts, timeout=probe.timeout)
         if attempt.answer is Answer.UP or began_at > self.spoilt_until.get(probe.timeout, NEVER):
             verdict.take(attempt.answer, now, rise=probe.rise, fall=probe.fall, began_at=began_at)
-        if probe.scope is Scope.HOLDER and self.tenure is not None:
-            self.tenure.answered |= attempt.answered
-            self.tenure.proven |= attempt.answer is verdict.answer is Answer.UP
-            if self.tenure.proven:
-                self.last_up = self.tenure.attachment_id
+        if probe.scope is Scope.HOLDER and self.holder_record is not None:
+            self.holder_record.answered |= attempt.answered
+            self.holder_record.proven |= attempt.answer is verdict.answer is Answer.UP
+            if self.holder_record.proven:
+                self.last_up = self.holder_record.attachment_id
 
     def pass_ended(self, policy: Policy, at: float, *, paused: bool) -> None:
         """A pass has been shown, that looked at the world then; no down from before a pause's end counts."""
@@ -192,12 +192,12 @@ class Life:
     def _take_lock(self, eni: Mapping[str, Any], now: float) -> None:
         attachment = eni.get("Attachment") or {"Status": "detaching"}
         if attachment["Status"] == "detaching":
-            self.tenure = None
+            self.holder_record = None
             self.lock_free_since = now if self.lock_free_since is None else self.lock_free_since
-        elif self.tenure is None or self.tenure.attachment_id != attachment["AttachmentId"]:
+        elif self.holder_record is None or self.holder_record.attachment_id != attachment["AttachmentId"]:
             known = not self.has_looked and attachment["AttachmentId"] == self.last_up
             since = None if known else now if self.has_looked else self.began_at
-            self.tenure = Tenure(attachment_id=attachment["AttachmentId"], since=since)
+            self.holder_record = HolderRecord(attachment_id=attachment["AttachmentId"], since=since)
             self.lock_free_since = None
         self.has_looked = True
 

@@ -64,11 +64,11 @@ def an_unproven_holder_has_its_grace(one: Taking) -> str | None:
     """A holder never seen up by the taker is given its time, from its coming or the taker's start."""
     if one.trigger is not Trigger.PROBES or one.committed or one.fenced or not one.from_another:
         return None
-    tenure = one.life.tenure
-    if tenure is None or tenure.proven or tenure.since is None or tenure.attachment_id != one.attachment_id:
+    record = one.life.holder_record
+    if record is None or record.proven or record.since is None or record.attachment_id != one.attachment_id:
         return None
-    grace = one.policy.cooldown if tenure.answered else max(one.policy.cooldown, one.policy.unproven_grace)
-    known_for = one.at - tenure.since
+    grace = one.policy.cooldown if record.answered else max(one.policy.cooldown, one.policy.unproven_grace)
+    known_for = one.at - record.since
     return (
         None if known_for >= grace - CLOCK_GRAIN else f"took from an unproven holder after {known_for:.1f} s"
     )

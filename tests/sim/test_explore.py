@@ -12,7 +12,7 @@ import pytest
 
 from eni_failover.core.decision import Attach, Detach
 from eni_failover.core.model import Verdict
-from eni_failover.core.state import Past
+from eni_failover.core.state import RecentTakeover
 from tests.sim import explore, explored_ec2, explored_key
 from tests.sim.explore_configs import CONFIGS, Config
 from tests.sim.explore_events import faults, going_on
@@ -116,8 +116,8 @@ def test_a_walk_begins_at_each_moment_that_it_names(name):
 
 def test_a_field_of_the_core_that_the_key_does_not_know_is_told(monkeypatch):
     """Else two members that differ in it would count as one."""
-    words = explored_key._KINDS[Past]
-    monkeypatch.setitem(explored_key._KINDS, Past, words.replace("forgiven:keep", ""))
+    words = explored_key._KINDS[RecentTakeover]
+    monkeypatch.setitem(explored_key._KINDS, RecentTakeover, words.replace("forgiven:keep", ""))
 
     with pytest.raises(LookupError, match="forgiven"):
         explored_key._read_tables()
