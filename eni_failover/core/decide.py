@@ -1,15 +1,7 @@
-"""The decision table: an ordered list of rules, the first that matches acts.
+"""The decision table: an ordered list of rules, the first that applies acts.
 
-    standby --cause, confirmed by one more describe--> taking (intent on disk, nothing moved)
-    taking --starting row no longer matches--> standby          takeover `failed`
-    taking --first detach accepted--> past the point of no return
-        --every ENI attached here, links ready--> active        takeover `success`
-        --another member has the first ENI------> standby       takeover `lost`
-        --attach hung twice, or link never ready> standby/fault takeover `failed`
-    active --link or ENI gone--> standby        active --link not ready for 60 s--> fault
-
-Every rule is `rule(view) -> (state, decision) | None`. Rules only read the view; nothing else
-decides. A rule's name ends in its row of the table in the manual.
+Every rule is `rule(view) -> (state, decision) | None`. Rules only read the view; nothing else decides. The
+table with its rows, terms and reasons, and a member's states, are in docs/design/decision-table.md.
 """
 
 from __future__ import annotations
@@ -58,11 +50,8 @@ def _wait(view: View, reason: Reason, action: Action = Action.WAIT) -> StepResul
     return view.state, Decision(action=action, reason=reason)
 
 
-# Row 3 ---------------------------------------------------------------------------------------------
-
-
 def hold_attached(view: View) -> StepResult | None:
-    """All ENIs are attached here: done once the links are ready, undone once if they never are."""
+    """Row 3. All ENIs are attached here: done once the links are ready, undone once if they never are."""
     if view.unknown or not view.all_here:
         return None
     state = view.state
@@ -120,11 +109,8 @@ def _keep(view: View, calls: tuple[Call, ...]) -> tuple[Call, ...]:
     )
 
 
-# Row 4, and row 1 beside it ------------------------------------------------------------------------
-
-
 def carry_on_takeover(view: View) -> StepResult | None:
-    """Past the point of no return: carried on whatever pause, probes, limits or fitness say."""
+    """Row 4. Past the point of no return: carried on whatever pause, probes, limits or fitness say."""
     takeover = view.takeover
     if takeover is None or not takeover.is_committed:
         return None
@@ -156,7 +142,7 @@ def _give_up(view: View, takeover: Takeover, reason: Reason) -> StepResult:
 
 
 def wait_for_ec2(view: View) -> StepResult | None:
-    """An ENI's state is unknown: nothing may start, and nothing already intended may go on.
+    """Row 1. An ENI's state is unknown: nothing may start, and nothing already intended may go on.
 
     An operator waits for the next answer, but not where none has come for so long that this member is
     not able.
@@ -170,7 +156,7 @@ def wait_for_ec2(view: View) -> StepResult | None:
 
 
 def recheck_intent(view: View) -> StepResult | None:
-    """Before the point of no return the starting row is asked again, every pass."""
+    """Row 4. Before the point of no return the starting row is asked again, every pass."""
     takeover = view.takeover
     if takeover is None:
         return None
@@ -220,9 +206,6 @@ def _is_recorded(view: View, takeover: Takeover) -> bool:
     return first.attachment.attachment_id == takeover.move(first.eni_id).recorded
 
 
-# Rows that start a takeover -------------------------------------------------------------------------
-
-
 def _causes(view: View) -> set[str]:
     """The causes that are there, acted on or not: one of them that was reported stays reported."""
     found = (starter(view) for starter in (candidates.unowned, *_STARTERS.values()))
@@ -237,7 +220,7 @@ def _may_go_on(view: View) -> bool:
 
 
 def attach_unattached(view: View) -> StepResult | None:
-    """The first ENI is on nobody: some member must have it."""
+    """Row 6. The first ENI is unattached: some member must have it."""
     candidate = candidates.unowned(view)
     if candidate is None or candidate.block is not None:
         return None
@@ -247,7 +230,7 @@ def attach_unattached(view: View) -> StepResult | None:
 
 
 def hold_back(view: View) -> StepResult | None:
-    """An ENI that a foreign instance has taken of late, a pause, or the start-up grace: wait."""
+    """Rows 2 and 7. A foreign instance took an ENI of late, a pause, or the start-up grace: wait."""
     reason = candidates.why_rest_waits(view)
     return None if reason is None else _wait(view, reason)
 
@@ -265,7 +248,7 @@ _STARTERS: dict[Trigger, Callable[[View], Cause | None]] = {
 
 
 def start_takeover(view: View) -> StepResult | None:
-    """Split, EC2's word, probes, failback: the first whose cause is there, unblocked, in its turn."""
+    """Rows 8 to 11. Split, EC2, probes, failback: the first whose cause is there, unblocked, in its turn."""
     for trigger, starter in _STARTERS.items():
         candidate = starter(view)
         if candidate is None or candidate.block is not None:
@@ -276,7 +259,7 @@ def start_takeover(view: View) -> StepResult | None:
 
 
 def explain_wait(view: View) -> StepResult:
-    """Nothing to do: say what holds a cause back, what is wrong with the group, or that all is well."""
+    """Row 12. Say what holds a cause back, what is wrong with the group, or that all is well."""
     for starter in (candidates.unowned, *_STARTERS.values()):
         candidate = starter(view)
         if candidate is not None:

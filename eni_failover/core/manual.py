@@ -32,7 +32,7 @@ def answer_early(view: View) -> tuple[View, tuple[RequestAnswer, ...]]:
 
 
 def answer_operator(view: View) -> StepResult | None:
-    """An operator asked: start, or refuse at once and say why."""
+    """Row 5. An operator asked: start, or refuse at once and say why."""
     request = view.state.request
     if request is None:
         return None

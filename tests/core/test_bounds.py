@@ -48,8 +48,8 @@ from tests.core.builders import (
     survey,
     takeover_request,
 )
+from tests.core.test_hold_attached import arrived
 from tests.core.test_moves import attaching_bench, detaching_bench
-from tests.core.test_row_3 import arrived
 
 NOW = 2000.0
 
