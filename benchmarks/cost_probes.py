@@ -18,7 +18,7 @@ from benchmarks.measured import Row, cpu_share
 from benchmarks.places import HOLDER, STANDBY, place, serve
 from eni_failover.adapters.probes.spec import ProbeSpec, TcpSettings
 from eni_failover.core.policy import Member, ProbePolicy
-from eni_failover.core.words import ProbeType, Scope
+from eni_failover.core.vocabulary import ProbeType, Scope
 from eni_failover.lab import Settings
 from eni_failover.lab.net.clients import SERVICE_PORT
 from eni_failover.prober import Prober

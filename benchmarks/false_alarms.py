@@ -24,7 +24,7 @@ from benchmarks.results import figures
 from eni_failover.core.health import Health, advance, fresh
 from eni_failover.core.model import Attempt
 from eni_failover.core.policy import ProbePolicy
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 
 FALLS = (2, 3, 4, 5)
 RHYTHMS = ((0.1, 0.2), (0.25, 0.25), (0.5, 0.5), (1.0, 1.0), (1.0, 1.5), (2.0, 2.0))

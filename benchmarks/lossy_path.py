@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from eni_failover.core.model import Attempt
 from eni_failover.core.policy import Member, ProbePolicy
-from eni_failover.core.words import Answer, ProbeType, Scope
+from eni_failover.core.vocabulary import Answer, ProbeType, Scope
 
 HOLDER = Member(name="alpha", instance_id="i-0aaaaaaaaaaaaaaa1", address="10.0.1.11")
 ROUND_TRIP = 0.001

@@ -15,7 +15,7 @@ from eni_failover.core.policy import Policy
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.state import State
 from eni_failover.core.told import History
-from eni_failover.core.words import Action, Role, Trigger
+from eni_failover.core.vocabulary import Action, Role, Trigger
 from eni_failover.hooks import HookRunner
 from eni_failover.metrics import Metrics
 from eni_failover.narration import Narration

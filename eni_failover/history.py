@@ -21,7 +21,7 @@ from eni_failover.core.pause import LONGEST, counted
 from eni_failover.core.policy import InstanceId
 from eni_failover.core.state import Durable
 from eni_failover.core.told import History
-from eni_failover.core.words import Trigger
+from eni_failover.core.vocabulary import Trigger
 from eni_failover.errors import StartError
 from eni_failover.journal_file import REMOVED, DiskThreads, JournalFile, Line, read_journal
 from eni_failover.journal_lines import (

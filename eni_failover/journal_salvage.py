@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from eni_failover.core.model import PauseKind
 from eni_failover.core.state import Sent
-from eni_failover.core.words import Reason, Trigger
+from eni_failover.core.vocabulary import Reason, Trigger
 
 T = TypeVar("T")
 Line = dict[str, Any]

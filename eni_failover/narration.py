@@ -13,7 +13,7 @@ from eni_failover.core.pause import is_refused
 from eni_failover.core.policy import InstanceId, Member
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.state import State, Takeover
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from eni_failover.status import time_text
 
 _Standing = tuple[Member | None, Answer]

@@ -6,7 +6,7 @@ Warnings only: none of it is in the way of a takeover, but nobody would miss it 
 from __future__ import annotations
 
 from eni_failover.core.snapshot import Check
-from eni_failover.core.words import CheckResult
+from eni_failover.core.vocabulary import CheckResult
 from eni_failover.metrics.vocabulary import OWN_FILES
 
 _REMEDIES = {

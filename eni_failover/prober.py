@@ -26,7 +26,7 @@ from eni_failover.adapters.probes.spec import ProbeSpec, Target
 from eni_failover.adapters.probes.waiting import within
 from eni_failover.core.model import Attempt
 from eni_failover.core.policy import Member
-from eni_failover.core.words import Answer, Scope
+from eni_failover.core.vocabulary import Answer, Scope
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,6 @@ from eni_failover.acting import Actor
 from eni_failover.core import idle
 from eni_failover.core.decide import step
 from eni_failover.core.decision import Decision, RequestAnswer
-from eni_failover.core.group import View
 from eni_failover.core.model import (
     Attempt,
     Eni,
@@ -37,7 +36,8 @@ from eni_failover.core.publish import snapshot, with_role
 from eni_failover.core.snapshot import Check, DecisionLine, Snapshot
 from eni_failover.core.state import State
 from eni_failover.core.told import SHOWN_TAKEOVERS, History
-from eni_failover.core.words import Action, Reason
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Action, Reason
 from eni_failover.history import Journal, Moment
 from eni_failover.lag import LoopLag
 from eni_failover.surveys import Surveys

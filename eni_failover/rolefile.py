@@ -10,7 +10,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 from eni_failover.files import open_fresh
 
 _MODE = 0o644

@@ -21,7 +21,7 @@ from eni_failover.core.pause import LONGEST, remaining
 from eni_failover.core.policy import Member
 from eni_failover.core.snapshot import Check, Snapshot, TakeoverLine
 from eni_failover.core.told import SHOWN_TAKEOVERS, History, Outage
-from eni_failover.core.words import CheckResult, Phase, Reason, Result, Trigger
+from eni_failover.core.vocabulary import CheckResult, Phase, Reason, Result, Trigger
 
 SCHEMA = 1
 

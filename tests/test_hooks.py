@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from eni_failover import programs
-from eni_failover.core.words import Reason, Role, Trigger
+from eni_failover.core.vocabulary import Reason, Role, Trigger
 from eni_failover.hooks import Hook, HookResult, HookRunner, priority_of
 from eni_failover.metrics import vocabulary
 

@@ -12,7 +12,7 @@ import pytest
 
 from eni_failover.core.state import Durable
 from eni_failover.core.told import History
-from eni_failover.core.words import Phase, Reason, Result, Trigger
+from eni_failover.core.vocabulary import Phase, Reason, Result, Trigger
 from eni_failover.history import Journal, Moment
 from eni_failover.journal_file import FILE
 from eni_failover.journal_lines import read_history, since_boot

@@ -10,7 +10,7 @@ import pytest
 from eni_failover.core.model import PauseKind, PauseRecord
 from eni_failover.core.state import Durable, Move, RecentTakeover, Sent, Takeover
 from eni_failover.core.told import History
-from eni_failover.core.words import Phase, Reason, Result, Trigger
+from eni_failover.core.vocabulary import Phase, Reason, Result, Trigger
 from eni_failover.journal_lines import DURABLE, HISTORY
 from eni_failover.journal_salvage import salvaged
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from eni_failover.core.words import Reason
+from eni_failover.core.vocabulary import Reason
 from eni_failover.log import configure
 
 

@@ -26,7 +26,7 @@ from eni_failover.core.snapshot import (
     TakeoverLine,
 )
 from eni_failover.core.told import History, NextHolder, Outage
-from eni_failover.core.words import (
+from eni_failover.core.vocabulary import (
     Action,
     Answer,
     CheckResult,

@@ -20,7 +20,7 @@ from eni_failover.core.policy import Member as GroupMember
 from eni_failover.core.policy import MemberName
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.state import Durable
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 from eni_failover.history import Journal, Moment
 from eni_failover.status import peer_from_document, to_document
 from tests.core.builders import attached, obs

@@ -32,7 +32,7 @@ from eni_failover.core.policy import (
     Member,
 )
 from eni_failover.core.state import State
-from eni_failover.core.words import Answer, ProbeType, Reason, Result, Role
+from eni_failover.core.vocabulary import Answer, ProbeType, Reason, Result, Role
 from eni_failover.lab import Durations, Settings, World
 from eni_failover.lag import LoopLag
 from eni_failover.reconciler import Reconciler

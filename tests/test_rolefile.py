@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eni_failover import rolefile
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 from eni_failover.rolefile import RoleFile
 
 

@@ -18,7 +18,7 @@ from eni_failover.core.snapshot import (
     TakeoverLine,
 )
 from eni_failover.core.told import Expected, History, NextHolder, Outage
-from eni_failover.core.words import (
+from eni_failover.core.vocabulary import (
     Action,
     Answer,
     CheckResult,

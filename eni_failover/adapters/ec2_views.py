@@ -24,7 +24,7 @@ from eni_failover.core.model import (
     TypeLimits,
 )
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
-from eni_failover.core.words import Reason
+from eni_failover.core.vocabulary import Reason
 
 # Statuses that EC2 shows only for an ENI that has an attachment.
 _ATTACHED_STATUSES = frozenset({"in-use", "attaching", "detaching"})

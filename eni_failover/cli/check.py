@@ -19,7 +19,7 @@ from eni_failover.cli.terminal import say
 from eni_failover.config import Config
 from eni_failover.core.policy import MemberName
 from eni_failover.core.snapshot import Check
-from eni_failover.core.words import CheckResult
+from eni_failover.core.vocabulary import CheckResult
 from eni_failover.exitcodes import ExitCode
 from eni_failover.preflight.missing import WITHOUT
 from eni_failover.status import check_document

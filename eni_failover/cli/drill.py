@@ -26,7 +26,7 @@ from eni_failover.cli.drill_way import running
 from eni_failover.cli.terminal import complain, plain, seconds
 from eni_failover.client import Client, UnreachableError
 from eni_failover.config import Config
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 from eni_failover.exitcodes import ExitCode
 from eni_failover.preflight.facts import Missed
 

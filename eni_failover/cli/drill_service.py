@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from eni_failover.adapters.probes.spec import HttpSettings, ProbeSpec, TcpSettings
 from eni_failover.core.policy import Member
-from eni_failover.core.words import Answer, Scope
+from eni_failover.core.vocabulary import Answer, Scope
 from eni_failover.preflight.facts import ProbeFact
 from eni_failover.preflight.probing import ask_all
 

@@ -27,7 +27,7 @@ from eni_failover.client import Client
 from eni_failover.config import Config
 from eni_failover.core.policy import MemberName
 from eni_failover.core.snapshot import Check
-from eni_failover.core.words import CheckResult
+from eni_failover.core.vocabulary import CheckResult
 from eni_failover.preflight.checks import judge
 from eni_failover.preflight.facts import Facts, Missed
 

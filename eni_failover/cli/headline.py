@@ -14,7 +14,7 @@ from typing import Any
 from eni_failover.cli.terminal import clock, span, wall
 from eni_failover.core.clauses import NO_MEMBER, clause, wrong
 from eni_failover.core.snapshot import UNKNOWN
-from eni_failover.core.words import Answer, CheckResult, Reason, Role, Scope
+from eni_failover.core.vocabulary import Answer, CheckResult, Reason, Role, Scope
 
 Document = Mapping[str, Any]
 

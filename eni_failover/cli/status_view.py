@@ -16,7 +16,7 @@ from eni_failover.cli.headline import Document, Tone, headline, inner, listed, n
 from eni_failover.cli.paragraphs import Paragraph, rows
 from eni_failover.cli.tables import cells
 from eni_failover.cli.takeover_lines import takeover_lines
-from eni_failover.core.words import CheckResult
+from eni_failover.core.vocabulary import CheckResult
 
 _TONES = {
     Tone.OUTAGE: "bold red",

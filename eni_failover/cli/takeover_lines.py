@@ -8,7 +8,7 @@ from typing import Any
 
 from eni_failover.cli.terminal import wall
 from eni_failover.core.snapshot import NOBODY
-from eni_failover.core.words import Phase
+from eni_failover.core.vocabulary import Phase
 
 Document = Mapping[str, Any]
 

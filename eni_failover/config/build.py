@@ -42,7 +42,7 @@ from eni_failover.config.settings import (
 )
 from eni_failover.config.targets import status_url
 from eni_failover.core.policy import EniId, InstanceId, Member, MemberName, ProbePolicy
-from eni_failover.core.words import ProbeType, Scope
+from eni_failover.core.vocabulary import ProbeType, Scope
 from eni_failover.errors import InvariantError
 
 GROUP = "<group>"

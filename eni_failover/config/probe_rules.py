@@ -12,7 +12,7 @@ from eni_failover.config.reading import Draft
 from eni_failover.config.schema import ProbeTable
 from eni_failover.config.targets import split_listen
 from eni_failover.config.wording import shown
-from eni_failover.core.words import ProbeType, Scope
+from eni_failover.core.vocabulary import ProbeType, Scope
 
 _COMMON = ("name", "type", "scope", "interval", "fast_interval", "timeout", "fall", "rise")
 REQUIRED: Mapping[ProbeType, Mapping[str, str]] = {

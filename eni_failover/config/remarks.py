@@ -11,7 +11,7 @@ from eni_failover.config.mistakes import Mistake
 from eni_failover.config.schema import Document, ProbeTable, Table
 from eni_failover.config.targets import has_placeholder, misspelt_placeholders, status_url
 from eni_failover.config.wording import shown
-from eni_failover.core.words import ProbeType, Scope
+from eni_failover.core.vocabulary import ProbeType, Scope
 
 
 def warnings(document: Document) -> Iterator[Mistake]:

@@ -18,7 +18,7 @@ from eni_failover.config.reading import Draft
 from eni_failover.config.settings import NetworkMode
 from eni_failover.config.wording import found, shown
 from eni_failover.core.policy import FailbackMode
-from eni_failover.core.words import Scope
+from eni_failover.core.vocabulary import Scope
 
 CONFIG_VERSION = 1
 """The only `config_version` that this version reads."""

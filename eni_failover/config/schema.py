@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from eni_failover.config import choices, durations, http_request, identity, targets
 from eni_failover.config.settings import LogFormat, LogLevel, NetworkMode
 from eni_failover.core.policy import FailbackMode, FenceMode, TakeoverMode
-from eni_failover.core.words import ProbeType, Scope
+from eni_failover.core.vocabulary import ProbeType, Scope
 
 Duration = Annotated[float, PlainValidator(durations.seconds)]
 PositiveDuration = Annotated[float, PlainValidator(durations.positive_seconds)]

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from eni_failover.control.desk import Desk
 from eni_failover.control.pulse import Pulse
-from eni_failover.core.words import CheckResult, Reason
+from eni_failover.core.vocabulary import CheckResult, Reason
 from eni_failover.status import check_document, to_document
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN
-from eni_failover.core.words import Reason
+from eni_failover.core.vocabulary import Reason
 
 NO_MEMBER = {
     NOBODY: "nobody holds the group",

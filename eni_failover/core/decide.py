@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from eni_failover.core import candidates, endings, fences, foreseen, manual, moves, rests
-from eni_failover.core.absorb import absorb
-from eni_failover.core.alarms import schedule
-from eni_failover.core.candidates import Cause
+from eni_failover.core import endings, fences, foreseen, manual, moves, rests, triggers
 from eni_failover.core.decision import Call, Decision, KeepOnTermination, RequestAnswer, RequestFate
 from eni_failover.core.fitness import why_not_able, why_not_fit
 from eni_failover.core.frozen import changed
-from eni_failover.core.group import View
 from eni_failover.core.links import READY_BOUND, are_late, not_ready
 from eni_failover.core.model import Eni, Observation
 from eni_failover.core.policy import Policy, TakeoverMode
+from eni_failover.core.schedule import schedule
 from eni_failover.core.starting import StepResult, begin, cause_of, pursue
 from eni_failover.core.state import Rest, Sent, State, Takeover
-from eni_failover.core.words import Action, Answer, Reason, Result, Scope, Trigger
+from eni_failover.core.triggers import Cause
+from eni_failover.core.update import update
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Action, Answer, Reason, Result, Scope, Trigger
 
 Rule = Callable[[View], StepResult | None]
 
@@ -33,8 +33,8 @@ def step(state: State, obs: Observation, policy: Policy) -> StepResult:
     `state` is never changed; the returned one must be on disk (its durable part) before any of the
     decision's calls is made.
     """
-    view = View(absorb(state, obs, policy), obs, policy)
-    view = view.with_state(candidates.turns(view))
+    view = View(update(state, obs, policy), obs, policy)
+    view = view.with_state(triggers.turns(view))
     view, answers = manual.answer_early(view)
     state, decision = next(turnout for rule in RULES if (turnout := rule(view)) is not None)
     if decision.action is not Action.CONFIRM and not view.unknown:
@@ -176,13 +176,13 @@ def _why_gone(view: View, takeover: Takeover) -> Reason | None:
         return Reason.CAUSE_GONE
     if takeover.fence is not Sent.NO and view.holder is not None:
         return fences.why_gone(view, takeover)
-    waits = None if takeover.trigger is Trigger.UNOWNED else candidates.why_rest_waits(view)
+    waits = None if takeover.trigger is Trigger.UNOWNED else triggers.why_rest_waits(view)
     if waits is not None:
         return waits
-    if candidates.is_freed_by_ec2(view, takeover):
+    if triggers.is_freed_by_ec2(view, takeover):
         return why_not_fit(view)
-    candidate = _starter_of(takeover.trigger)(view)
-    return Reason.CAUSE_GONE if candidate is None else candidate.block
+    cause = _starter_of(takeover.trigger)(view)
+    return Reason.CAUSE_GONE if cause is None else cause.block
 
 
 def _is_replaced(view: View, takeover: Takeover) -> bool:
@@ -208,8 +208,8 @@ def _is_recorded(view: View, takeover: Takeover) -> bool:
 
 def _causes(view: View) -> set[str]:
     """The causes that are there, acted on or not: one of them that was reported stays reported."""
-    found = (starter(view) for starter in (candidates.unowned, *_STARTERS.values()))
-    return {cause_of(candidate) for candidate in found if candidate is not None}
+    found = (starter(view) for starter in (triggers.unowned, *_STARTERS.values()))
+    return {cause_of(cause) for cause in found if cause is not None}
 
 
 def _may_go_on(view: View) -> bool:
@@ -221,49 +221,49 @@ def _may_go_on(view: View) -> bool:
 
 def attach_unattached(view: View) -> StepResult | None:
     """Row 6. The first ENI is unattached: some member must have it."""
-    candidate = candidates.unowned(view)
-    if candidate is None or candidate.block is not None:
+    cause = triggers.unowned(view)
+    if cause is None or cause.block is not None:
         return None
-    if candidates.is_rescue_due(view) or candidates.turn_at(view, Trigger.UNOWNED) <= view.now:
-        return begin(view, candidate)
+    if triggers.is_rescue_due(view) or triggers.turn_at(view, Trigger.UNOWNED) <= view.now:
+        return begin(view, cause)
     return None
 
 
 def hold_back(view: View) -> StepResult | None:
     """Rows 2 and 7. A foreign instance took an ENI of late, a pause, or the start-up grace: wait."""
-    reason = candidates.why_rest_waits(view)
+    reason = triggers.why_rest_waits(view)
     return None if reason is None else _wait(view, reason)
 
 
 def _starter_of(trigger: Trigger) -> Callable[[View], Cause | None]:
-    return candidates.unowned if trigger is Trigger.UNOWNED else _STARTERS[trigger]
+    return triggers.unowned if trigger is Trigger.UNOWNED else _STARTERS[trigger]
 
 
 _STARTERS: dict[Trigger, Callable[[View], Cause | None]] = {
-    Trigger.SPLIT: candidates.split,
-    Trigger.EC2: candidates.ec2,
-    Trigger.PROBES: candidates.probes,
-    Trigger.FAILBACK: candidates.failback,
+    Trigger.SPLIT: triggers.split,
+    Trigger.EC2: triggers.ec2,
+    Trigger.PROBES: triggers.probes,
+    Trigger.FAILBACK: triggers.failback,
 }
 
 
 def start_takeover(view: View) -> StepResult | None:
     """Rows 8 to 11. Split, EC2, probes, failback: the first whose cause is there, unblocked, in its turn."""
     for trigger, starter in _STARTERS.items():
-        candidate = starter(view)
-        if candidate is None or candidate.block is not None:
+        cause = starter(view)
+        if cause is None or cause.block is not None:
             continue
-        if candidates.turn_at(view, trigger) <= view.now:
-            return begin(view, candidate)
+        if triggers.turn_at(view, trigger) <= view.now:
+            return begin(view, cause)
     return None
 
 
 def explain_wait(view: View) -> StepResult:
     """Row 12. Say what holds a cause back, what is wrong with the group, or that all is well."""
-    for starter in (candidates.unowned, *_STARTERS.values()):
-        candidate = starter(view)
-        if candidate is not None:
-            return _wait(view, candidate.block or Reason.NOT_MY_TURN)
+    for starter in (triggers.unowned, *_STARTERS.values()):
+        cause = starter(view)
+        if cause is not None:
+            return _wait(view, cause.block or Reason.NOT_MY_TURN)
     if view.foreign or view.missing:
         return _wait(view, Reason.FOREIGN_HOLDER if view.foreign else Reason.ENI_MISSING)
     if view.is_moving:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
 from eni_failover.core.told import History
-from eni_failover.core.words import Action, Reason, Trigger
+from eni_failover.core.vocabulary import Action, Reason, Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

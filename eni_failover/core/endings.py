@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from eni_failover.core import rests
 from eni_failover.core.decision import Decision
-from eni_failover.core.group import View
 from eni_failover.core.pause import clear_limits
 from eni_failover.core.state import RecentTakeover, Rest, State, Takeover
 from eni_failover.core.told import History
-from eni_failover.core.words import Action, Phase, Reason, Result, Trigger
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Action, Phase, Reason, Result, Trigger
 
 
 def end(view: View, takeover: Takeover, result: Result, reason: Reason) -> tuple[State, Decision]:

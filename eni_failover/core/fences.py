@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from eni_failover.core.decision import Call, StopInstance
 from eni_failover.core.fitness import obstacles
-from eni_failover.core.group import View
 from eni_failover.core.model import InstanceState
 from eni_failover.core.policy import FenceMode
 from eni_failover.core.state import Sent, Takeover
-from eni_failover.core.words import Answer, Reason, Scope, Trigger
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Answer, Reason, Scope, Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

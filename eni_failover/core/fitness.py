@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eni_failover.core.group import View
 from eni_failover.core.model import Eni, TypeLimits
 from eni_failover.core.policy import EniId
 from eni_failover.core.state import Takeover
-from eni_failover.core.words import Answer, Reason, Scope
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Answer, Reason, Scope
 
 BARRED_FOR = 600.0  # what EC2 refuses for good it would refuse again
 LAST_INDEX = 31  # beyond any instance type's limit on one network card

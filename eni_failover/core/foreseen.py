@@ -13,12 +13,12 @@ describe is EC2's to refuse.
 
 from __future__ import annotations
 
-from eni_failover.core import candidates
-from eni_failover.core.group import View
+from eni_failover.core import triggers
 from eni_failover.core.health import Health
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.state import Confirm
-from eni_failover.core.words import Answer, Scope, Trigger
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Answer, Scope, Trigger
 
 LEAD = 0.25  # seconds before the deciding down: more than a describe takes, most of the time
 LATEST = 1.0  # seconds; a verdict that comes later than that asks for a describe of its own
@@ -46,7 +46,7 @@ def due_at(view: View) -> float | None:
         return None
     if view.policy.takeover is TakeoverMode.OBSERVE:
         return None
-    if candidates.why_rest_waits(view) is not None or candidates.why_not_by_probes(view) is not None:
+    if triggers.why_rest_waits(view) is not None or triggers.why_not_by_probes(view) is not None:
         return None
     return expected[needed - 1] - LEAD
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from eni_failover.core.model import Attempt
 from eni_failover.core.policy import Member, ProbePolicy
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 
 LAPSES_AFTER = 3  # intervals without an answer, after which a verdict is none any more
 

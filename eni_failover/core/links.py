@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from eni_failover.core.group import View
 from eni_failover.core.model import AttachmentStatus, Eni, Link
 from eni_failover.core.policy import EniId
+from eni_failover.core.view import View
 
 LOSS_CONFIRM = 1.0  # seconds between the two describes that say that the group has left this host
 READY_BOUND = 60.0  # seconds that an attached ENI's link may take before this is a fault

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eni_failover.core.candidates import Cause
 from eni_failover.core.decision import Decision, RequestAnswer, RequestFate
 from eni_failover.core.fitness import why_not_able
-from eni_failover.core.group import View
 from eni_failover.core.model import TakeoverRequest
 from eni_failover.core.starting import StepResult, begin
-from eni_failover.core.words import Action, Reason, Trigger
+from eni_failover.core.triggers import Cause
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Action, Reason, Trigger
 
 
 def answer_early(view: View) -> tuple[View, tuple[RequestAnswer, ...]]:
@@ -40,13 +40,13 @@ def answer_operator(view: View) -> StepResult | None:
     if refusal is not None:
         return refuse(view, request, refusal)
     attachment = view.holder_attachment
-    candidate = Cause(
+    cause = Cause(
         trigger=Trigger.MANUAL,
         reason=Reason.OPERATOR,
         cause_at=view.now,
         attachment_id=attachment.attachment_id if attachment else None,
     )
-    state, decision = begin(view, candidate)
+    state, decision = begin(view, cause)
     if decision.action is Action.CONFIRM:
         return state, decision
     answer = RequestAnswer(request_id=request.request_id, fate=RequestFate.STARTED, reason=Reason.OPERATOR)

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId, Member, MemberName, ProbePolicy
 from eni_failover.core.told import History, Outage
-from eni_failover.core.words import Answer, Reason
+from eni_failover.core.vocabulary import Answer, Reason
 
 
 class Presence(StrEnum):

@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 from eni_failover.core import outcomes
 from eni_failover.core.decision import Attach, Call, Detach
 from eni_failover.core.fitness import planned_indexes
-from eni_failover.core.group import View
 from eni_failover.core.model import Attachment, AttachmentStatus, Eni
 from eni_failover.core.outcomes import BACKOFF_CAP
 from eni_failover.core.policy import EniId
 from eni_failover.core.state import Move, Sent, Takeover
-from eni_failover.core.words import Reason
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Reason
 
 ATTACH_BOUND = 60.0
 GONE_CONFIRM = 1.0

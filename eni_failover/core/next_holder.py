@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from eni_failover.core.group import View
 from eni_failover.core.policy import InstanceId, Member, TakeoverMode
 from eni_failover.core.snapshot import Check
 from eni_failover.core.told import NextHolder
-from eni_failover.core.words import CheckResult, Reason
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import CheckResult, Reason
 
 READY = "ready"
 

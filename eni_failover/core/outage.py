@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from eni_failover.core import candidates, fitness, rests
-from eni_failover.core.candidates import Cause
+from eni_failover.core import fitness, rests, triggers
 from eni_failover.core.fences import is_being_stopped
-from eni_failover.core.group import RESCUE_AFTER, View
 from eni_failover.core.links import are_late
 from eni_failover.core.model import Eni
 from eni_failover.core.policy import Policy, TakeoverMode
 from eni_failover.core.readiness import checks, resume_command
 from eni_failover.core.state import Rest
 from eni_failover.core.told import Outage
-from eni_failover.core.words import Reason, Scope, Trigger
+from eni_failover.core.triggers import Cause
+from eni_failover.core.view import RESCUE_AFTER, View
+from eni_failover.core.vocabulary import Reason, Scope, Trigger
 
 NEVER = float("inf")
 
@@ -49,22 +49,22 @@ def outage(view: View) -> Outage | None:
 
 def _unserved(view: View) -> Outage | None:
     """A cause for a takeover is there: nobody has the first ENI, or its holder is down."""
-    for find in (candidates.unowned, candidates.ec2, candidates.probes):
-        candidate = None if view.unknown else find(view)
-        if candidate is not None:
-            return _of_candidate(view, candidate)
+    for find in (triggers.unowned, triggers.ec2, triggers.probes):
+        cause = None if view.unknown else find(view)
+        if cause is not None:
+            return _of_candidate(view, cause)
     return None
 
 
-def _of_candidate(view: View, candidate: Cause) -> Outage:
-    since = min(candidate.cause_at, view.now if view.state.caused_at is None else view.state.caused_at)
+def _of_candidate(view: View, cause: Cause) -> Outage:
+    since = min(cause.cause_at, view.now if view.state.caused_at is None else view.state.caused_at)
     if view.policy.takeover is TakeoverMode.OBSERVE:
         return _made(view, since, Reason.OBSERVES, NEVER, _TAKE)
-    holds = list(_holds(view, candidate.trigger))
-    reason, until = candidate.reason, candidates.turn_at(view, candidate.trigger)
+    holds = list(_holds(view, cause.trigger))
+    reason, until = cause.reason, triggers.turn_at(view, cause.trigger)
     if holds:
-        reason, until = holds[0][0], max(end for _, end in holds) + _turn_after(view, candidate.trigger)
-    if candidate.trigger is Trigger.UNOWNED:
+        reason, until = holds[0][0], max(end for _, end in holds) + _turn_after(view, cause.trigger)
+    if cause.trigger is Trigger.UNOWNED:
         until = min(until, max(since + RESCUE_AFTER, rests.until(view.state, Rest.RESCUE)))
         me = view.state.me
         if me is not None and me.state.is_ended:
@@ -95,8 +95,8 @@ def _holds(view: View, trigger: Trigger) -> Iterator[Hold]:
         yield Reason.COOLDOWN, rests.until(view.state, Rest.RESCUE)
     if trigger is not Trigger.UNOWNED and is_being_stopped(view):
         yield Reason.FENCING, NEVER
-    if trigger is Trigger.PROBES and candidates.unproven_until(view) > view.now:
-        yield Reason.UNPROVEN_HOLDER, candidates.unproven_until(view)
+    if trigger is Trigger.PROBES and triggers.unproven_until(view) > view.now:
+        yield Reason.UNPROVEN_HOLDER, triggers.unproven_until(view)
     unfit = fitness.why_not_fit(view)
     if unfit is not None:
         yield unfit, _fit_at(view, unfit)
@@ -117,8 +117,8 @@ def _probes_holds(view: View) -> Iterator[Hold]:
     if not view.witnesses_up:
         yield Reason.WITNESSES_DOWN, NEVER
     for reason, until in (
-        (Reason.COOLDOWN, candidates.cooldown_until(view)),
-        (Reason.LIMIT_REACHED, candidates.limit_until(view)),
+        (Reason.COOLDOWN, triggers.cooldown_until(view)),
+        (Reason.LIMIT_REACHED, triggers.limit_until(view)),
         (Reason.FENCE_REFUSED, rests.until(view.state, Rest.FENCE)),
     ):
         if until > view.now:
@@ -136,7 +136,7 @@ def _fit_at(view: View, unfit: Reason) -> float:
 
 def _unknown(view: View) -> Outage | None:
     """The probes say down while EC2 is silent: nothing can be decided, and people must know."""
-    down = candidates.downs(view)
+    down = triggers.downs(view)
     if not view.unknown or not down or len(down) < view.policy.down_needed:
         return None
     since = min(view.now if one.down_since is None else one.down_since for one in down)
@@ -166,8 +166,8 @@ def _together_at(view: View, reason: Reason) -> float:
     if reason is not Reason.GROUP_SPLIT or not view.i_hold or fitness.why_not_able(view) is not None:
         return NEVER
     moved_at = view.now if view.state.moved_at is None else view.state.moved_at
-    ends = [moved_at + candidates.SPLIT_AFTER, rests.until(view.state, Rest.SPLIT)]
-    waits = candidates.why_rest_waits(view)
+    ends = [moved_at + triggers.SPLIT_AFTER, rests.until(view.state, Rest.SPLIT)]
+    waits = triggers.why_rest_waits(view)
     if waits is Reason.PAUSED:
         ends.append(view.paused_until or NEVER)
     return max(ends)

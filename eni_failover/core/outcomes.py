@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from eni_failover.core.group import View
 from eni_failover.core.model import AttachmentStatus, Eni, Mutation, Outcome, Verdict
 from eni_failover.core.policy import Policy
 from eni_failover.core.state import Move, Sent, Takeover
+from eni_failover.core.view import View
 
 BACKOFF_FIRST = 0.25
 BACKOFF_CAP = 5.0

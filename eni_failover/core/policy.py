@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NewType
 
-from eni_failover.core.words import ProbeType, Scope
+from eni_failover.core.vocabulary import ProbeType, Scope
 
 EniId = NewType("EniId", str)
 InstanceId = NewType("InstanceId", str)

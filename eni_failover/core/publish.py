@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from eni_failover.core.endings import phase
 from eni_failover.core.frozen import changed
-from eni_failover.core.group import View
 from eni_failover.core.links import are_late, doubted_until, lost_at, not_ready
 from eni_failover.core.model import Eni, Presence
 from eni_failover.core.next_holder import next_holder
@@ -24,7 +23,8 @@ from eni_failover.core.snapshot import (
 )
 from eni_failover.core.state import State
 from eni_failover.core.told import Expected, History, NextHolder
-from eni_failover.core.words import CheckResult, Role
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import CheckResult, Role
 
 
 def with_role(view: View) -> State:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from eni_failover.core import fitness, rests
-from eni_failover.core.candidates import limit_until
-from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.links import not_ready
 from eni_failover.core.pause import is_in_force
 from eni_failover.core.snapshot import Check
 from eni_failover.core.state import Rest
-from eni_failover.core.words import Answer, CheckResult, Reason, Scope
+from eni_failover.core.triggers import limit_until
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Answer, CheckResult, Reason, Scope
 
 UNDECIDED_INTERVALS = 3
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from eni_failover.core.model import PauseRecord, Peer
 from eni_failover.core.policy import AttachmentId, EniId, MemberName
 from eni_failover.core.told import Expected, History, NextHolder, Outage
-from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Role, Scope, Trigger
+from eni_failover.core.vocabulary import Action, Answer, CheckResult, Phase, Reason, Role, Scope, Trigger
 
 NOBODY = "none"
 FOREIGN = "foreign"

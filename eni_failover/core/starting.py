@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eni_failover.core import candidates, endings, foreseen, moves, rests
-from eni_failover.core.candidates import Cause
+from eni_failover.core import endings, foreseen, moves, rests, triggers
 from eni_failover.core.decision import Decision
 from eni_failover.core.fences import begins_on_instances, fence
-from eni_failover.core.group import View
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.snapshot import NOBODY
 from eni_failover.core.state import Confirm, Move, Rest, Sent, State, Takeover
-from eni_failover.core.words import Action, Reason, Result, Trigger
+from eni_failover.core.triggers import Cause
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Action, Reason, Result, Trigger
 
 CONFIRMED_CALLS = 2  # of call_timeout: for so long the confirming describe is new enough to begin on
 
@@ -24,16 +24,16 @@ StepResult = tuple[State, Decision]
 _JUDGED = {Trigger.UNOWNED, Trigger.EC2, Trigger.PROBES}
 
 
-def begin(view: View, candidate: Cause) -> StepResult:
+def begin(view: View, cause: Cause) -> StepResult:
     """Confirms the cause by one more describe, then writes the intent and makes the first call."""
-    trigger, request = candidate.trigger, view.state.request
-    too_old = candidates.too_old(view) if trigger is Trigger.PROBES else ()
+    trigger, request = cause.trigger, view.state.request
+    too_old = triggers.too_old(view) if trigger is Trigger.PROBES else ()
     if trigger is not Trigger.MANUAL and view.policy.takeover is TakeoverMode.OBSERVE:
-        return _would(view, candidate, too_old)
+        return _would(view, cause, too_old)
     confirm = view.state.confirm
-    is_same = confirm and (confirm.trigger, confirm.attachment_id) == (trigger, candidate.attachment_id)
-    if confirm is None or not is_same or confirm.since < candidate.cause_at < view.now:
-        confirm = Confirm(trigger=trigger, attachment_id=candidate.attachment_id, since=view.now)
+    is_same = confirm and (confirm.trigger, confirm.attachment_id) == (trigger, cause.attachment_id)
+    if confirm is None or not is_same or confirm.since < cause.cause_at < view.now:
+        confirm = Confirm(trigger=trigger, attachment_id=cause.attachment_id, since=view.now)
     age = view.now - view.obs.enis.began_at
     longest = foreseen.LATEST if confirm.early else CONFIRMED_CALLS * view.policy.call_timeout
     if view.obs.enis.began_at > confirm.since and age > longest:
@@ -43,15 +43,15 @@ def begin(view: View, candidate: Cause) -> StepResult:
         fresh = fresh and view.obs.instances.answered and view.obs.instances.began_at > confirm.since
     if not fresh or too_old:
         state = replace(view.state, confirm=confirm, asked=too_old)
-        return state, Decision(action=Action.CONFIRM, reason=candidate.reason)
+        return state, Decision(action=Action.CONFIRM, reason=cause.reason)
     takeover = Takeover(
         takeover_id=f"{int(view.obs.wall * 1000):x}-{view.policy.me.name}",
         trigger=trigger,
-        reason=candidate.reason,
+        reason=cause.reason,
         from_member=_from_member(view),
         started_at=view.now,
         started_wall=view.obs.wall,
-        cause_at=min(candidate.cause_at, confirm.since),
+        cause_at=min(cause.cause_at, confirm.since),
         matched_at=_matched_at(view, confirm),
         judged_at=view.state.caused_at if trigger in _JUDGED else None,
         moves=tuple(_intent(view, eni_id) for eni_id in view.policy.eni_ids),
@@ -81,20 +81,20 @@ def _from_member(view: View) -> str:
     return member.name if member else NOBODY
 
 
-def _would(view: View, candidate: Cause, too_old: tuple[str, ...]) -> StepResult:
+def _would(view: View, cause: Cause, too_old: tuple[str, ...]) -> StepResult:
     """Observe mode: the decision is reported once for each cause, and not acted on."""
     if too_old:
         state = replace(view.state, asked=too_old)
-        return state, Decision(action=Action.CONFIRM, reason=candidate.reason)
-    cause = cause_of(candidate)
-    would = candidate.trigger if view.state.reported_cause != cause else None
-    state = replace(view.state, reported_cause=cause)
-    return state, Decision(action=Action.WOULD_TAKE_OVER, reason=candidate.reason, would=would)
+        return state, Decision(action=Action.CONFIRM, reason=cause.reason)
+    key = cause_of(cause)
+    would = cause.trigger if view.state.reported_cause != key else None
+    state = replace(view.state, reported_cause=key)
+    return state, Decision(action=Action.WOULD_TAKE_OVER, reason=cause.reason, would=would)
 
 
-def cause_of(candidate: Cause) -> str:
+def cause_of(cause: Cause) -> str:
     """One word for the cause: as long as it stays the same, it is the same outage."""
-    return f"{candidate.trigger}:{candidate.attachment_id}:{candidate.reason}"
+    return f"{cause.trigger}:{cause.attachment_id}:{cause.reason}"
 
 
 def _rests_on_probes(view: View, takeover: Takeover) -> bool:
@@ -114,7 +114,7 @@ def is_word_old(view: View, takeover: Takeover) -> bool:
 
 def pursue(view: View, takeover: Takeover) -> StepResult:
     """The next calls of a takeover that has moved nothing yet: the fence, then the first detach."""
-    too_old = candidates.too_old(view) if _rests_on_probes(view, takeover) else ()
+    too_old = triggers.too_old(view) if _rests_on_probes(view, takeover) else ()
     if too_old:
         state = replace(view.with_takeover(takeover).state, asked=too_old)
         return state, Decision(action=Action.CONFIRM, reason=takeover.reason)

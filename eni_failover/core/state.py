@@ -1,6 +1,6 @@
 """What a member remembers from pass to pass. All frozen.
 
-Owns the shapes only: `absorb` and the rules make new ones. Times are seconds of one process's
+Owns the shapes only: `update` and the rules make new ones. Times are seconds of one process's
 monotonic clock, named `*_at` or `*_since`; `frozen.rebase` carries the durable ones over a restart.
 """
 
@@ -12,7 +12,7 @@ from enum import StrEnum
 from eni_failover.core.health import Health
 from eni_failover.core.model import Instance, InstanceSurvey, PauseRecord, PeerEni, TakeoverRequest
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
-from eni_failover.core.words import Reason, Role, Trigger
+from eni_failover.core.vocabulary import Reason, Role, Trigger
 
 PeerView = tuple[InstanceId, bool, str, tuple[PeerEni, ...]]
 """Another member: whether it answers, its role, the ENIs as it shows them."""

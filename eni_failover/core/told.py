@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eni_failover.core.policy import MemberName
-from eni_failover.core.words import Phase, Reason, Result, Trigger
+from eni_failover.core.vocabulary import Phase, Reason, Result, Trigger
 
 SHOWN_TAKEOVERS = 5  # of each member, the last ones
 

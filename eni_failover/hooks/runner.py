@@ -11,7 +11,7 @@ from typing import Never, Protocol
 import structlog
 
 from eni_failover import programs
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 from eni_failover.hooks.process import Run
 from eni_failover.hooks.words import Hook, HookResult
 

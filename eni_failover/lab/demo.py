@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from eni_failover.core.words import Answer, Result, Role
+from eni_failover.core.vocabulary import Answer, Result, Role
 from eni_failover.errors import EniFailoverError
 from eni_failover.lab import demo_children
 from eni_failover.lab.demo_loopback import LoopbackStage

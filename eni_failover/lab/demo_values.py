@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 
 
 class DemoEvent(StrEnum):

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any
 
 from eni_failover.client import Client, UnreachableError
-from eni_failover.core.words import Answer, Role
+from eni_failover.core.vocabulary import Answer, Role
 from eni_failover.lab.demo_places import MemberFiles
 from eni_failover.lab.demo_values import DemoEvent, Happening
 from eni_failover.lab.timeline import StateChange

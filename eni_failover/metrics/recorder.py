@@ -17,7 +17,7 @@ from eni_failover.core.model import Attempt
 from eni_failover.core.policy import Policy
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.told import History
-from eni_failover.core.words import Action, Answer, Reason, Result, Scope, Trigger
+from eni_failover.core.vocabulary import Action, Answer, Reason, Result, Scope, Trigger
 from eni_failover.metrics import vocabulary
 from eni_failover.metrics.board import Board
 from eni_failover.metrics.families import Counters, Gauges, Histograms

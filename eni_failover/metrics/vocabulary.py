@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eni_failover.core.policy import FailbackMode, FenceMode, Policy, TakeoverMode
-from eni_failover.core.words import Action, Phase, Reason, Scope, Trigger
+from eni_failover.core.vocabulary import Action, Phase, Reason, Scope, Trigger
 
 CAUSES = (
     Reason.OPERATOR,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eni_failover.core.snapshot import Check
-from eni_failover.core.words import Answer, Scope
+from eni_failover.core.vocabulary import Answer, Scope
 from eni_failover.preflight.facts import Facts, ProbeFact
 from eni_failover.preflight.missing import WITHOUT
 from eni_failover.preflight.verdicts import failed, passed, warned

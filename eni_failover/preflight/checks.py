@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from eni_failover.core.snapshot import Check
-from eni_failover.core.words import CheckResult
+from eni_failover.core.vocabulary import CheckResult
 from eni_failover.preflight import (
     access,
     answers,

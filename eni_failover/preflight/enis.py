@@ -8,7 +8,7 @@ from dataclasses import replace
 from eni_failover.adapters.ec2_details import EniDetail, InstanceDetail
 from eni_failover.core.model import AttachmentStatus
 from eni_failover.core.snapshot import Check
-from eni_failover.core.words import CheckResult
+from eni_failover.core.vocabulary import CheckResult
 from eni_failover.preflight.facts import Facts, Missed
 from eni_failover.preflight.verdicts import failed, passed, unknown, warned
 

@@ -21,7 +21,7 @@ from eni_failover.adapters.networkd_conf import NetworkdSettings
 from eni_failover.config import Config
 from eni_failover.core.model import Peer, TypeLimits
 from eni_failover.core.policy import EniId, Member, MemberName
-from eni_failover.core.words import Answer, Scope
+from eni_failover.core.vocabulary import Answer, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

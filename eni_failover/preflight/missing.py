@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eni_failover.core.words import Scope
+from eni_failover.core.vocabulary import Scope
 
 WITHOUT: dict[Scope, tuple[str, str]] = {
     Scope.HOLDER: (

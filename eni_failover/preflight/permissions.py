@@ -9,7 +9,7 @@ from eni_failover.adapters.ec2_inspection import Permission
 from eni_failover.adapters.link import LinkMode
 from eni_failover.core.policy import EniId, FenceMode, MemberName
 from eni_failover.core.snapshot import Check
-from eni_failover.core.words import CheckResult
+from eni_failover.core.vocabulary import CheckResult
 from eni_failover.preflight.facts import Facts, Missed
 from eni_failover.preflight.verdicts import failed, passed, unknown, warned
 

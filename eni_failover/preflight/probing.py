@@ -15,7 +15,7 @@ from eni_failover.adapters.probes.probe import Probe, ProbeResult
 from eni_failover.adapters.probes.spec import ProbeSpec, Target
 from eni_failover.adapters.probes.waiting import within
 from eni_failover.core.policy import Member, ProbePolicy
-from eni_failover.core.words import Answer, Scope
+from eni_failover.core.vocabulary import Answer, Scope
 from eni_failover.errors import ConfigError
 from eni_failover.preflight.aside import Aside
 from eni_failover.preflight.facts import ProbeFact

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eni_failover.core.snapshot import Check
-from eni_failover.core.words import CheckResult
+from eni_failover.core.vocabulary import CheckResult
 from eni_failover.preflight.facts import Missed
 
 UNKNOWN = "unknown"

@@ -18,7 +18,7 @@ from eni_failover.core.model import (
     Presence,
     TypeLimits,
 )
-from eni_failover.core.words import Reason
+from eni_failover.core.vocabulary import Reason
 
 ENI = "eni-0ffffffffffffff01"
 ATTACHMENT = {

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import false_alarms
 from benchmarks.lossy_path import Attempts, Path, probe
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 
 
 def test_a_lost_packet_is_a_missing_answer():

@@ -10,7 +10,7 @@ import pytest
 
 from eni_failover.control.page.moments import age
 from eni_failover.core.snapshot import DecisionLine
-from eni_failover.core.words import Action, Reason
+from eni_failover.core.vocabulary import Action, Reason
 from tests.browser.stage import staged
 from tests.browser.tab import keep_picture
 from tests.control.page_scenes import CALM, HOSTILE, SCENES, TROUBLED, filled

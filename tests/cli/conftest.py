@@ -19,7 +19,7 @@ from eni_failover.control import Servers, TakeoverAnswer, TakeoverState
 from eni_failover.core.model import PauseRecord, PauseRequest, Peer
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId, MemberName
 from eni_failover.core.snapshot import Check, DecisionLine, EniLine, ProbeLine, Snapshot
-from eni_failover.core.words import Action, Answer, CheckResult, Reason, Role, Scope
+from eni_failover.core.vocabulary import Action, Answer, CheckResult, Reason, Role, Scope
 from eni_failover.lab import LabThread, Settings, World, demo_places
 from tests.pair_file import MEMBERS
 

@@ -11,7 +11,7 @@ import pytest
 
 from eni_failover import client
 from eni_failover.client import BadOrderError, Client, StartingError, UnreachableError
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 
 
 @contextmanager

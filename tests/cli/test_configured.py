@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eni_failover.cli import configured
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 
 
 @pytest.mark.parametrize("command", ["status", "takeover"])

@@ -28,7 +28,7 @@ from eni_failover.core.snapshot import (
     TakeoverLine,
 )
 from eni_failover.core.told import History
-from eni_failover.core.words import Action, Answer, Phase, Reason, Result, Role, Scope, Trigger
+from eni_failover.core.vocabulary import Action, Answer, Phase, Reason, Result, Role, Scope, Trigger
 from eni_failover.lab import demo_places
 from eni_failover.status import to_document
 from tests.ports import common_port

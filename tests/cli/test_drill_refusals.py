@@ -16,7 +16,17 @@ from eni_failover.core.snapshot import (
     TakeoverLine,
 )
 from eni_failover.core.told import History
-from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Result, Role, Scope, Trigger
+from eni_failover.core.vocabulary import (
+    Action,
+    Answer,
+    CheckResult,
+    Phase,
+    Reason,
+    Result,
+    Role,
+    Scope,
+    Trigger,
+)
 from eni_failover.status import to_document
 
 ALPHA = Member(name="alpha", instance_id="i-alpha", address="10.0.1.11")

@@ -19,7 +19,17 @@ from eni_failover.core.snapshot import (
     TakeoverLine,
 )
 from eni_failover.core.told import History
-from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Result, Role, Scope, Trigger
+from eni_failover.core.vocabulary import (
+    Action,
+    Answer,
+    CheckResult,
+    Phase,
+    Reason,
+    Result,
+    Role,
+    Scope,
+    Trigger,
+)
 
 
 def ended(

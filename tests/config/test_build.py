@@ -34,7 +34,7 @@ from eni_failover.core.policy import (
     ProbePolicy,
     TakeoverMode,
 )
-from eni_failover.core.words import ProbeType, Scope
+from eni_failover.core.vocabulary import ProbeType, Scope
 from tests.pair_file import MEMBERS as MEMBERS_TEXT
 
 MEMBERS = (

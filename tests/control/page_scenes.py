@@ -15,7 +15,17 @@ from eni_failover.core.snapshot import (
     TakeoverLine,
 )
 from eni_failover.core.told import Expected, History, NextHolder, Outage
-from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Result, Role, Scope, Trigger
+from eni_failover.core.vocabulary import (
+    Action,
+    Answer,
+    CheckResult,
+    Phase,
+    Reason,
+    Result,
+    Role,
+    Scope,
+    Trigger,
+)
 from tests.control.support import READY, WALL
 
 # What a stranger might write; the end of it is a line end, a mark that turns the text, and no character.

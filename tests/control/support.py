@@ -13,7 +13,7 @@ from eni_failover.control import Limits, Servers, TakeoverAnswer, TakeoverState
 from eni_failover.core.model import PauseRecord, PauseRequest
 from eni_failover.core.policy import MemberName
 from eni_failover.core.snapshot import Check, Snapshot
-from eni_failover.core.words import CheckResult, Role
+from eni_failover.core.vocabulary import CheckResult, Role
 
 WALL = 1_795_000_000.0
 READY = Snapshot(

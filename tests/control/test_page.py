@@ -12,7 +12,7 @@ from eni_failover.control.pulse import Pulse
 from eni_failover.core.model import PauseKind, PauseRecord
 from eni_failover.core.policy import EniId
 from eni_failover.core.snapshot import EniLine, TakeoverLine
-from eni_failover.core.words import Answer, Phase, Reason, Role, Trigger
+from eni_failover.core.vocabulary import Answer, Phase, Reason, Role, Trigger
 from tests.control.page_reader import Outline
 from tests.control.page_scenes import CALM, FAILED, SCENES, TAKEOVER, TROUBLED
 from tests.control.support import READY, WALL, Client, FakeDesk, serve

@@ -11,7 +11,7 @@ import pytest
 
 from eni_failover.control import Limits
 from eni_failover.core.snapshot import Check
-from eni_failover.core.words import CheckResult, Role
+from eni_failover.core.vocabulary import CheckResult, Role
 from eni_failover.status import to_document
 from tests.control.page_scenes import CALM, at
 from tests.control.support import READY, WALL, Client, FakeDesk, serve, wait_until

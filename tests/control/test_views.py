@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 from eni_failover.status import to_document
 from tests.control.support import READY, UNFIT, Client, FakeDesk, serve
 

@@ -28,7 +28,7 @@ from eni_failover.core.model import (
 )
 from eni_failover.core.policy import FailbackMode, FenceMode, Member, Policy, ProbePolicy, TakeoverMode
 from eni_failover.core.state import Takeover
-from eni_failover.core.words import Answer, ProbeType, Reason, Scope, Trigger
+from eni_failover.core.vocabulary import Answer, ProbeType, Reason, Scope, Trigger
 
 ZONE = "eu-central-1a"
 EPOCH = 1_800_000_000.0  # the wall clock at monotonic zero

@@ -16,7 +16,7 @@ from typing import Any
 
 from eni_failover.core.model import AttachmentStatus, InstanceState, PauseKind, PauseRequest, TakeoverRequest
 from eni_failover.core.policy import Policy
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 from tests.core.abstract_ec2 import AbstractEc2, Durations
 from tests.core.builders import NAMES, policy
 from tests.core.invariants import Pass

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from eni_failover.core.decide import step
 from eni_failover.core.decision import Attach, Decision, Detach, StopInstance
 from eni_failover.core.fitness import why_not_able
-from eni_failover.core.group import RESCUE_AFTER, View
 from eni_failover.core.model import Eni, Observation
 from eni_failover.core.policy import Policy, TakeoverMode
 from eni_failover.core.publish import snapshot, with_role
 from eni_failover.core.snapshot import DecisionLine
 from eni_failover.core.state import Sent, State, Takeover
-from eni_failover.core.words import Action, Reason, Role, Trigger
+from eni_failover.core.view import RESCUE_AFTER, View
+from eni_failover.core.vocabulary import Action, Reason, Role, Trigger
 from tests.core.builders import target
 
 

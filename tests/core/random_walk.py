@@ -9,9 +9,9 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from eni_failover.core.group import STUCK_ATTACHING_AFTER
 from eni_failover.core.model import InstanceState, Verdict
 from eni_failover.core.policy import FailbackMode, FenceMode
+from eni_failover.core.view import STUCK_ATTACHING_AFTER
 from tests.core.abstract_ec2 import Durations
 from tests.core.builders import SELF, WEB, WITNESS
 from tests.core.group_world import World

@@ -14,7 +14,7 @@ from eni_failover.core.health import Health
 from eni_failover.core.model import InstanceState, Mutation, Observation, PauseKind, Verdict
 from eni_failover.core.policy import FailbackMode, FenceMode, Member, Policy, TakeoverMode
 from eni_failover.core.state import State
-from eni_failover.core.words import Answer, Reason, Role, Trigger
+from eni_failover.core.vocabulary import Answer, Reason, Role, Trigger
 from tests.core import builders
 
 NOW = 100_000.0

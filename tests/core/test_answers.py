@@ -6,7 +6,7 @@ import pytest
 
 from eni_failover.core.model import Stall
 from eni_failover.core.policy import ProbePolicy
-from eni_failover.core.words import Answer, Reason
+from eni_failover.core.vocabulary import Answer, Reason
 from tests.core.bench import Bench
 from tests.core.builders import MEMBERS, SELF, WEB, WITNESS, attached, attempt, probe
 

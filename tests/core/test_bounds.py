@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from eni_failover.core import candidates
+from eni_failover.core import triggers
 from eni_failover.core.decide import attach_unattached, start_takeover
 from eni_failover.core.decision import Call
-from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import Eni, PauseKind, PauseRecord, PauseRequest
 from eni_failover.core.moves import carry_on, has_hung_twice, why_lost
@@ -26,7 +25,8 @@ from eni_failover.core.state import (
     State,
     Takeover,
 )
-from eni_failover.core.words import Action, Answer, Reason, Trigger
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Action, Answer, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     EPOCH,
@@ -109,9 +109,9 @@ def past(*ended_at: float) -> Durable:
 )
 def test_what_holds_a_takeover_by_probes_back_ends_with_its_time(before, there, reason):
     """And not a moment later."""
-    assert candidates.probes(before).block is reason
-    assert candidates.probes(there).block is None
-    assert candidates.probes(there).attachment_id == "att-1"
+    assert triggers.probes(before).block is reason
+    assert triggers.probes(there).block is None
+    assert triggers.probes(there).attachment_id == "att-1"
 
 
 def test_a_new_holder_that_answers_has_no_grace_beyond_the_cooldown():
@@ -120,9 +120,9 @@ def test_a_new_holder_that_answers_has_no_grace_beyond_the_cooldown():
     holder_record = replace(silent.state.holder_record, answered=True)
     refusing = replace(silent, state=replace(silent.state, holder_record=holder_record))
 
-    assert candidates.unproven_until(silent) == NOW + 300
-    assert candidates.unproven_until(refusing) == NOW
-    assert candidates.probes(refusing).block is None
+    assert triggers.unproven_until(silent) == NOW + 300
+    assert triggers.unproven_until(refusing) == NOW
+    assert triggers.probes(refusing).block is None
 
 
 def test_the_failback_delay_ends_with_its_time():
@@ -141,9 +141,9 @@ def test_the_failback_delay_ends_with_its_time():
     there = View(state, obs(attached("beta"), now=NOW), home)
     before = View(replace(state, holder_changed_at=NOW - 59), there.obs, home)
 
-    assert candidates.failback(before).block is Reason.FAILBACK_DELAY
-    assert candidates.failback(there).block is None
-    assert candidates.failback(there).attachment_id == "att-1"
+    assert triggers.failback(before).block is Reason.FAILBACK_DELAY
+    assert triggers.failback(there).block is None
+    assert triggers.failback(there).attachment_id == "att-1"
 
 
 def test_a_split_is_mended_two_seconds_after_the_last_move():
@@ -153,9 +153,9 @@ def test_a_split_is_mended_two_seconds_after_the_last_move():
     there = View(state, seen, policy(enis=2))
     before = View(replace(state, moved_at=NOW - 1), seen, policy(enis=2))
 
-    assert candidates.split(before).block is Reason.MOVING
-    assert candidates.split(there).block is None
-    assert candidates.split(there).attachment_id == "att-1"
+    assert triggers.split(before).block is Reason.MOVING
+    assert triggers.split(there).block is None
+    assert triggers.split(there).attachment_id == "att-1"
 
 
 def test_a_member_rests_from_row_6_until_its_time():
@@ -165,8 +165,8 @@ def test_a_member_rests_from_row_6_until_its_time():
     there = View(state, obs(free(), now=NOW), policy())
     before = View(replace(state, rests=((Rest.RESCUE, NOW + 1),)), there.obs, policy())
 
-    assert candidates.unowned(before).block is Reason.COOLDOWN
-    assert candidates.unowned(there).block is None
+    assert triggers.unowned(before).block is Reason.COOLDOWN
+    assert triggers.unowned(there).block is None
 
 
 def test_whoever_runs_acts_at_the_sixtieth_second():

@@ -6,7 +6,7 @@ import pytest
 
 from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import TakeoverMode
-from eni_failover.core.words import Reason, Role
+from eni_failover.core.vocabulary import Reason, Role
 from tests.core.bench import Bench, outcome
 from tests.core.builders import (
     LOCAL,

@@ -7,7 +7,7 @@ import pytest
 from eni_failover.core.model import Verdict
 from eni_failover.core.policy import FailbackMode, FenceMode
 from eni_failover.core.state import Durable
-from eni_failover.core.words import Answer, Reason, Role, Trigger
+from eni_failover.core.vocabulary import Answer, Reason, Role, Trigger
 from tests.core.abstract_ec2 import Durations
 from tests.core.bench import Bench
 from tests.core.builders import SELF, WEB, attached, attempt, missing

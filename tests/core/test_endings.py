@@ -2,7 +2,7 @@
 
 from eni_failover.core.policy import FailbackMode, FenceMode
 from eni_failover.core.state import Durable, RecentTakeover
-from eni_failover.core.words import Phase, Reason, Result, Trigger
+from eni_failover.core.vocabulary import Phase, Reason, Result, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     EPOCH,

@@ -7,7 +7,7 @@ import pytest
 from eni_failover.core.model import Stall
 from eni_failover.core.policy import FailbackMode, FenceMode, TakeoverMode
 from eni_failover.core.state import Durable, RecentTakeover
-from eni_failover.core.words import Action, Reason, Trigger
+from eni_failover.core.vocabulary import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import MEMBERS, SELF, WEB, attached, attempt, detach, peer, probe, stop
 

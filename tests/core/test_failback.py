@@ -7,7 +7,7 @@ import pytest
 from eni_failover.core.model import PauseKind, PauseRequest, TypeLimits
 from eni_failover.core.policy import FailbackMode, TakeoverMode
 from eni_failover.core.state import Durable, RecentTakeover
-from eni_failover.core.words import Reason, Trigger
+from eni_failover.core.vocabulary import Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     LOCAL,

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from eni_failover.core.fitness import is_impaired, obstacles, planned_indexes, why_not_able, why_not_fit
-from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import TypeLimits
 from eni_failover.core.state import EniObservation, Move, State, Takeover
-from eni_failover.core.words import Answer, Reason, Trigger
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Answer, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     LOCAL,

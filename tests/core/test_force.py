@@ -3,7 +3,7 @@
 import pytest
 
 from eni_failover.core.model import Stall
-from eni_failover.core.words import Reason
+from eni_failover.core.vocabulary import Reason
 from tests.core.bench import Bench
 from tests.core.builders import attached, attaching, detach, detaching, free
 

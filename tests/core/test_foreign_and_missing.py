@@ -5,7 +5,7 @@ import pytest
 from eni_failover.core.model import Eni, PauseKind, PauseRequest
 from eni_failover.core.policy import FailbackMode, TakeoverMode
 from eni_failover.core.state import Durable
-from eni_failover.core.words import Reason, Role, Trigger
+from eni_failover.core.vocabulary import Reason, Role, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     SELF,

@@ -5,7 +5,7 @@ import pytest
 from eni_failover.core import foreseen
 from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.policy import TakeoverMode
-from eni_failover.core.words import Action, Reason, Scope
+from eni_failover.core.vocabulary import Action, Reason, Scope
 from tests.core.bench import Bench
 from tests.core.builders import attached, detaching, probe, takeover_request
 

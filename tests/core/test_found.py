@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from eni_failover.core.decision import Attach, Detach
 from eni_failover.core.policy import FenceMode
-from eni_failover.core.words import Reason, Role
+from eni_failover.core.vocabulary import Reason, Role
 from eni_failover.history import _woken
 from tests.core.bench import Bench
 from tests.core.builders import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from eni_failover.core.health import Health, advance, forget_downs, fresh, lapse
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from tests.core.builders import MEMBERS, attempt, probe
 
 POLICY = probe(fall=3, rise=2)

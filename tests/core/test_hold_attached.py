@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from eni_failover.core.model import Stall
-from eni_failover.core.words import Action, Reason, Role
+from eni_failover.core.vocabulary import Action, Reason, Role
 from tests.core.bench import Bench, outcome
 from tests.core.builders import attach, attached, attaching, detach, detaching, foreign, free, keep, missing
 

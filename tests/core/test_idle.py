@@ -6,7 +6,7 @@ import pytest
 
 from eni_failover.core.idle import roster_interval
 from eni_failover.core.model import PeerEni
-from eni_failover.core.words import Reason
+from eni_failover.core.vocabulary import Reason
 from tests.core.bench import Bench
 from tests.core.builders import attached, detach, free, peer, takeover_request
 

@@ -7,7 +7,7 @@ import pytest
 from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.policy import FailbackMode, TakeoverMode
 from eni_failover.core.state import Durable
-from eni_failover.core.words import Answer, Reason, Trigger
+from eni_failover.core.vocabulary import Answer, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import LOCAL, SELF, WEB, WITNESS, attached, attempt, detaching, foreign, free, peer
 

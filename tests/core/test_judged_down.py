@@ -3,7 +3,7 @@
 import pytest
 
 from eni_failover.core.state import Durable
-from eni_failover.core.words import Reason
+from eni_failover.core.vocabulary import Reason
 from tests.core.bench import Bench
 from tests.core.builders import (
     SELF,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from eni_failover.core.group import View
 from eni_failover.core.model import Eni, Mutation, Outcome, Verdict
 from eni_failover.core.outcomes import learn
 from eni_failover.core.state import Move, Sent, State, Takeover
+from eni_failover.core.view import View
 from tests.core.builders import attached, attaching, detaching, free, intent, obs, policy, silence, survey
 
 NOW = 2000.0

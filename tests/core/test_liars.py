@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eni_failover.core.group import RESCUE_AFTER
 from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest, PeerEni
 from eni_failover.core.state import Durable
-from eni_failover.core.words import Role, Trigger
+from eni_failover.core.view import RESCUE_AFTER
+from eni_failover.core.vocabulary import Role, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import EPOCH, attach, attached, detach, free, peer
 

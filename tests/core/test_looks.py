@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from eni_failover.core import alarms
+from eni_failover.core import schedule
 from eni_failover.core.decision import Decision, Detach
-from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import Eni, Link
 from eni_failover.core.state import Confirm, EniObservation, State
-from eni_failover.core.words import Action, Answer, Reason, Trigger
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Action, Answer, Reason, Trigger
 from tests.core.builders import (
     MEMBERS,
     WEB,
@@ -44,7 +44,7 @@ def view(*, shape: Eni | None = None, described_at: float = NOW, links: Any = ()
 
 def due(seen: View, action: Action = Action.WAIT) -> tuple[float, float]:
     """When the ENIs and when the instances are looked at next."""
-    decision = alarms.schedule(seen, Decision(action=action, reason=Reason.HOLDER_UP))
+    decision = schedule.schedule(seen, Decision(action=action, reason=Reason.HOLDER_UP))
     return decision.describe_at, decision.instances_at
 
 
@@ -143,5 +143,5 @@ def test_no_look_is_taken_while_a_call_is_out():
     decision = Decision(action=Action.TAKE_OVER, reason=Reason.HOLDER_DOWN, calls=calls)
     without = Decision(action=Action.MOVE, reason=Reason.DETACHING)
 
-    assert alarms.schedule(seen, decision).describe_at == NOW + policy().call_timeout
-    assert alarms.schedule(seen, without).describe_at < NOW + 1.0
+    assert schedule.schedule(seen, decision).describe_at == NOW + policy().call_timeout
+    assert schedule.schedule(seen, without).describe_at < NOW + 1.0

@@ -4,7 +4,7 @@ import pytest
 
 from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import FenceMode, TakeoverMode
-from eni_failover.core.words import Reason
+from eni_failover.core.vocabulary import Reason
 from tests.core.bench import Bench
 from tests.core.builders import WITNESS, attach, attached, attaching, attempt, detach, free, probe
 from tests.core.group_world import World

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from eni_failover.core.absorb import absorb
 from eni_failover.core.model import Eni, Stall
 from eni_failover.core.policy import Policy, question_of
 from eni_failover.core.state import (
@@ -17,7 +16,8 @@ from eni_failover.core.state import (
     RecentTakeover,
     State,
 )
-from eni_failover.core.words import Answer, Trigger
+from eni_failover.core.update import update
+from eni_failover.core.vocabulary import Answer, Trigger
 from tests.core.builders import (
     SELF,
     attached,
@@ -43,7 +43,7 @@ def steady(*shapes: Eni, asked: Policy = BETA, **state: Any) -> State:
     """What is known at THEN of a world that has been so for a while."""
     known = State(started_at=0.0, **state)
     for moment in (THEN - 10, THEN):
-        known = absorb(known, obs(*shapes, now=moment, enis=survey(*shapes, at=moment)), asked)
+        known = update(known, obs(*shapes, now=moment, enis=survey(*shapes, at=moment)), asked)
     return known
 
 
@@ -52,7 +52,7 @@ def later(
 ) -> dict[str, Any]:
     """The fields that one more look, ten seconds later, has changed."""
     seen = {"enis": survey(*shapes, at=at), **changes}
-    after = absorb(known, obs(*shapes, now=NOW, **seen), asked)
+    after = update(known, obs(*shapes, now=NOW, **seen), asked)
     return {
         name: getattr(after, name)
         for name in State.__dataclass_fields__
@@ -311,7 +311,7 @@ def asked_before_a_stall() -> State:
     """What is known of a probe after a stall that ended a second ago."""
     asked = policy()
     stall = Stall(from_at=NOW - 4, to_at=NOW - 1)
-    return absorb(steady(attached("alpha"), asked=asked), obs(attached("alpha"), stalls=(stall,)), asked)
+    return update(steady(attached("alpha"), asked=asked), obs(attached("alpha"), stalls=(stall,)), asked)
 
 
 @pytest.mark.parametrize(("started_at", "consecutive"), [(NOW - 1, 0), (NOW - 0.9, 1)])
@@ -319,7 +319,7 @@ def test_a_failure_begun_before_a_stall_was_over_does_not_count(started_at, cons
     """Up to its very end; told in an earlier pass, it is remembered."""
     failed = replace(attempt("web", "down", at=NOW), started_at=started_at)
     seen = obs(attached("alpha"), now=NOW, attempts=(failed,))
-    after = absorb(asked_before_a_stall(), seen, policy())
+    after = update(asked_before_a_stall(), seen, policy())
 
     assert after.health[0].consecutive == consecutive
 
@@ -329,7 +329,7 @@ def test_an_answer_after_a_spoilt_one_counts_in_the_same_pass():
     spoilt = replace(attempt("web", "down", at=NOW - 0.9), started_at=NOW - 2)
     good = attempt("web", "down", at=NOW)
     seen = obs(attached("alpha"), now=NOW, attempts=(spoilt, good))
-    after = absorb(asked_before_a_stall(), seen, policy())
+    after = update(asked_before_a_stall(), seen, policy())
 
     assert after.health[0].consecutive == 1
 

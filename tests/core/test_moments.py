@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import pytest
 
-from eni_failover.core import alarms
+from eni_failover.core import schedule
 from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import FailbackMode
 from eni_failover.core.state import Durable, RecentTakeover, Rest, Sent
-from eni_failover.core.words import Reason, Trigger
+from eni_failover.core.vocabulary import Reason, Trigger
 from tests.core.bench import Bench, taking
 from tests.core.builders import (
     SELF,
@@ -223,8 +223,8 @@ def test_a_takeover_has_moments_of_its_own():
     )
     past = replace(takeover, committed=True)
 
-    assert set(alarms._takeover_moments(bench.view, takeover)) == {1.0, 2.0, 3.0, 160.0, 215.0, 360.0}
-    assert set(alarms._takeover_moments(bench.view, past)) == {1.0, 3.0, 160.0, 215.0, 360.0}
+    assert set(schedule._takeover_moments(bench.view, takeover)) == {1.0, 2.0, 3.0, 160.0, 215.0, 360.0}
+    assert set(schedule._takeover_moments(bench.view, past)) == {1.0, 3.0, 160.0, 215.0, 360.0}
 
 
 def test_what_waits_has_moments_of_its_own():
@@ -238,8 +238,8 @@ def test_what_waits_has_moments_of_its_own():
         "stalled_at": 605.0,
         "barred_at": 807.0,
     }
-    found = set(alarms._moments(bench.view.with_state(replace(bench.state, **waits))))
-    without = set(alarms._moments(bench.view))
+    found = set(schedule._moments(bench.view.with_state(replace(bench.state, **waits))))
+    without = set(schedule._moments(bench.view))
 
     assert found - without == {160.0, 201.0, 212.0, 302.0, 405.0, 564.0, 606.0, 706.0, 1407.0}
 

@@ -8,7 +8,7 @@ import pytest
 from eni_failover.core.model import TypeLimits
 from eni_failover.core.moves import carry_on
 from eni_failover.core.state import Move, Sent
-from eni_failover.core.words import Reason, Result
+from eni_failover.core.vocabulary import Reason, Result
 from tests.core.bench import Bench, outcome
 from tests.core.builders import (
     LOCAL,

@@ -8,7 +8,7 @@ from eni_failover.core.decision import RequestAnswer, RequestFate
 from eni_failover.core.model import PauseKind, PauseRequest, TypeLimits
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.state import Durable, RecentTakeover
-from eni_failover.core.words import Action, Reason, Trigger
+from eni_failover.core.vocabulary import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     LOCAL,

@@ -4,7 +4,7 @@ import pytest
 
 from eni_failover.core.model import Mutation, Outcome, Verdict
 from eni_failover.core.outcomes import backoff
-from eni_failover.core.words import Reason, Result
+from eni_failover.core.vocabulary import Reason, Result
 from tests.core.bench import Bench
 from tests.core.builders import attached, attaching, attempt, detach, detaching, free, missing
 

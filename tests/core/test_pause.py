@@ -11,7 +11,7 @@ from eni_failover.core.pause import FOLLOWS_WITHIN, FURTHEST_AHEAD, LONGEST, ado
 from eni_failover.core.publish import snapshot
 from eni_failover.core.snapshot import DecisionLine
 from eni_failover.core.state import Durable, RecentTakeover
-from eni_failover.core.words import Action, Answer, Reason, Trigger
+from eni_failover.core.vocabulary import Action, Answer, Reason, Trigger
 from eni_failover.status import acknowledged
 from tests.core.bench import Bench
 from tests.core.builders import EPOCH, attached, attempt, detach, free, obs, peer

@@ -6,7 +6,7 @@ import pytest
 
 from eni_failover.core.decision import Attach
 from eni_failover.core.state import Durable
-from eni_failover.core.words import Action, Reason
+from eni_failover.core.vocabulary import Action, Reason
 from tests.core.bench import QUICK_MOVES, Bench
 from tests.core.builders import attached, attaching, detaching, free, peer
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from eni_failover.core.model import TypeLimits
-from eni_failover.core.words import Action, Reason, Role, Trigger
+from eni_failover.core.vocabulary import Action, Reason, Role, Trigger
 from tests.core.abstract_ec2 import Durations
 from tests.core.builders import LOCAL, SELF, WEB
 from tests.core.group_world import World

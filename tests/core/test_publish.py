@@ -8,7 +8,7 @@ from eni_failover.core.endings import end
 from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.publish import snapshot
 from eni_failover.core.snapshot import DecisionLine, EniLine, ProbeLine
-from eni_failover.core.words import Action, Answer, CheckResult, Phase, Reason, Result, Scope, Trigger
+from eni_failover.core.vocabulary import Action, Answer, CheckResult, Phase, Reason, Result, Scope, Trigger
 from tests.core.bench import Bench, taking
 from tests.core.builders import (
     EPOCH,

@@ -8,7 +8,7 @@ from eni_failover.core.model import PauseKind, PauseRequest, Stall, TypeLimits
 from eni_failover.core.readiness import merged
 from eni_failover.core.snapshot import Check
 from eni_failover.core.state import Durable, RecentTakeover
-from eni_failover.core.words import CheckResult, Reason, Trigger
+from eni_failover.core.vocabulary import CheckResult, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     LOCAL,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from eni_failover.core.model import Link
-from eni_failover.core.words import Action, Reason, Role
+from eni_failover.core.vocabulary import Action, Reason, Role
 from tests.core.bench import Bench, taking
 from tests.core.builders import attached, attaching, detaching, foreign, free, survey
 

@@ -4,7 +4,7 @@ import pytest
 
 from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.policy import TakeoverMode
-from eni_failover.core.words import Action, Reason, Trigger
+from eni_failover.core.vocabulary import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import SELF, WEB, attach, attached, attaching, detach, detaching, foreign, free, peer
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from eni_failover.core.candidates import Cause
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.starting import begin
 from eni_failover.core.state import Confirm, Move, Sent, Takeover
-from eni_failover.core.words import Action, Reason, Trigger
+from eni_failover.core.triggers import Cause
+from eni_failover.core.vocabulary import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import EPOCH, WEB, attached, detach, free, instances, probe, survey, takeover_request
 

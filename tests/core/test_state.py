@@ -5,7 +5,7 @@ from dataclasses import replace
 from eni_failover.core.frozen import changed, rebase
 from eni_failover.core.model import PauseKind, PauseRecord
 from eni_failover.core.state import Durable, Move, RecentTakeover, State, Takeover
-from eni_failover.core.words import Reason, Trigger
+from eni_failover.core.vocabulary import Reason, Trigger
 
 TAKEOVER = Takeover(
     takeover_id="t-1",

@@ -5,7 +5,7 @@ import pytest
 from eni_failover.core.model import PauseKind, PauseRequest, Stall
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.state import Durable, RecentTakeover
-from eni_failover.core.words import Action, Reason, Trigger
+from eni_failover.core.vocabulary import Action, Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (
     SELF,

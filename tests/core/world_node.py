@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from eni_failover.core.decide import step
 from eni_failover.core.decision import Attach, Call, Decision, Detach, KeepOnTermination, StopInstance
 from eni_failover.core.frozen import rebase
-from eni_failover.core.group import View
 from eni_failover.core.model import (
     Attempt,
     InstanceState,
@@ -25,7 +24,8 @@ from eni_failover.core.policy import AttachmentId, Policy
 from eni_failover.core.publish import with_role
 from eni_failover.core.state import Durable, State
 from eni_failover.core.told import History
-from eni_failover.core.words import Action, Reason, Role, Trigger
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Action, Reason, Role, Trigger
 from tests.core import builders, world_looks
 from tests.core.bench import outcome
 from tests.core.invariants import Pass

@@ -9,7 +9,7 @@ from eni_failover.core.frozen import rebase
 from eni_failover.core.model import Attempt, InstanceState, Link, Peer, PeerEni
 from eni_failover.core.policy import Member, MemberName, Policy, ProbePolicy
 from eni_failover.core.state import State
-from eni_failover.core.words import Answer, Scope
+from eni_failover.core.vocabulary import Answer, Scope
 
 if TYPE_CHECKING:
     from tests.core.group_world import World

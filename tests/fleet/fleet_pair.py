@@ -21,7 +21,7 @@ from eni_failover.core.model import Attempt
 from eni_failover.core.policy import InstanceId
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.state import State
-from eni_failover.core.words import Answer, Role, Scope
+from eni_failover.core.vocabulary import Answer, Role, Scope
 from eni_failover.errors import AdapterError
 from eni_failover.history import Journal
 from eni_failover.identity import Self

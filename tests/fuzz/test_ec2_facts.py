@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from eni_failover.core.model import Presence
-from eni_failover.core.words import Reason
+from eni_failover.core.vocabulary import Reason
 from tests.fuzz import ec2_bodies as bodies
 from tests.fuzz.raw_server import http
 

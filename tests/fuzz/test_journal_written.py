@@ -16,7 +16,7 @@ from eni_failover.core.pause import LONGEST, adopt
 from eni_failover.core.policy import Member
 from eni_failover.core.state import Durable, RecentTakeover
 from eni_failover.core.told import History
-from eni_failover.core.words import Reason, Result, Trigger
+from eni_failover.core.vocabulary import Reason, Result, Trigger
 from eni_failover.history import Journal, Moment
 from eni_failover.status import peer_from_document
 from tests.core import strategies

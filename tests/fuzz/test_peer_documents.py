@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from eni_failover.core.model import PauseKind, Peer
 from eni_failover.core.policy import Member
 from eni_failover.core.snapshot import Snapshot
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 from eni_failover.status import peer_from_document, to_document
 from tests.fuzz.efforts import LONG, QUICK
 from tests.fuzz.peer_documents import GOOD, TIME

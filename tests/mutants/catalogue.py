@@ -75,7 +75,7 @@ MUTANTS = (
         says="failures seen while this process stood still count",
         edits=(
             (
-                CORE + "absorb.py",
+                CORE + "update.py",
                 "    for stall in view.obs.stalls:\n",
                 "    if True:\n        return state\n    for stall in view.obs.stalls:\n",
             ),
@@ -84,19 +84,19 @@ MUTANTS = (
     Mutant(
         name="cooldown_ignored",
         says="an automatic takeover follows the one before it at once",
-        edits=((CORE + "candidates.py", "    if cooldown_until(view) > view.now:", "    if False:"),),
+        edits=((CORE + "triggers.py", "    if cooldown_until(view) > view.now:", "    if False:"),),
     ),
     Mutant(
         name="limit_ignored",
         says="max_takeovers does not hold",
-        edits=((CORE + "candidates.py", "    if limit_until(view) > view.now:", "    if False:"),),
+        edits=((CORE + "triggers.py", "    if limit_until(view) > view.now:", "    if False:"),),
     ),
     Mutant(
         name="turns_ignored",
         says="every standby acts at once",
         edits=(
             (
-                CORE + "candidates.py",
+                CORE + "triggers.py",
                 '    return float("inf") if since is None else since + wait',
                 "    return view.now",
             ),
@@ -107,7 +107,7 @@ MUTANTS = (
         says="the member that last had the ENI takes its turn like any other",
         edits=(
             (
-                CORE + "group.py",
+                CORE + "view.py",
                 "        out = self.holder.instance_id if self.holder else last_had\n",
                 "        out = self.holder.instance_id if self.holder else None\n",
             ),
@@ -118,7 +118,7 @@ MUTANTS = (
         says="a member still has an ENI that is detaching from it",
         edits=(
             (
-                CORE + "group.py",
+                CORE + "view.py",
                 (
                     "        if attachment is None or attachment.status is AttachmentStatus.DETACHING:\n"
                     "            return None\n        return self.policy.member_of"
@@ -152,7 +152,7 @@ MUTANTS = (
         says="row 10 starts while EC2 is moving something",
         edits=(
             (
-                CORE + "candidates.py",
+                CORE + "triggers.py",
                 "    if view.is_moving:\n        yield Reason.MOVING\n    if view.takeover",
                 "    if view.takeover",
             ),
@@ -174,7 +174,7 @@ MUTANTS = (
         says="a holder never seen up is judged down at once",
         edits=(
             (
-                CORE + "candidates.py",
+                CORE + "triggers.py",
                 "    if holder_record is None or holder_record.since is None or holder_record.proven:\n        return 0.0",
                 "    if holder_record is None or holder_record.since is None or True:\n        return 0.0",
             ),
@@ -183,14 +183,14 @@ MUTANTS = (
     Mutant(
         name="witnesses_ignored",
         says="a member that is cut off itself takes over",
-        edits=((CORE + "candidates.py", "    if not view.witnesses_up:", "    if False:"),),
+        edits=((CORE + "triggers.py", "    if not view.witnesses_up:", "    if False:"),),
     ),
     Mutant(
         name="unfit_starts",
         says="a member that is not fit starts a takeover by probes",
         edits=(
             (
-                CORE + "candidates.py",
+                CORE + "triggers.py",
                 "    unfit = why_not_fit(view)\n    if unfit is not None:\n        yield unfit\n",
                 "",
             ),
@@ -234,7 +234,7 @@ MUTANTS = (
         says="an ENI absent from one answer does not exist",
         edits=(
             (
-                CORE + "group.py",
+                CORE + "view.py",
                 "        if seen_eni and self.obs.enis.began_at - seen_eni.seen_at >= CONFIRM_AFTER:\n            return eni",
                 "        return eni",
             ),
@@ -245,7 +245,7 @@ MUTANTS = (
         says="a primary that was fit all the time takes back what it lost",
         edits=(
             (
-                CORE + "candidates.py",
+                CORE + "triggers.py",
                 "    if durable.lost_at is None or not (durable.unfit_since_loss or was_absent):",
                 "    if durable.lost_at is None:",
             ),
@@ -256,7 +256,7 @@ MUTANTS = (
         says="nobody takes an ENI on nobody while every self probe is down",
         edits=(
             (
-                CORE + "candidates.py",
+                CORE + "triggers.py",
                 (
                     "    if is_rescue_due(view) and (me is None or not me.state.is_ended):\n"
                     "        return None\n"
@@ -268,14 +268,14 @@ MUTANTS = (
     Mutant(
         name="pause_keeps_probes",
         says="downs seen during a pause act when it ends",
-        edits=((CORE + "absorb.py", "    if state.was_paused and not paused:", "    if False:"),),
+        edits=((CORE + "update.py", "    if state.was_paused and not paused:", "    if False:"),),
     ),
     Mutant(
         name="ec2_without_doubt",
         says="one answer without the holder's instance is its death",
         edits=(
             (
-                CORE + "absorb.py",
+                CORE + "update.py",
                 "    confirmed = absent.confirmed or survey.began_at - absent.since >= CONFIRM_AFTER",
                 "    confirmed = True",
             ),
@@ -286,7 +286,7 @@ MUTANTS = (
         says="a down of a minute ago acts when a cooldown ends",
         edits=(
             (
-                CORE + "candidates.py",
+                CORE + "triggers.py",
                 "    unsure = old if len(down) - len(old) < view.policy.down_needed else ()\n",
                 "    unsure = ()\n",
             ),
@@ -297,12 +297,12 @@ MUTANTS = (
         says="verdicts, and downs that wait to be read, are of the probe of that name, whatever it asks now",
         edits=(
             (
-                CORE + "absorb.py",
+                CORE + "update.py",
                 "    known = {(health.probe, health.member): health for health in state.health}\n",
                 "    known = {health.probe.name: health for health in state.health}\n",
             ),
             (
-                CORE + "absorb.py",
+                CORE + "update.py",
                 "        health = known.get((probe, target)) or healths.fresh(probe, target, view.now)\n",
                 (
                     "        health = known.get(probe.name) or healths.fresh(probe, target, view.now)\n"
@@ -311,7 +311,7 @@ MUTANTS = (
                 ),
             ),
             (
-                CORE + "absorb.py",
+                CORE + "update.py",
                 "            if (attempt.probe, attempt.member) != (probe, target):\n",
                 "            if (attempt.probe.name, attempt.member) != (probe.name, target):\n",
             ),
@@ -322,7 +322,7 @@ MUTANTS = (
         says="a holder found at the first start of a daemon is judged without having been seen up",
         edits=(
             (
-                CORE + "absorb.py",
+                CORE + "update.py",
                 "    is_known = attachment_id == state.durable.last_up and",
                 "    is_known = at_start or attachment_id == state.durable.last_up and",
             ),
@@ -333,7 +333,7 @@ MUTANTS = (
         says="a witness that was up before the cut is up after it",
         edits=(
             (
-                CORE + "candidates.py",
+                CORE + "triggers.py",
                 "    return (*unsure, *_old_witnesses(view, down))\n",
                 "    return unsure\n",
             ),
@@ -344,7 +344,7 @@ MUTANTS = (
         says="a holder that was seen up on one port is proven on another",
         edits=(
             (
-                CORE + "absorb.py",
+                CORE + "update.py",
                 "    if record is not None and record.asked != asked:\n",
                 "    if False:\n",
             ),
@@ -387,7 +387,7 @@ MUTANTS = (
         says="a holder of which one probe is up has been seen up, whatever the others say",
         edits=(
             (
-                CORE + "absorb.py",
+                CORE + "update.py",
                 "    return bool(ups) and len(of_holder) - len(ups) < policy.down_needed\n",
                 "    return bool(ups)\n",
             ),
@@ -398,7 +398,7 @@ MUTANTS = (
         says="who had another first ENI comes last for the one that a stranger gives back",
         edits=(
             (
-                CORE + "group.py",
+                CORE + "view.py",
                 "durable.lock in {None, self.first.eni_id}\n",
                 "True\n",
             ),
@@ -414,7 +414,7 @@ MUTANTS = (
         says="an attach to a member that has died is waited for as long as EC2 does not end it",
         edits=(
             (
-                CORE + "group.py",
+                CORE + "view.py",
                 "                return None if waits else seen_eni.seen_at + STUCK_ATTACHING_AFTER",
                 "                return None",
             ),
@@ -423,14 +423,14 @@ MUTANTS = (
     Mutant(
         name="attaching_is_stuck_at_once",
         says="what is attaching to a living member is taken from it",
-        edits=((CORE + "group.py", "seen_eni.seen_at + STUCK_ATTACHING_AFTER", "seen_eni.seen_at + 20.0"),),
+        edits=((CORE + "view.py", "seen_eni.seen_at + STUCK_ATTACHING_AFTER", "seen_eni.seen_at + 20.0"),),
     ),
     Mutant(
         name="no_yield_to_taking",
         says="what another member is taking is attached by whoever's turn it is",
         edits=(
             (
-                CORE + "candidates.py",
+                CORE + "triggers.py",
                 "    if view.takeover is None and view.somebody_takes:",
                 "    if False:",
             ),
@@ -459,7 +459,7 @@ MUTANTS = (
         says="one ENI that was deleted keeps the others where they are",
         edits=(
             (
-                CORE + "candidates.py",
+                CORE + "triggers.py",
                 "        return Reason.FOREIGN_HOLDER\n    if view.is_paused:",
                 (
                     "        return Reason.FOREIGN_HOLDER\n    if view.missing:\n"
@@ -473,7 +473,7 @@ MUTANTS = (
         says="the rest of the group goes on at once when a foreign instance takes one ENI",
         edits=(
             (
-                CORE + "candidates.py",
+                CORE + "triggers.py",
                 "    if view.foreign_until > view.now:\n        return",
                 "    if False:\n        return",
             ),
@@ -495,7 +495,7 @@ MUTANTS = (
         says="what probes lost in a stall shorter than max_loop_lag counts",
         edits=(
             (
-                CORE + "absorb.py",
+                CORE + "update.py",
                 "    shortest = min(view.policy.max_loop_lag, health.probe.timeout / 2)\n",
                 "    shortest = view.policy.max_loop_lag\n",
             ),
@@ -506,17 +506,17 @@ MUTANTS = (
         says="who had the ENI last is known by its name, which a reload gives to another member",
         edits=(
             (
-                CORE + "absorb.py",
+                CORE + "update.py",
                 "        durable=_had(view, view.holder.instance_id, at_start=at_start),",
                 "        durable=_had(view, view.holder.name, at_start=at_start),",
             ),
             (
-                CORE + "absorb.py",
+                CORE + "update.py",
                 "    durable, local = view.state.durable, view.policy.me.instance_id\n    durable = changed",
                 "    durable, local = view.state.durable, view.policy.me.name\n    durable = changed",
             ),
             (
-                CORE + "group.py",
+                CORE + "view.py",
                 "        last_had = durable.last_had if is_same_lock else None\n",
                 (
                     "        named = [one for one in self.policy.members if one.name == durable.last_had]\n"
@@ -542,7 +542,7 @@ MUTANTS = (
         edits=(
             (
                 CORE + "starting.py",
-                "not is_same or confirm.since < candidate.cause_at < view.now:\n",
+                "not is_same or confirm.since < cause.cause_at < view.now:\n",
                 "not is_same:\n",
             ),
         ),
@@ -643,7 +643,7 @@ MUTANTS = (
         says="a member that says for ever that it is taking keeps the ENI without a holder",
         edits=(
             (
-                CORE + "candidates.py",
+                CORE + "triggers.py",
                 "    if is_rescue_due(view) and (me is None or not me.state.is_ended):\n",
                 "    if is_rescue_due(view) and not view.somebody_takes and (me is None or not me.state.is_ended):\n",
             ),

@@ -25,33 +25,33 @@ SAME_NUMBER = "float() reads both alike"
 
 EQUIVALENT = (
     Equivalent(
-        function="absorb._operators",
+        function="update._operators",
         old="turn_probes=None",
         new="health=kept, turn_unowned=None, turn_ec2=None, )",
         because=f"{READ_LATER}: without downs of the probes their clock stops in the same pass",
     ),
     Equivalent(
-        function="absorb._stalls",
+        function="update._stalls",
         old="link_since=view.now",
         new="link_since=None",
         because=f"{READ_LATER}: the first pass that sees all ENIs here dates what has no date",
     ),
     Equivalent(
-        function="absorb._operators",
+        function="update._operators",
         old="turn_unowned=None",
         new="health=kept, turn_ec2=None, turn_probes=None",
         because="a pause has held that clock at none, but for a rescue, which has no turn",
     ),
-    Equivalent(function="candidates.unproven_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
-    Equivalent(function="candidates.cooldown_until", old="else 0.0", new="else 1.0", because=LONG_OVER),
-    Equivalent(function="candidates.limit_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
-    Equivalent(function="candidates.turn_at", old='float("inf")', new='float("INF")', because=SAME_NUMBER),
-    Equivalent(function="alarms._moments", old="or 0.0", new="or 1.0", because=LONG_OVER),
+    Equivalent(function="causes.unproven_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
+    Equivalent(function="causes.cooldown_until", old="else 0.0", new="else 1.0", because=LONG_OVER),
+    Equivalent(function="causes.limit_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
+    Equivalent(function="causes.turn_at", old='float("inf")', new='float("INF")', because=SAME_NUMBER),
+    Equivalent(function="schedule._moments", old="or 0.0", new="or 1.0", because=LONG_OVER),
     Equivalent(
-        function="group.View.paused_until_value", old='float("inf")', new='float("INF")', because=SAME_NUMBER
+        function="view.View.paused_until_value", old='float("inf")', new='float("INF")', because=SAME_NUMBER
     ),
     Equivalent(
-        function="absorb._fitness",
+        function="update._fitness",
         old="one.ended_at < horizon",
         new="one.ended_at <= horizon",
         because="an equal history takes the place of the same one",

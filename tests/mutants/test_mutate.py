@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eni_failover.core import group
+from eni_failover.core import view
 from tests.mutants.equivalent import EQUIVALENT
 from tests.mutants.mutate import constants, laid_open, why
 
@@ -56,7 +56,7 @@ def test_properties_and_numbers_are_laid_open():
 
 def test_every_term_of_the_table_can_be_laid_open():
     """The module that consists of properties: each has its body in a method then, and compiles."""
-    source = Path(group.__file__).read_text()
+    source = Path(view.__file__).read_text()
     opened = laid_open(source, constants([source]))
     compile(opened, "group.py", "exec")
 
@@ -78,7 +78,7 @@ def test_only_the_change_that_is_meant_is_explained():
 def test_what_is_explained_is_still_there(one):
     """A change of the program that touches one is noticed here."""
     module, name = one.function.split(".", 1)
-    source = Path(group.__file__).with_name(f"{module}.py").read_text()
+    source = Path(view.__file__).with_name(f"{module}.py").read_text()
 
     assert f"def {name.rpartition('.')[2].removesuffix('_value')}(" in source
     assert one.old in laid_open(source, constants([source]))

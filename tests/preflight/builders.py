@@ -23,7 +23,7 @@ from eni_failover.core.model import (
     TypeLimits,
 )
 from eni_failover.core.policy import EniId
-from eni_failover.core.words import Answer, Scope
+from eni_failover.core.vocabulary import Answer, Scope
 from eni_failover.preflight.facts import (
     Api,
     Cloud,

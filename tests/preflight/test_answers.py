@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eni_failover.core.words import Answer, Scope
+from eni_failover.core.vocabulary import Answer, Scope
 from eni_failover.preflight import answers
 from tests.preflight.builders import config, facts, peer, probe, said
 

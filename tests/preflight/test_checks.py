@@ -11,7 +11,7 @@ from eni_failover.adapters.link import DetectedMode, LinkMode
 from eni_failover.core.model import InstanceState
 from eni_failover.core.policy import FenceMode
 from eni_failover.core.snapshot import Check
-from eni_failover.core.words import Answer, CheckResult, Reason, Scope
+from eni_failover.core.vocabulary import Answer, CheckResult, Reason, Scope
 from eni_failover.preflight.checks import ALL, REPEATED, judge, repeated, worst
 from eni_failover.preflight.facts import Api, Missed, Place, PortState, ProgramFact
 from tests.preflight.builders import (

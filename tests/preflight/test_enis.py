@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eni_failover.core.model import AttachmentStatus
-from eni_failover.core.words import Reason
+from eni_failover.core.vocabulary import Reason
 from eni_failover.preflight import enis
 from tests.preflight.builders import (
     ALPHA,

@@ -14,7 +14,7 @@ from eni_failover.client import Client, UnreachableError
 from eni_failover.control import Servers
 from eni_failover.core.policy import Member
 from eni_failover.core.snapshot import Snapshot
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 from eni_failover.preflight import neighbours, places
 from eni_failover.preflight.facts import PortState
 from tests.preflight.builders import BETA, config

@@ -10,7 +10,7 @@ import pytest
 from eni_failover.adapters.probes import registry
 from eni_failover.adapters.probes.spec import ExecSettings, HttpSettings, ProbeSpec, TcpSettings
 from eni_failover.core.policy import Member, ProbePolicy
-from eni_failover.core.words import Answer, ProbeType, Scope
+from eni_failover.core.vocabulary import Answer, ProbeType, Scope
 from eni_failover.errors import ConfigError
 from eni_failover.preflight.probing import ask_all
 from tests.preflight.builders import ALPHA, BETA

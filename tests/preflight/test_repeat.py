@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from eni_failover.adapters.imds import Imds
 from eni_failover.core.policy import FenceMode
-from eni_failover.core.words import CheckResult
+from eni_failover.core.vocabulary import CheckResult
 from eni_failover.lab.world import floating_eni_id
 from eni_failover.preflight import repeat
 from eni_failover.preflight.repeat import Pace, RepeatedChecks, Sources

@@ -11,7 +11,7 @@ from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import ProbeSpec, Target, TcpSettings
 from eni_failover.core.model import Attempt
 from eni_failover.core.policy import Member, ProbePolicy
-from eni_failover.core.words import Answer, ProbeType, Scope
+from eni_failover.core.vocabulary import Answer, ProbeType, Scope
 from eni_failover.prober import Prober
 from tests.virtual_loop import VirtualLoop, run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from eni_failover.core.model import Attempt
-from eni_failover.core.words import ProbeType
+from eni_failover.core.vocabulary import ProbeType
 from eni_failover.prober import Prober
 from tests.prober import stage
 from tests.prober.stage import (

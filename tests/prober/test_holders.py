@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eni_failover.core.policy import Member
-from eni_failover.core.words import Scope
+from eni_failover.core.vocabulary import Scope
 from tests.prober.stage import (
     ALPHA,
     BETA,

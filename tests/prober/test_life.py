@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from eni_failover.core.words import Scope
+from eni_failover.core.vocabulary import Scope
 from eni_failover.errors import ConfigError
 from tests.prober.stage import (
     BETA,

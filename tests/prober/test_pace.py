@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eni_failover.core.words import Scope
+from eni_failover.core.vocabulary import Scope
 from eni_failover.prober import Prober
 from tests.prober.stage import (
     ALPHA,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from eni_failover.control.listen import listen_unix
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 from eni_failover.rolefile import RoleFile
 from tests.control.support import READY, Client, FakeDesk, serve
 

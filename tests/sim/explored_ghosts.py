@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from eni_failover.core.decision import Attach, Decision, Detach, StopInstance
-from eni_failover.core.group import View
 from eni_failover.core.model import (
     AttachmentStatus,
     Attempt,
@@ -24,7 +23,8 @@ from eni_failover.core.model import (
 )
 from eni_failover.core.policy import InstanceId, Member, ProbePolicy
 from eni_failover.core.state import State
-from eni_failover.core.words import Answer, Result, Scope, Trigger
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Answer, Result, Scope, Trigger
 from tests.sim.explored_node import FOREIGN, Ghost, Heard, Intent, Met, Seen
 
 LIMITED = {Trigger.PROBES, Trigger.FAILBACK}

@@ -9,7 +9,7 @@ from typing import Any
 from eni_failover.core.decision import Attach
 from eni_failover.core.model import Attempt, Request, Stall, TakeoverRequest, Verdict
 from eni_failover.core.policy import Member, ProbePolicy
-from eni_failover.core.words import Answer, Scope
+from eni_failover.core.vocabulary import Answer, Scope
 from tests.core import builders
 from tests.core.bench import outcome
 from tests.core.builders import NAMES

@@ -21,7 +21,7 @@ from eni_failover.core.model import (
 )
 from eni_failover.core.policy import MemberName, Policy
 from eni_failover.core.state import Durable, State
-from eni_failover.core.words import Role, Trigger
+from eni_failover.core.vocabulary import Role, Trigger
 from eni_failover.history import _rebooted, _woken
 from tests.core import builders
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from eni_failover.core import decide
 from eni_failover.core.decision import Attach, Call, Detach
-from eni_failover.core.group import View
 from eni_failover.core.model import (
     AttachmentStatus,
     Link,
@@ -24,6 +23,7 @@ from eni_failover.core.model import (
     TakeoverRequest,
 )
 from eni_failover.core.publish import with_role
+from eni_failover.core.view import View
 from tests.core import builders
 from tests.core.invariants import Pass
 from tests.sim import explored_ghosts as ghosts

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.state import State
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 from tests.sim.explore_events import AFTER, mending
 from tests.sim.explored_ec2 import is_lent
 from tests.sim.explored_node import RIGHT

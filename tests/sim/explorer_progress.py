@@ -5,10 +5,10 @@ The other half of `explorer_invariants`: those say what is forbidden, these say 
 
 from __future__ import annotations
 
-from eni_failover.core.group import View
 from eni_failover.core.model import Mutation, Verdict
 from eni_failover.core.policy import FenceMode, TakeoverMode
-from eni_failover.core.words import Action, Role, Scope
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Action, Role, Scope
 from tests.sim.explored_ghosts import EARNEST, is_evidence, is_stuck, place_of
 from tests.sim.explored_node import FOREIGN, Ghost, Node
 

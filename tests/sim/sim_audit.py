@@ -16,7 +16,7 @@ from eni_failover.core.policy import Policy
 from eni_failover.core.snapshot import FOREIGN, Snapshot
 from eni_failover.core.state import State, Takeover
 from eni_failover.core.told import History
-from eni_failover.core.words import Result, Trigger
+from eni_failover.core.vocabulary import Result, Trigger
 from tests.sim import sim_invariants as invariants
 from tests.sim.sim_ec2 import Answer, Flight
 from tests.sim.sim_facts import NEVER, SAME_RECORD, Attachments, Counted, Life, Taking, is_paused, records_of
@@ -317,7 +317,7 @@ class Audit:
             before,
             role,
             had_for=self._world.truth.had_for(name),
-            absent_holder=bool(life.surely_absent & set(self._world.plan.eni_ids)),
+            absent=bool(life.surely_absent & set(self._world.plan.eni_ids)),
         )
         if problem:
             self.wrong("who_has_everything_stays_active", f"{name}: {problem}")

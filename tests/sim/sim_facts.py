@@ -9,7 +9,7 @@ from typing import Any
 from eni_failover.core.model import Attempt, PauseRecord
 from eni_failover.core.policy import Policy
 from eni_failover.core.state import State, Takeover
-from eni_failover.core.words import Answer, Scope, Trigger
+from eni_failover.core.vocabulary import Answer, Scope, Trigger
 from eni_failover.lab.values import Attachment, AttachmentStatus
 from tests.sim.sim_ec2 import Flight
 

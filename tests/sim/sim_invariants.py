@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from eni_failover.core.policy import FailbackMode, Policy, TakeoverMode
-from eni_failover.core.words import Answer, Result, Scope, Trigger
+from eni_failover.core.vocabulary import Answer, Result, Scope, Trigger
 from tests.sim.sim_facts import Counted, Taking
 
 DECISION_AGE = 3.0  # how old a decision may be that is still acted on

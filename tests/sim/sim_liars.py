@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-from eni_failover.core.words import Role, Trigger
+from eni_failover.core.vocabulary import Role, Trigger
 from eni_failover.status import time_text
 from tests.sim.sim_faults import Fault, Mend, one_of
 

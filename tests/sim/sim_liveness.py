@@ -9,7 +9,7 @@ import random
 from typing import TYPE_CHECKING
 
 from eni_failover.core.policy import FailbackMode, FenceMode, TakeoverMode
-from eni_failover.core.words import Role, Scope
+from eni_failover.core.vocabulary import Role, Scope
 from tests.sim.sim_faults import taker_dies_attaching
 from tests.sim.sim_host import Service
 from tests.sim.sim_invariants import recovery_seen

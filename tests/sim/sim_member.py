@@ -14,7 +14,7 @@ from eni_failover.config import load
 from eni_failover.core.policy import InstanceId
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.state import State
-from eni_failover.core.words import Answer, ProbeType, Scope
+from eni_failover.core.vocabulary import Answer, ProbeType, Scope
 from eni_failover.errors import ConfigError
 from eni_failover.history import Journal
 from eni_failover.identity import Self

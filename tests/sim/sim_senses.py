@@ -16,7 +16,7 @@ from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import ProbeSpec, Target
 from eni_failover.core.model import Peer
 from eni_failover.core.policy import InstanceId, Member
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 
 PEER_TIMEOUT = 1.0
 STEPS = 2  # an exchange is more than one event: after a stall its deadline comes before its end

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from eni_failover.core.words import Scope, Trigger
+from eni_failover.core.vocabulary import Scope, Trigger
 from tests.sim.sim_facts import Taking
 
 DECISION_AGE = 3.0  # how old a decision may be that is still acted on

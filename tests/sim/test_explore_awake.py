@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eni_failover.core import candidates, decide, fences, health, moves
-from eni_failover.core.words import Answer
+from eni_failover.core import decide, fences, health, moves, triggers
+from eni_failover.core.vocabulary import Answer
 from tests.sim.explore_configs import CONFIGS
 from tests.sim.explore_search import Finding, Limits, Search, is_confirmed
 
@@ -23,7 +23,7 @@ def found(name: str, **changes) -> Finding:
 
 def test_a_member_that_does_not_wait_for_its_turn_is_found(monkeypatch):
     """The last holder attaches again what has just been taken from it."""
-    monkeypatch.setattr(candidates, "turn_at", lambda view, trigger: view.now)
+    monkeypatch.setattr(triggers, "turn_at", lambda view, trigger: view.now)
 
     assert found("pair").name == "nobody_acts_out_of_turn"
 
@@ -70,7 +70,7 @@ def test_an_intent_whose_cause_is_not_asked_again_is_found(monkeypatch):
 
 def test_a_pause_that_holds_nobody_back_is_found(monkeypatch):
     """Probes take from a holder in a pause."""
-    monkeypatch.setattr(candidates, "why_rest_waits", lambda view: None)
+    monkeypatch.setattr(triggers, "why_rest_waits", lambda view: None)
 
     names = {"a_pause_starts_nothing_but_the_last_resort", "paused_or_observing_takes_nothing_unasked"}
 
@@ -79,7 +79,7 @@ def test_a_pause_that_holds_nobody_back_is_found(monkeypatch):
 
 def test_a_limit_that_is_not_kept_is_found(monkeypatch):
     """A second takeover by probes within the window."""
-    monkeypatch.setattr(candidates, "limit_until", lambda view: 0.0)
+    monkeypatch.setattr(triggers, "limit_until", lambda view: 0.0)
 
     assert found("again").name == "the_limit_holds_over_restarts"
 
@@ -93,7 +93,7 @@ def test_a_detach_that_does_not_wait_for_the_fence_is_found(monkeypatch):
 
 def test_an_eni_that_is_left_on_the_floor_is_found(monkeypatch):
     """Its taker died between detach and attach, and nobody looks for it."""
-    monkeypatch.setattr(candidates, "unowned", lambda view: None)
+    monkeypatch.setattr(triggers, "unowned", lambda view: None)
 
     assert found("pair", starts=("detaching",)).name in {
         "the_first_eni_finds_a_member_while_one_lives",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from eni_failover.adapters.ec2_model import Operation
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from tests.sim.sim_clockwork import Clockwork
 from tests.sim.sim_disk import Disk, Health
 from tests.sim.sim_facts import Verdict

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
-from eni_failover.core import candidates, moves
+from eni_failover.core import moves, triggers
 from eni_failover.history import Journal
 from eni_failover.hooks import HookRunner
 from eni_failover.lag import LoopLag
@@ -90,7 +90,7 @@ def test_a_member_that_does_not_wait_for_the_lock_is_found():
 
 def test_a_member_that_gives_no_grace_is_found():
     """Defect: a holder that nobody has seen up yet is judged down at once."""
-    with patch.object(candidates, "unproven_until", lambda _: 0.0):
+    with patch.object(triggers, "unproven_until", lambda _: 0.0):
         assert found(invariant="an_unproven_holder_has_its_grace", seeds=range(13, 60))
 
 
@@ -114,7 +114,7 @@ def test_a_member_that_writes_nothing_down_is_found():
 )
 def test_a_member_that_nothing_holds_back_is_found(rule, invariant, first):
     """Defect: what keeps a member from taking over never does. `first` is the seed where it shows."""
-    with patch.object(candidates, rule, lambda _: None if rule == "why_not_fit" else 0.0):
+    with patch.object(triggers, rule, lambda _: None if rule == "why_not_fit" else 0.0):
         assert found(invariant=invariant, seeds=range(first, first + 100))
 
 

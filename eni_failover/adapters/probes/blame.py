@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from eni_failover.adapters.probes import nexthop
 from eni_failover.adapters.probes.names import Address, packed
 from eni_failover.adapters.probes.probe import ProbeResult
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 
 ROUTER_SILENT = "the router to it does not answer"
 

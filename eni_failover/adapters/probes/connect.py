@@ -19,7 +19,7 @@ from eni_failover.adapters.probes import blame
 from eni_failover.adapters.probes.names import Address
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.waiting import Waiting
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 
 DROPPED = "dropped by a packet filter of this host"
 _KNOWN_AFTER = 1.2  # seconds; the first repeat is due after one (RFC 6298, section 2.1)

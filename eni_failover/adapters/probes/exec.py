@@ -12,7 +12,7 @@ import signal
 
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import ExecSettings, Target
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from eni_failover.programs import Launcher, Program, environment
 
 # 3 is a script's own "unknown"; 126 and 127 are a shell's, and those of env, nice and the like, for a program

@@ -10,7 +10,7 @@ from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import HttpSettings, Target
 from eni_failover.adapters.probes.waiting import Waiting
 from eni_failover.adapters.probes.web import Broken, Outcome, Page, Request, WebClient
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 
 MAX_BODY = 64 * 1024
 

@@ -18,7 +18,7 @@ from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.race import side_by_side
 from eni_failover.adapters.probes.spec import IcmpSettings, Target
 from eni_failover.adapters.probes.waiting import Waiting
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from eni_failover.errors import ConfigError
 
 _ECHO = struct.Struct("!BBHHH")  # type, code, checksum, identifier, sequence number: RFC 792, RFC 4443

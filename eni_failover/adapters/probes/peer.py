@@ -15,7 +15,7 @@ from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import PeerSettings, Target
 from eni_failover.adapters.probes.waiting import Waiting
 from eni_failover.adapters.probes.web import Broken, Outcome, Page, Request, WebClient
-from eni_failover.core.words import Answer, Role
+from eni_failover.core.vocabulary import Answer, Role
 
 SCHEMA = 1
 MAX_BODY = 1024 * 1024

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eni_failover.adapters.probes.spec import Target
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 from eni_failover.adapters.probes.names import Address
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.waiting import Waiting, time_left
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 
 GAP = 0.25  # seconds; RFC 8305, section 8
 

@@ -18,7 +18,7 @@ from eni_failover.adapters.probes.peer import PeerProbe
 from eni_failover.adapters.probes.probe import Probe
 from eni_failover.adapters.probes.spec import HttpSettings, ProbeSpec
 from eni_failover.adapters.probes.tcp import TcpProbe
-from eni_failover.core.words import ProbeType
+from eni_failover.core.vocabulary import ProbeType
 from eni_failover.errors import ConfigError
 
 # Each takes the settings class of its own type, which the configuration has paired with it.

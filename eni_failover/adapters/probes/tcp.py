@@ -16,7 +16,7 @@ from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.race import side_by_side
 from eni_failover.adapters.probes.spec import Target, TcpSettings
 from eni_failover.adapters.probes.waiting import Waiting
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 
 _DRAIN = 65536
 

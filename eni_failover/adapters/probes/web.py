@@ -24,7 +24,7 @@ from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.race import side_by_side
 from eni_failover.adapters.probes.waiting import Waiting, time_left
 from eni_failover.adapters.probes.wire import Wire
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from eni_failover.errors import InvariantError
 
 MAX_REDIRECTS = 5

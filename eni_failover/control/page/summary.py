@@ -6,7 +6,7 @@ from eni_failover.control.page.markup import Html, element, joined, spaced
 from eni_failover.control.page.moments import Tone, badge, length, sign, when
 from eni_failover.control.page.wording import because, headline, role_sentence, tone
 from eni_failover.core.snapshot import Snapshot, TakeoverLine
-from eni_failover.core.words import Phase
+from eni_failover.core.vocabulary import Phase
 from eni_failover.status import acknowledged, pause_in_force
 
 

@@ -6,7 +6,7 @@ from eni_failover.control.page.moments import Tone
 from eni_failover.core.clauses import NO_MEMBER, clause, wrong
 from eni_failover.core.model import AttachmentStatus
 from eni_failover.core.snapshot import Snapshot
-from eni_failover.core.words import Answer, CheckResult, Role, Scope
+from eni_failover.core.vocabulary import Answer, CheckResult, Role, Scope
 
 _MOVING = frozenset({AttachmentStatus.ATTACHING, AttachmentStatus.DETACHING})
 

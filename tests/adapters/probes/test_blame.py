@@ -11,7 +11,7 @@ import pytest
 from eni_failover.adapters.probes import blame
 from eni_failover.adapters.probes.names import Address
 from eni_failover.adapters.probes.probe import ProbeResult
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 
 THEIRS = {
     errno.ECONNREFUSED: True,

@@ -16,7 +16,7 @@ from eni_failover import programs
 from eni_failover.adapters.probes.exec import ExecProbe
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import ExecSettings, Target
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from tests.adapters.probes.servers import LOCAL
 
 TOO_LONG = "not started: Argument list too long"

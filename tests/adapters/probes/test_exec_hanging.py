@@ -12,7 +12,7 @@ import pytest
 
 from eni_failover.adapters.probes.exec import ExecProbe
 from eni_failover.adapters.probes.spec import ExecSettings
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from tests.adapters.probes.servers import LOCAL
 
 pytestmark = [

@@ -15,7 +15,7 @@ from eni_failover.adapters.probes import names
 from eni_failover.adapters.probes.http import HttpProbe
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import HttpSettings, Target
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from eni_failover.errors import ConfigError
 from tests.adapters.probes.servers import (
     LOCAL,

@@ -13,7 +13,7 @@ from eni_failover.adapters.probes.http import HttpProbe
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import HttpSettings, Target
 from eni_failover.adapters.probes.waiting import within
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from tests.adapters.probes.servers import LOCAL, page, says, serving
 
 OK = ProbeResult(answer=Answer.UP, answered=True, detail="status 200")

@@ -14,7 +14,7 @@ from eni_failover.adapters.probes import credentials, files
 from eni_failover.adapters.probes.http import HttpProbe
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import HttpSettings
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from tests.adapters.probes.certificates import Authority
 from tests.adapters.probes.servers import LOCAL, page, says, serving
 

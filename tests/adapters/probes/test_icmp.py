@@ -11,7 +11,7 @@ from eni_failover.adapters.probes import icmp
 from eni_failover.adapters.probes.icmp import IcmpProbe, IcmpUnavailableError
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import IcmpSettings
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from eni_failover.errors import ConfigError
 from tests.adapters.probes.netns import needs_root, run_in_namespace
 from tests.adapters.probes.servers import LOCAL, LOCAL6, has_ipv6
@@ -122,7 +122,7 @@ import struct
 from eni_failover.adapters.probes import icmp, registry
 from eni_failover.adapters.probes.spec import IcmpSettings, ProbeSpec, Target, TcpSettings
 from eni_failover.core.policy import ProbePolicy
-from eni_failover.core.words import ProbeType, Scope
+from eni_failover.core.vocabulary import ProbeType, Scope
 
 with IPRoute() as ip:
     ip.link("set", index=1, state="up")

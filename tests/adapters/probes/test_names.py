@@ -20,7 +20,7 @@ from eni_failover.adapters.probes.spec import (
     Target,
     TcpSettings,
 )
-from eni_failover.core.words import ProbeType
+from eni_failover.core.vocabulary import ProbeType
 
 LOOPBACK = Address(family=socket.AF_INET, sockaddr=("127.0.0.1", 80))
 

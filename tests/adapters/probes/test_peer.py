@@ -11,7 +11,7 @@ import pytest
 from eni_failover.adapters.probes.peer import PeerProbe
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import PeerSettings
-from eni_failover.core.words import Answer, Role
+from eni_failover.core.vocabulary import Answer, Role
 from tests.adapters.probes.servers import LOCAL, NO_ROUTE, page, refused_port, resets, says, serving
 
 UP, DOWN, UNKNOWN = Answer.UP, Answer.DOWN, Answer.UNKNOWN

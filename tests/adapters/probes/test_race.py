@@ -17,7 +17,7 @@ from eni_failover.adapters.probes.race import side_by_side
 from eni_failover.adapters.probes.spec import HttpSettings, PeerSettings, TcpSettings
 from eni_failover.adapters.probes.tcp import TcpProbe
 from eni_failover.adapters.probes.waiting import Waiting, within
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from tests.adapters.probes.servers import LOCAL, page, refused_port, says, serving
 from tests.virtual_loop import run
 

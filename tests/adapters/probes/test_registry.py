@@ -20,7 +20,7 @@ from eni_failover.adapters.probes.spec import (
 )
 from eni_failover.adapters.probes.tcp import TcpProbe
 from eni_failover.core.policy import ProbePolicy
-from eni_failover.core.words import ProbeType, Scope
+from eni_failover.core.vocabulary import ProbeType, Scope
 from eni_failover.errors import ConfigError
 
 

@@ -14,7 +14,7 @@ from eni_failover.adapters.probes import connect
 from eni_failover.adapters.probes.probe import ProbeResult
 from eni_failover.adapters.probes.spec import Target, TcpSettings
 from eni_failover.adapters.probes.tcp import TcpProbe
-from eni_failover.core.words import Answer
+from eni_failover.core.vocabulary import Answer
 from tests.adapters.probes.servers import LOCAL, LOCAL6, NO_ROUTE, has_ipv6, refused_port, serving
 
 CONNECTED = ProbeResult(answer=Answer.UP, answered=True, detail="connected")

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from eni_failover.core import candidates, fitness, foreseen, idle
+from eni_failover.core import fitness, foreseen, idle, triggers
 from eni_failover.core.decision import Decision
 from eni_failover.core.fences import begins_on_instances, is_being_stopped
-from eni_failover.core.group import CONFIRM_AFTER, RESCUE_AFTER, View
 from eni_failover.core.links import READY_BOUND, doubted_until, lost_at
 from eni_failover.core.model import AttachmentStatus, Presence, Verdict
 from eni_failover.core.moves import ATTACH_BOUND
@@ -20,7 +19,8 @@ from eni_failover.core.outcomes import backoff
 from eni_failover.core.polls import QUOTA_LOOK, next_look
 from eni_failover.core.starting import is_word_old
 from eni_failover.core.state import Takeover
-from eni_failover.core.words import Action, Result, Role, Scope, Trigger
+from eni_failover.core.view import CONFIRM_AFTER, RESCUE_AFTER, View
+from eni_failover.core.vocabulary import Action, Result, Role, Scope, Trigger
 
 RETRY_FIRST = 0.25
 RETRY_CAP = 5.0
@@ -168,11 +168,11 @@ def _moments(view: View) -> Iterator[float]:
     state, policy = view.state, view.policy
     yield view.now + policy.observe_interval
     for trigger in (Trigger.UNOWNED, Trigger.EC2, Trigger.PROBES):
-        yield candidates.turn_at(view, trigger)
-    yield candidates.unproven_until(view)
-    yield candidates.cooldown_until(view)
-    yield candidates.limit_until(view)
-    yield candidates.failback_at(view) or 0.0
+        yield triggers.turn_at(view, trigger)
+    yield triggers.unproven_until(view)
+    yield triggers.cooldown_until(view)
+    yield triggers.limit_until(view)
+    yield triggers.failback_at(view) or 0.0
     yield foreseen.due_at(view) or 0.0
     yield state.started_at + policy.startup_grace
     yield view.paused_until or 0.0
@@ -183,7 +183,7 @@ def _moments(view: View) -> Iterator[float]:
     yield from (until for _, until in state.rests)
     for since, after in (
         (state.unowned_since, RESCUE_AFTER),
-        (state.moved_at, candidates.SPLIT_AFTER),
+        (state.moved_at, triggers.SPLIT_AFTER),
         (state.not_ready_since, READY_BOUND),
         (state.stalled_at, fitness.STALL_MEMORY),
     ):

@@ -11,7 +11,6 @@ from eni_failover.core import health as healths
 from eni_failover.core import outcomes, pause, polls
 from eni_failover.core.fitness import is_impaired, why_not_fit
 from eni_failover.core.frozen import changed
-from eni_failover.core.group import CONFIRM_AFTER, View, is_operators
 from eni_failover.core.health import Health
 from eni_failover.core.idle import is_idle, shown
 from eni_failover.core.links import not_ready
@@ -28,13 +27,14 @@ from eni_failover.core.model import (
 )
 from eni_failover.core.policy import AttachmentId, InstanceId, Member, Policy, question_of
 from eni_failover.core.state import AbsentHolder, Durable, EniObservation, HolderRecord, State
-from eni_failover.core.words import Answer, Scope
+from eni_failover.core.view import CONFIRM_AFTER, View, is_operators
+from eni_failover.core.vocabulary import Answer, Scope
 
 # An ENI that is detaching is had by nobody any more.
 _UNOWNED = {AttachmentStatus.DETACHING, Presence.MISSING, Presence.KNOWN}
 
 
-def absorb(state: State, obs: Observation, policy: Policy) -> State:
+def update(state: State, obs: Observation, policy: Policy) -> State:
     """The state with everything this observation says, before any rule is asked."""
     view = View(state, obs, policy)
     for take in _TAKES:

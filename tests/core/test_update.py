@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.core import absorb
-from eni_failover.core.group import View
+from eni_failover.core import update
 from eni_failover.core.state import Durable, HolderRecord, State
-from eni_failover.core.words import Answer, Role
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Answer, Role
 from tests.core.bench import Bench
 from tests.core.builders import (
     LOCAL,
@@ -324,4 +324,4 @@ def test_a_member_is_without_the_first_eni_once_it_is_known_to_have_left(state, 
     known = {"known_at": 1.0, "durable": Durable(last_had="i-beta"), **state}
     seen = View(State(started_at=0.0, **known), obs(free()), policy())
 
-    assert absorb._is_without(seen) is without
+    assert update._is_without(seen) is without

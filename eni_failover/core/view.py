@@ -22,7 +22,7 @@ from eni_failover.core.model import (
 )
 from eni_failover.core.policy import EniId, InstanceId, Member, Policy
 from eni_failover.core.state import EniObservation, State, Takeover
-from eni_failover.core.words import Answer, Role, Scope, Trigger
+from eni_failover.core.vocabulary import Answer, Role, Scope, Trigger
 
 CONFIRM_AFTER = 2.0  # two answers this far apart before an absence is believed (row 9)
 RESCUE_AFTER = 60.0  # row 6: from then on whoever is running attaches

@@ -1,8 +1,8 @@
 """The rows that start a takeover: is there a cause, and what holds this member back.
 
-A candidate is a cause that is there; `block` is the first thing, other than the turn, that keeps
-this member from acting on it. The rows of `decide` act on candidates without a block whose turn has
-come; the same candidates, asked again, carry a takeover to its point of no return or end it.
+`block` of a cause is the first thing, other than the turn, that keeps
+this member from acting on it. The rows of `decide` act on causes without a block whose turn has
+come; the same causes, asked again, carry a takeover to its point of no return or end it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from eni_failover.core import rests
 from eni_failover.core.fences import is_being_stopped
 from eni_failover.core.fitness import why_not_able, why_not_fit
 from eni_failover.core.frozen import changed
-from eni_failover.core.group import RESCUE_AFTER, View, is_operators
 from eni_failover.core.health import Health
 from eni_failover.core.model import Attachment, AttachmentStatus
 from eni_failover.core.policy import AttachmentId, FailbackMode
 from eni_failover.core.state import Rest, State, Takeover
-from eni_failover.core.words import Reason, Scope, Trigger
+from eni_failover.core.view import RESCUE_AFTER, View, is_operators
+from eni_failover.core.vocabulary import Reason, Scope, Trigger
 
 SPLIT_AFTER = 2.0
 
@@ -313,8 +313,8 @@ def turn_at(view: View, trigger: Trigger) -> float:
 def turns(view: View) -> State:
     """The state with the clocks of the turns: since when each row's condition holds without a break."""
 
-    def held(candidate: Cause | None, since: float | None) -> float | None:
-        if candidate is None or candidate.block is not None:
+    def held(cause: Cause | None, since: float | None) -> float | None:
+        if cause is None or cause.block is not None:
             return None
         return view.now if since is None else since
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.core.group import View
 from eni_failover.core.health import Health
 from eni_failover.core.model import PauseKind, PauseRecord
 from eni_failover.core.state import Durable, EniObservation, State
-from eni_failover.core.words import Answer
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Answer
 from tests.core.builders import (
     EPOCH,
     MEMBERS,

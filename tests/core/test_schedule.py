@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from eni_failover.core.policy import FenceMode
-from eni_failover.core.words import Role
+from eni_failover.core.vocabulary import Role
 from tests.core.bench import Bench, taking
 from tests.core.builders import (
     attached,

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from eni_failover.core import candidates
-from eni_failover.core.candidates import Cause
-from eni_failover.core.group import View
+from eni_failover.core import triggers
 from eni_failover.core.health import Health
 from eni_failover.core.model import Observation
 from eni_failover.core.policy import FailbackMode, Policy
 from eni_failover.core.state import AbsentHolder, Durable, EniObservation, State
-from eni_failover.core.words import Answer, Reason, Trigger
+from eni_failover.core.triggers import Cause
+from eni_failover.core.view import View
+from eni_failover.core.vocabulary import Answer, Reason, Trigger
 from tests.core.builders import (
     MEMBERS,
     WEB,
@@ -43,7 +43,7 @@ def seen(*shapes, **changes) -> Observation:
 @pytest.mark.parametrize(("since", "cause_at"), [(NOW - 5, NOW - 5), (None, NOW)])
 def test_an_eni_on_nobody(since, cause_at):
     """Since it was first seen so."""
-    found = candidates.unowned(view(seen(free()), unowned_since=since))
+    found = triggers.unowned(view(seen(free()), unowned_since=since))
 
     assert found == Cause(
         trigger=Trigger.UNOWNED, reason=Reason.ENI_UNOWNED, cause_at=cause_at, attachment_id=None
@@ -55,7 +55,7 @@ def test_an_eni_whose_detach_is_stuck():
     seen_eni = EniObservation(
         eni_id="eni-1", status="detaching", attachment_id="att-1", since=NOW - 99, seen_at=NOW - 20
     )
-    found = candidates.unowned(view(seen(detaching("alpha")), observed=(seen_eni,), unowned_since=NOW - 5))
+    found = triggers.unowned(view(seen(detaching("alpha")), observed=(seen_eni,), unowned_since=NOW - 5))
 
     assert found == Cause(
         trigger=Trigger.UNOWNED, reason=Reason.STUCK_DETACHING, cause_at=NOW - 5, attachment_id="att-1"
@@ -65,7 +65,7 @@ def test_an_eni_whose_detach_is_stuck():
 @pytest.mark.parametrize(("moved_at", "cause_at"), [(NOW - 10, NOW - 10), (None, NOW)])
 def test_a_split_group(moved_at, cause_at):
     """Since the last move."""
-    found = candidates.split(view(seen(attached("beta"), free()), policy(enis=2), moved_at=moved_at))
+    found = triggers.split(view(seen(attached("beta"), free()), policy(enis=2), moved_at=moved_at))
 
     assert found == Cause(
         trigger=Trigger.SPLIT, reason=Reason.GROUP_SPLIT, cause_at=cause_at, attachment_id="att-1"
@@ -76,7 +76,7 @@ def test_a_split_group(moved_at, cause_at):
 def test_a_holder_that_ec2_says_is_stopped(turn, cause_at):
     """Since the condition holds."""
     stopped = instances(instance("alpha", "stopped"), instance("beta"), at=NOW)
-    found = candidates.ec2(view(seen(attached("alpha"), instances=stopped), turn_ec2=turn))
+    found = triggers.ec2(view(seen(attached("alpha"), instances=stopped), turn_ec2=turn))
 
     assert found == Cause(
         trigger=Trigger.EC2, reason=Reason.HOLDER_STOPPED, cause_at=cause_at, attachment_id="att-1"
@@ -87,12 +87,12 @@ def test_a_holder_that_ec2_does_not_know():
     """After the second answer without it, and only when it is that instance that was doubted."""
     absent = seen(attached("alpha"), instances=instances(instance("beta"), at=NOW))
     doubt = AbsentHolder(instance_id="i-alpha", since=NOW - 3, confirmed=True)
-    found = candidates.ec2(view(absent, absent_holder=doubt))
+    found = triggers.ec2(view(absent, absent_holder=doubt))
 
     assert found == Cause(trigger=Trigger.EC2, reason=Reason.HOLDER_GONE, cause_at=NOW, attachment_id="att-1")
-    assert candidates.ec2(view(absent, absent_holder=replace(doubt, confirmed=False))) is None
-    assert candidates.ec2(view(absent, absent_holder=replace(doubt, instance_id="i-gamma"))) is None
-    assert candidates.ec2(view(absent)) is None
+    assert triggers.ec2(view(absent, absent_holder=replace(doubt, confirmed=False))) is None
+    assert triggers.ec2(view(absent, absent_holder=replace(doubt, instance_id="i-gamma"))) is None
+    assert triggers.ec2(view(absent)) is None
 
 
 def down(name: str, since: float | None) -> Health:
@@ -113,7 +113,7 @@ def down(name: str, since: float | None) -> Health:
 def test_a_holder_that_the_probes_say_is_down(one, other, cause_at):
     """Since the first attempt that met it, of any probe."""
     asked = policy(probes=(WEB, probe("port")))
-    found = candidates.probes(
+    found = triggers.probes(
         view(seen(attached("alpha")), asked, health=(down("web", one), down("port", other)))
     )
 
@@ -125,7 +125,7 @@ def test_a_holder_that_the_probes_say_is_down(one, other, cause_at):
 def test_a_primary_that_has_recovered():
     """Since its delay is over."""
     asked = replace(policy("alpha", probes=()), failback=FailbackMode.AUTOMATIC)
-    found = candidates.failback(
+    found = triggers.failback(
         view(
             seen(attached("beta")),
             asked,
@@ -145,9 +145,9 @@ def test_the_failback_delay_counts_from_the_later_of_both():
     asked = policy("alpha")
     one = view(seen(attached("beta")), asked, fit_since=NOW - 90, holder_changed_at=NOW - 20)
 
-    assert candidates.failback_at(one) == NOW + 40
-    assert candidates.failback_at(replace(one, state=replace(one.state, holder_changed_at=None))) == NOW - 30
-    assert candidates.failback_at(replace(one, state=replace(one.state, fit_since=None))) is None
+    assert triggers.failback_at(one) == NOW + 40
+    assert triggers.failback_at(replace(one, state=replace(one.state, holder_changed_at=None))) == NOW - 30
+    assert triggers.failback_at(replace(one, state=replace(one.state, fit_since=None))) is None
 
 
 @pytest.mark.parametrize(
@@ -169,19 +169,19 @@ def test_a_turn_comes_so_long_after_its_condition(trigger, local, due):
     one = view(seen(attached("alpha")), asked, turn_unowned=NOW - 30, turn_ec2=NOW - 20, turn_probes=NOW - 10)
     never = replace(one, state=State(started_at=0.0))
 
-    assert candidates.turn_at(one, trigger) == due
-    assert candidates.turn_at(never, trigger) == (NOW if due == NOW else float("inf"))
+    assert triggers.turn_at(one, trigger) == due
+    assert triggers.turn_at(never, trigger) == (NOW if due == NOW else float("inf"))
 
 
 def test_the_clocks_of_the_turns_run_on_and_stop_with_their_condition():
     """And all of them while an ENI is unknown."""
     clocks = {"turn_unowned": NOW - 3, "turn_ec2": NOW - 2, "turn_probes": NOW - 1}
-    free_one = candidates.turns(view(seen(free()), **clocks))
+    free_one = triggers.turns(view(seen(free()), **clocks))
     stopped = instances(instance("alpha", "stopped"), instance("beta"), at=NOW)
-    gone = candidates.turns(
+    gone = triggers.turns(
         view(seen(attached("alpha"), instances=stopped), health=(down("web", NOW - 9),), **clocks)
     )
-    begins = candidates.turns(view(seen(free())))
+    begins = triggers.turns(view(seen(free())))
 
     assert (free_one.turn_unowned, free_one.turn_ec2, free_one.turn_probes) == (NOW - 3, None, None)
     assert (gone.turn_unowned, gone.turn_ec2, gone.turn_probes) == (None, NOW - 2, NOW - 1)
