@@ -11,10 +11,10 @@ from collections.abc import Callable
 import structlog
 
 from eni_failover.core.decision import Decision
+from eni_failover.core.model import History
 from eni_failover.core.policy import Policy
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.state import State
-from eni_failover.core.told import History
 from eni_failover.core.vocabulary import Action, Role, Trigger
 from eni_failover.hooks import HookRunner
 from eni_failover.metrics import Metrics

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eni_failover.core.frozen import rebase
-from eni_failover.core.model import PauseRecord
+from eni_failover.core.model import History, PauseRecord
 from eni_failover.core.pause import LONGEST, counted
 from eni_failover.core.policy import InstanceId
 from eni_failover.core.state import Durable
-from eni_failover.core.told import History
 from eni_failover.core.vocabulary import Trigger
 from eni_failover.errors import StartError
 from eni_failover.journal_file import REMOVED, DiskThreads, JournalFile, Line, read_journal

@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from eni_failover.core.model import History
 from eni_failover.core.state import Durable
-from eni_failover.core.told import History
 from eni_failover.journal_file import FILE, read_journal
 from eni_failover.journal_salvage import salvaged
 

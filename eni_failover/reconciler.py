@@ -20,8 +20,10 @@ from eni_failover.core import idle
 from eni_failover.core.decide import step
 from eni_failover.core.decision import Decision, RequestAnswer
 from eni_failover.core.model import (
+    SHOWN_TAKEOVERS,
     Attempt,
     Eni,
+    History,
     Link,
     Mutation,
     Observation,
@@ -35,7 +37,6 @@ from eni_failover.core.policy import Policy
 from eni_failover.core.publish import snapshot, with_role
 from eni_failover.core.snapshot import Check, DecisionLine, Snapshot
 from eni_failover.core.state import State
-from eni_failover.core.told import SHOWN_TAKEOVERS, History
 from eni_failover.core.view import View
 from eni_failover.core.vocabulary import Action, Reason
 from eni_failover.history import Journal, Moment

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from eni_failover.core.model import PauseKind, PauseRecord, Peer, PeerEni
+from eni_failover.core.model import SHOWN_TAKEOVERS, History, Outage, PauseKind, PauseRecord, Peer, PeerEni
 from eni_failover.core.pause import LONGEST, remaining
 from eni_failover.core.policy import Member
 from eni_failover.core.snapshot import Check, Snapshot, TakeoverLine
-from eni_failover.core.told import SHOWN_TAKEOVERS, History, Outage
 from eni_failover.core.vocabulary import CheckResult, Phase, Reason, Result, Trigger
 
 SCHEMA = 1

@@ -16,10 +16,9 @@ from dataclasses import replace
 import pytest
 
 from eni_failover import history, journal_file
-from eni_failover.core.model import PauseKind, PauseRecord
+from eni_failover.core.model import History, PauseKind, PauseRecord
 from eni_failover.core.pause import LONGEST
 from eni_failover.core.state import Durable, Move, RecentTakeover, Sent, Takeover
-from eni_failover.core.told import History
 from eni_failover.core.vocabulary import Phase, Reason, Result, Trigger
 from eni_failover.history import Journal, JournalLockedError, Moment
 from eni_failover.journal_file import FILE

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import pytest
 
+from eni_failover.core.model import History
 from eni_failover.core.state import Durable
-from eni_failover.core.told import History
 from eni_failover.core.vocabulary import Phase, Reason, Result, Trigger
 from eni_failover.history import Journal, Moment
 from eni_failover.journal_file import FILE

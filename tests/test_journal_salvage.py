@@ -7,9 +7,8 @@ import json
 
 import pytest
 
-from eni_failover.core.model import PauseKind, PauseRecord
+from eni_failover.core.model import History, PauseKind, PauseRecord
 from eni_failover.core.state import Durable, Move, RecentTakeover, Sent, Takeover
-from eni_failover.core.told import History
 from eni_failover.core.vocabulary import Phase, Reason, Result, Trigger
 from eni_failover.journal_lines import DURABLE, HISTORY
 from eni_failover.journal_salvage import salvaged

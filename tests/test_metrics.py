@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from eni_failover.core.model import Attempt, PauseKind, PauseRecord, Peer
+from eni_failover.core.model import Attempt, History, NextHolder, Outage, PauseKind, PauseRecord, Peer
 from eni_failover.core.policy import (
     EniId,
     FailbackMode,
@@ -18,14 +18,7 @@ from eni_failover.core.policy import (
     ProbePolicy,
     TakeoverMode,
 )
-from eni_failover.core.snapshot import (
-    Check,
-    EniLine,
-    ProbeLine,
-    Snapshot,
-    TakeoverLine,
-)
-from eni_failover.core.told import History, NextHolder, Outage
+from eni_failover.core.snapshot import Check, EniLine, ProbeLine, Snapshot, TakeoverLine
 from eni_failover.core.vocabulary import (
     Action,
     Answer,

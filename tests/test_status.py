@@ -6,18 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest, Peer, PeerEni
+from eni_failover.core.model import (
+    Expected,
+    History,
+    NextHolder,
+    Outage,
+    PauseKind,
+    PauseRecord,
+    PauseRequest,
+    Peer,
+    PeerEni,
+)
 from eni_failover.core.pause import LONGEST, stamp
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId, Member, MemberName
-from eni_failover.core.snapshot import (
-    Check,
-    DecisionLine,
-    EniLine,
-    ProbeLine,
-    Snapshot,
-    TakeoverLine,
-)
-from eni_failover.core.told import Expected, History, NextHolder, Outage
+from eni_failover.core.snapshot import Check, DecisionLine, EniLine, ProbeLine, Snapshot, TakeoverLine
 from eni_failover.core.vocabulary import (
     Action,
     Answer,

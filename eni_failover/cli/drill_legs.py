@@ -14,8 +14,7 @@ from typing import Any
 from eni_failover.cli.drill_eyes import Document, Eyes, Look
 from eni_failover.cli.drill_refusals import all_attached_to
 from eni_failover.cli.takeover import stage
-from eni_failover.core.snapshot import UNKNOWN
-from eni_failover.core.vocabulary import Answer, Phase, Result, Role, Scope, Trigger
+from eni_failover.core.vocabulary import UNKNOWN, Answer, Phase, Result, Role, Scope, Trigger
 from eni_failover.exitcodes import ExitCode
 
 POLL = 0.1

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN
-from eni_failover.core.vocabulary import Answer, CheckResult, Reason, Role, Scope
+from eni_failover.core.vocabulary import FOREIGN, NOBODY, UNKNOWN, Answer, CheckResult, Reason, Role, Scope
 
 Document = Mapping[str, Any]
 

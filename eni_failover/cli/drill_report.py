@@ -14,8 +14,7 @@ from eni_failover.cli.drill_eyes import Document
 from eni_failover.cli.drill_legs import Leg, Stay
 from eni_failover.cli.terminal import moment, say, seconds
 from eni_failover.config import Config
-from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN
-from eni_failover.core.vocabulary import Phase
+from eni_failover.core.vocabulary import FOREIGN, NOBODY, UNKNOWN, Phase
 from eni_failover.exitcodes import ExitCode
 
 RESULTS = {

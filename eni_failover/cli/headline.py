@@ -12,9 +12,17 @@ from enum import StrEnum
 from typing import Any
 
 from eni_failover.cli.terminal import clock, span, wall
-from eni_failover.core.clauses import NO_MEMBER, clause, wrong
-from eni_failover.core.snapshot import UNKNOWN
-from eni_failover.core.vocabulary import Answer, CheckResult, Reason, Role, Scope
+from eni_failover.core.vocabulary import (
+    NO_MEMBER,
+    UNKNOWN,
+    Answer,
+    CheckResult,
+    Reason,
+    Role,
+    Scope,
+    clause,
+    wrong,
+)
 
 Document = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ import typer
 from eni_failover.cli.takeover_lines import takeover_lines
 from eni_failover.cli.terminal import complain
 from eni_failover.config import Config
-from eni_failover.core.told import History
+from eni_failover.core.model import History
 from eni_failover.exitcodes import ExitCode
 from eni_failover.journal_lines import Takeovers, read_history
 from eni_failover.status import history_document

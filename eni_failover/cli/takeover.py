@@ -18,8 +18,7 @@ import typer
 from eni_failover.cli.takeover_lines import phases
 from eni_failover.cli.terminal import complain, is_confirmed, plain, say, seconds
 from eni_failover.client import Client, UnreachableError
-from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN
-from eni_failover.core.vocabulary import Answer, CheckResult, Result, Role, Scope
+from eni_failover.core.vocabulary import FOREIGN, NOBODY, UNKNOWN, Answer, CheckResult, Result, Role, Scope
 from eni_failover.exitcodes import ExitCode
 
 POLL = 0.2

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eni_failover.cli.terminal import wall
-from eni_failover.core.snapshot import NOBODY
-from eni_failover.core.vocabulary import Phase
+from eni_failover.core.vocabulary import NOBODY, Phase
 
 Document = Mapping[str, Any]
 

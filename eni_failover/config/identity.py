@@ -13,7 +13,7 @@ from os import fsencode
 from pathlib import Path
 
 from eni_failover.config.wording import kind_of, shown
-from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN
+from eni_failover.core.vocabulary import FOREIGN, NOBODY, UNKNOWN
 
 _GROUP = re.compile(r"[a-z0-9-]{1,63}")
 LONGEST_NAME = 63

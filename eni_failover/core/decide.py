@@ -9,19 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from eni_failover.core import endings, fences, foreseen, manual, moves, rests, triggers
+from eni_failover.core import moves, triggers
 from eni_failover.core.decision import Call, Decision, KeepOnTermination, RequestAnswer, RequestFate
 from eni_failover.core.fitness import why_not_able, why_not_fit
 from eni_failover.core.frozen import changed
-from eni_failover.core.links import READY_BOUND, are_late, not_ready
-from eni_failover.core.model import Eni, Observation
+from eni_failover.core.model import Eni, Observation, TakeoverRequest
 from eni_failover.core.policy import Policy, TakeoverMode
 from eni_failover.core.schedule import schedule
-from eni_failover.core.starting import StepResult, begin, cause_of, pursue
-from eni_failover.core.state import Rest, Sent, State, Takeover
+from eni_failover.core.state import Rest, Sent, State, Takeover, begin_rest, rests_until
+from eni_failover.core.takeover import (
+    StepResult,
+    begin,
+    cause_of,
+    early_confirm,
+    end_takeover,
+    pursue,
+    why_fence_gone,
+)
 from eni_failover.core.triggers import Cause
 from eni_failover.core.update import update
-from eni_failover.core.view import View
+from eni_failover.core.view import READY_BOUND, View, are_late, not_ready
 from eni_failover.core.vocabulary import Action, Answer, Reason, Result, Scope, Trigger
 
 Rule = Callable[[View], StepResult | None]
@@ -35,11 +42,11 @@ def step(state: State, obs: Observation, policy: Policy) -> StepResult:
     """
     view = View(update(state, obs, policy), obs, policy)
     view = view.with_state(triggers.turns(view))
-    view, answers = manual.answer_early(view)
+    view, answers = answer_early(view)
     state, decision = next(turnout for rule in RULES if (turnout := rule(view)) is not None)
     if decision.action is not Action.CONFIRM and not view.unknown:
         # A describe that failed is no news: the confirmation goes on waiting for one that does not.
-        state = changed(state, confirm=foreseen.confirm(view.with_state(state)), asked=())
+        state = changed(state, confirm=early_confirm(view.with_state(state)), asked=())
     if state.reported_cause and not _may_go_on(view.with_state(state)):
         state = replace(state, reported_cause="")
     decision = changed(decision, answers=(*answers, *decision.answers))
@@ -63,7 +70,7 @@ def hold_attached(view: View) -> StepResult | None:
     state, decision = _hold(view)
     keep = _keep(view, decision.calls)
     if keep:
-        state = rests.begin(state, Rest.KEEP, view.policy, view.now)
+        state = begin_rest(state, Rest.KEEP, view.policy, view.now)
     return state, changed(decision, answers=answers, calls=(*decision.calls, *keep))
 
 
@@ -81,11 +88,11 @@ def _arrive(view: View, takeover: Takeover, waiting: tuple[Eni, ...]) -> StepRes
     if undoing:
         return _undo(view, takeover, undoing)
     if not waiting:
-        return endings.end(view, takeover, Result.SUCCESS, takeover.reason)
+        return end_takeover(view, takeover, Result.SUCCESS, takeover.reason)
     if takeover.link_since is None or view.now - takeover.link_since < READY_BOUND:
         return _wait(view, Reason.LINK_WAIT, Action.MOVE)
     if takeover.repaired:
-        return endings.end(view, takeover, Result.FAILED, Reason.LINK_NOT_READY)
+        return end_takeover(view, takeover, Result.FAILED, Reason.LINK_NOT_READY)
     return _undo(view, replace(takeover, repaired=True), waiting)
 
 
@@ -100,7 +107,7 @@ def _keep(view: View, calls: tuple[Call, ...]) -> tuple[Call, ...]:
 
     Asked once a minute, answered or not: a describe may go on showing the old value for a while.
     """
-    if calls or rests.until(view.state, Rest.KEEP) > view.now:
+    if calls or rests_until(view.state, Rest.KEEP) > view.now:
         return ()
     return tuple(
         KeepOnTermination(eni_id=eni.eni_id, attachment_id=eni.attachment.attachment_id)
@@ -116,9 +123,9 @@ def carry_on_takeover(view: View) -> StepResult | None:
         return None
     lost = moves.why_lost(view, takeover)
     if lost is not None:
-        return endings.end(view, takeover, Result.LOST, lost)
+        return end_takeover(view, takeover, Result.LOST, lost)
     if view.missing and not view.usable and not view.unknown and not view.foreign:
-        return endings.end(view, takeover, Result.FAILED, Reason.ENI_MISSING)
+        return end_takeover(view, takeover, Result.FAILED, Reason.ENI_MISSING)
     barred = moves.why_barred(view, takeover)
     if barred is not None:
         return _give_up(view, takeover, barred)
@@ -135,10 +142,10 @@ def carry_on_takeover(view: View) -> StepResult | None:
 
 def _give_up(view: View, takeover: Takeover, reason: Reason) -> StepResult:
     """EC2 will not let this member have the first ENI: who can have it must be free to take it."""
-    state, decision = endings.end(view, takeover, Result.FAILED, reason)
+    state, decision = end_takeover(view, takeover, Result.FAILED, reason)
     if reason in {Reason.NO_INDEX, Reason.INSTANCE_NOT_RUNNING}:
         return state, decision  # it is not able for as long as that is so
-    return rests.begin(state, Rest.RESCUE, view.policy, view.now), decision
+    return begin_rest(state, Rest.RESCUE, view.policy, view.now), decision
 
 
 def wait_for_ec2(view: View) -> StepResult | None:
@@ -151,7 +158,7 @@ def wait_for_ec2(view: View) -> StepResult | None:
         return None
     obstacle = why_not_able(view)
     if obstacle is not None and view.state.request is not None and view.takeover is None:
-        return manual.refuse(view, view.state.request, obstacle)
+        return refuse(view, view.state.request, obstacle)
     return _wait(view, Reason.ENI_UNKNOWN)
 
 
@@ -162,7 +169,7 @@ def recheck_intent(view: View) -> StepResult | None:
         return None
     gone = _why_gone(view, takeover)
     if gone is not None:
-        return endings.end(view, takeover, Result.FAILED, gone)
+        return end_takeover(view, takeover, Result.FAILED, gone)
     barred = moves.why_barred(view, takeover)
     if barred is Reason.ATTACH_REFUSED:
         return _give_up(view, takeover, barred)
@@ -175,7 +182,7 @@ def _why_gone(view: View, takeover: Takeover) -> Reason | None:
     if _is_replaced(view, takeover):
         return Reason.CAUSE_GONE
     if takeover.fence is not Sent.NO and view.holder is not None:
-        return fences.why_gone(view, takeover)
+        return why_fence_gone(view, takeover)
     waits = None if takeover.trigger is Trigger.UNOWNED else triggers.why_rest_waits(view)
     if waits is not None:
         return waits
@@ -204,6 +211,45 @@ def _is_recorded(view: View, takeover: Takeover) -> bool:
     if first is None or first.attachment is None or view.is_mine(first):
         return True
     return first.attachment.attachment_id == takeover.move(first.eni_id).recorded
+
+
+def answer_operator(view: View) -> StepResult | None:
+    """Row 5. An operator asked: start, or refuse at once and say why."""
+    request = view.state.request
+    if request is None:
+        return None
+    refusal = _why_rest_refused(view)
+    if refusal is not None:
+        return refuse(view, request, refusal)
+    attachment = view.holder_attachment
+    cause = Cause(
+        trigger=Trigger.MANUAL,
+        reason=Reason.OPERATOR,
+        cause_at=view.now,
+        attachment_id=attachment.attachment_id if attachment else None,
+    )
+    state, decision = begin(view, cause)
+    if decision.action is Action.CONFIRM:
+        return state, decision
+    answer = RequestAnswer(request_id=request.request_id, fate=RequestFate.STARTED, reason=Reason.OPERATOR)
+    return replace(state, request=None), replace(decision, answers=(answer,))
+
+
+def refuse(view: View, request: TakeoverRequest, reason: Reason) -> StepResult:
+    """The request is over, for this reason."""
+    answer = RequestAnswer(request_id=request.request_id, fate=RequestFate.REFUSED, reason=reason)
+    decision = Decision(action=Action.REFUSE, reason=reason, answers=(answer,))
+    return replace(view.state, request=None), decision
+
+
+def _why_rest_refused(view: View) -> Reason | None:
+    if view.foreign_until > view.now or (view.first is None and view.foreign):
+        return Reason.FOREIGN_HOLDER
+    if view.first is None:
+        return Reason.ENI_MISSING
+    if view.is_moving:
+        return Reason.OTHER_TAKEOVER
+    return why_not_able(view)
 
 
 def _causes(view: View) -> set[str]:
@@ -274,12 +320,27 @@ def explain_wait(view: View) -> StepResult:
     return _wait(view, Reason.PROBE_UNKNOWN if verdicts else Reason.NO_HOLDER_PROBE)
 
 
+def answer_early(view: View) -> tuple[View, tuple[RequestAnswer, ...]]:
+    """A request joins a takeover that is under way, and ends with its deadline."""
+    request = view.state.request
+    if request is None:
+        return view, ()
+    if view.takeover is not None:
+        fate, reason = RequestFate.JOINED, view.takeover.reason
+    elif request.deadline <= view.now:
+        fate, reason = RequestFate.REFUSED, Reason.REQUEST_EXPIRED
+    else:
+        return view, ()
+    answer = RequestAnswer(request_id=request.request_id, fate=fate, reason=reason)
+    return view.with_state(replace(view.state, request=None)), (answer,)
+
+
 RULES: tuple[Rule, ...] = (
     hold_attached,
     carry_on_takeover,
     wait_for_ec2,
     recheck_intent,
-    manual.answer_operator,
+    answer_operator,
     attach_unattached,
     hold_back,
     start_takeover,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from eni_failover.core.model import History
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId
-from eni_failover.core.told import History
 from eni_failover.core.vocabulary import Action, Reason, Trigger
 
 

@@ -8,10 +8,9 @@ account: a thousand idle pairs should barely be seen in them.
 
 from __future__ import annotations
 
-from eni_failover.core.links import link_of, lost_at, not_ready
 from eni_failover.core.model import Peer
 from eni_failover.core.state import PeerView
-from eni_failover.core.view import View
+from eni_failover.core.view import View, link_of, lost_at, not_ready
 from eni_failover.core.vocabulary import Answer, Role, Scope
 
 VOUCHED_FACTOR = 5  # idle intervals of a holder for whom another member asks EC2

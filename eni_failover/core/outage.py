@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from eni_failover.core import fitness, rests, triggers
-from eni_failover.core.fences import is_being_stopped
-from eni_failover.core.links import are_late
-from eni_failover.core.model import Eni
-from eni_failover.core.policy import Policy, TakeoverMode
+from eni_failover.core import fitness, triggers
+from eni_failover.core.model import Eni, NextHolder, Outage
+from eni_failover.core.policy import InstanceId, Member, Policy, TakeoverMode
 from eni_failover.core.readiness import checks, resume_command
-from eni_failover.core.state import Rest
-from eni_failover.core.told import Outage
-from eni_failover.core.triggers import Cause
-from eni_failover.core.view import RESCUE_AFTER, View
-from eni_failover.core.vocabulary import Reason, Scope, Trigger
+from eni_failover.core.snapshot import Check
+from eni_failover.core.state import Rest, rests_until
+from eni_failover.core.triggers import Cause, is_being_stopped
+from eni_failover.core.view import RESCUE_AFTER, View, are_late
+from eni_failover.core.vocabulary import CheckResult, Reason, Scope, Trigger
 
 NEVER = float("inf")
 
@@ -65,7 +63,7 @@ def _of_candidate(view: View, cause: Cause) -> Outage:
     if holds:
         reason, until = holds[0][0], max(end for _, end in holds) + _turn_after(view, cause.trigger)
     if cause.trigger is Trigger.UNOWNED:
-        until = min(until, max(since + RESCUE_AFTER, rests.until(view.state, Rest.RESCUE)))
+        until = min(until, max(since + RESCUE_AFTER, rests_until(view.state, Rest.RESCUE)))
         me = view.state.me
         if me is not None and me.state.is_ended:
             until = NEVER
@@ -91,8 +89,8 @@ def _holds(view: View, trigger: Trigger) -> Iterator[Hold]:
         yield Reason.PAUSED, view.paused_until + again
     if trigger is not Trigger.UNOWNED and view.in_grace:
         yield Reason.STARTUP_GRACE, view.state.started_at + view.policy.startup_grace
-    if trigger is Trigger.UNOWNED and rests.until(view.state, Rest.RESCUE) > view.now:
-        yield Reason.COOLDOWN, rests.until(view.state, Rest.RESCUE)
+    if trigger is Trigger.UNOWNED and rests_until(view.state, Rest.RESCUE) > view.now:
+        yield Reason.COOLDOWN, rests_until(view.state, Rest.RESCUE)
     if trigger is not Trigger.UNOWNED and is_being_stopped(view):
         yield Reason.FENCING, NEVER
     if trigger is Trigger.PROBES and triggers.unproven_until(view) > view.now:
@@ -119,7 +117,7 @@ def _probes_holds(view: View) -> Iterator[Hold]:
     for reason, until in (
         (Reason.COOLDOWN, triggers.cooldown_until(view)),
         (Reason.LIMIT_REACHED, triggers.limit_until(view)),
-        (Reason.FENCE_REFUSED, rests.until(view.state, Rest.FENCE)),
+        (Reason.FENCE_REFUSED, rests_until(view.state, Rest.FENCE)),
     ):
         if until > view.now:
             yield reason, until
@@ -166,7 +164,7 @@ def _together_at(view: View, reason: Reason) -> float:
     if reason is not Reason.GROUP_SPLIT or not view.i_hold or fitness.why_not_able(view) is not None:
         return NEVER
     moved_at = view.now if view.state.moved_at is None else view.state.moved_at
-    ends = [moved_at + triggers.SPLIT_AFTER, rests.until(view.state, Rest.SPLIT)]
+    ends = [moved_at + triggers.SPLIT_AFTER, rests_until(view.state, Rest.SPLIT)]
     waits = triggers.why_rest_waits(view)
     if waits is Reason.PAUSED:
         ends.append(view.paused_until or NEVER)
@@ -202,3 +200,63 @@ def _made(view: View, since: float, reason: Reason, until: float, remedy: str) -
     wall = view.obs.wall - view.now
     ends = None if until == NEVER else wall + max(until, view.now)
     return Outage(since_wall=wall + since, reason=reason, ends_at_wall=ends, remedy=remedy)
+
+
+READY = "ready"
+
+# What is only a warning about this member, and still keeps it from taking over by itself.
+_HOLDING_BACK = {Reason.PAUSED, Reason.LIMIT_REACHED}
+
+
+def next_holder(view: View, lines: tuple[Check, ...]) -> NextHolder:
+    """The first in turn that says of itself that it could; else nobody, with the first one's reason.
+
+    `lines` are this member's readiness checks.
+    """
+    if view.policy.takeover is TakeoverMode.OBSERVE:
+        return NextHolder(member=None, reason=Reason.OBSERVES)
+    others = _in_turn(view)
+    whys = [(member, _why_not(view, member, lines)) for member in others]
+    for member, why in whys:
+        if not why:
+            return NextHolder(member=member.name, reason=READY)
+    return NextHolder(member=None, reason=whys[0][1] if whys else Reason.NO_OTHER_MEMBER)
+
+
+def reasons(lines: tuple[Check, ...]) -> tuple[str, ...]:
+    """Why a member could not take over, by its checks: one word each, what fails before what only warns."""
+    return (*_words(lines, CheckResult.FAIL), *_words(lines, CheckResult.WARN))
+
+
+def _words(lines: tuple[Check, ...], result: CheckResult) -> tuple[str, ...]:
+    return tuple((line.detail.split() or [line.name])[0] for line in lines if line.result is result)
+
+
+def _in_turn(view: View) -> list[Member]:
+    """All but the holder, in file order; where there is none, the one that last had it is the last."""
+    last_had = view.state.durable.last_had
+    if view.holder is not None:
+        return [one for one in view.policy.members if one.instance_id != view.holder.instance_id]
+    return sorted(view.policy.members, key=lambda one: one.instance_id == last_had)
+
+
+def _why_not(view: View, member: Member, lines: tuple[Check, ...]) -> str:
+    if member.instance_id == view.policy.me.instance_id:
+        return _first(reasons(lines), is_ready=all(one.result is not CheckResult.FAIL for one in lines))
+    return _why_not_peer(view, member.instance_id)
+
+
+def _why_not_peer(view: View, instance_id: InstanceId) -> str:
+    peer = view.peer(instance_id)
+    if peer is None or not peer.reachable:
+        return Reason.PEER_SILENT
+    if peer.paused:
+        return Reason.PAUSED
+    return _first(peer.reasons, is_ready=peer.ready)
+
+
+def _first(words: tuple[str, ...], *, is_ready: bool) -> str:
+    """The first word that counts, empty when none does."""
+    if not is_ready:
+        return next(iter(words), Reason.NOT_READY)
+    return next((word for word in words if word in _HOLDING_BACK), "")

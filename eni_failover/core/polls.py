@@ -11,10 +11,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from eni_failover.core.links import link_of
 from eni_failover.core.moves import ATTACH_BOUND, GONE_CONFIRM
 from eni_failover.core.state import Durable, Sent, Takeover
-from eni_failover.core.view import View
+from eni_failover.core.view import View, link_of
 
 FIRST_LOOK = 8  # move intervals after an accepted call, while too few moves have been timed
 EARLY = 0.75  # of the time that the shortest of the latest moves took

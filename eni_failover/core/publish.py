@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from eni_failover.core.endings import phase
 from eni_failover.core.frozen import changed
-from eni_failover.core.links import are_late, doubted_until, lost_at, not_ready
-from eni_failover.core.model import Eni, Presence
-from eni_failover.core.next_holder import next_holder
-from eni_failover.core.outage import detection, outage
+from eni_failover.core.model import Eni, Expected, History, NextHolder, Presence
+from eni_failover.core.outage import detection, next_holder, outage
 from eni_failover.core.policy import EniId, Member
 from eni_failover.core.readiness import checks, merged
-from eni_failover.core.snapshot import (
-    FOREIGN,
-    NOBODY,
-    UNKNOWN,
-    Check,
-    DecisionLine,
-    EniLine,
-    ProbeLine,
-    Snapshot,
-    TakeoverLine,
-)
+from eni_failover.core.snapshot import Check, DecisionLine, EniLine, ProbeLine, Snapshot, TakeoverLine
 from eni_failover.core.state import State
-from eni_failover.core.told import Expected, History, NextHolder
-from eni_failover.core.view import View
-from eni_failover.core.vocabulary import CheckResult, Role
+from eni_failover.core.takeover import phase
+from eni_failover.core.view import View, are_late, doubted_until, lost_at, not_ready
+from eni_failover.core.vocabulary import FOREIGN, NOBODY, UNKNOWN, CheckResult, Role
 
 
 def with_role(view: View) -> State:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from eni_failover.core import fitness, rests
+from eni_failover.core import fitness
 from eni_failover.core.health import Health
-from eni_failover.core.links import not_ready
 from eni_failover.core.pause import is_in_force
 from eni_failover.core.snapshot import Check
-from eni_failover.core.state import Rest
+from eni_failover.core.state import Rest, rests_until
 from eni_failover.core.triggers import limit_until
-from eni_failover.core.view import View
+from eni_failover.core.view import View, not_ready
 from eni_failover.core.vocabulary import Answer, CheckResult, Reason, Scope
 
 UNDECIDED_INTERVALS = 3
@@ -126,7 +125,7 @@ def _local(view: View) -> Iterator[Check]:
     yield _check(
         "subnets", unplanned, "allow ec2:DescribeSubnets to this role, or let another program set up links"
     )
-    if rests.until(view.state, Rest.FENCE) > view.now:
+    if rests_until(view.state, Rest.FENCE) > view.now:
         remedy = "see what EC2 said of the stop (ec2.stop in the log): nothing moves without it"
         yield _check("fence", [Reason.FENCE_REFUSED.value], remedy)
     spent = [Reason.LIMIT_REACHED.value] if limit_until(view) > view.now else []

@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from eni_failover.core import fitness, foreseen, idle, triggers
+from eni_failover.core import fitness, idle, triggers
 from eni_failover.core.decision import Decision
-from eni_failover.core.fences import begins_on_instances, is_being_stopped
-from eni_failover.core.links import READY_BOUND, doubted_until, lost_at
 from eni_failover.core.model import AttachmentStatus, Presence, Verdict
 from eni_failover.core.moves import ATTACH_BOUND
 from eni_failover.core.outcomes import backoff
 from eni_failover.core.polls import QUOTA_LOOK, next_look
-from eni_failover.core.starting import is_word_old
 from eni_failover.core.state import Takeover
-from eni_failover.core.view import CONFIRM_AFTER, RESCUE_AFTER, View
+from eni_failover.core.takeover import begins_on_instances, confirm_due_at, is_word_old
+from eni_failover.core.triggers import is_being_stopped
+from eni_failover.core.view import CONFIRM_AFTER, READY_BOUND, RESCUE_AFTER, View, doubted_until, lost_at
 from eni_failover.core.vocabulary import Action, Result, Role, Scope, Trigger
 
 RETRY_FIRST = 0.25
@@ -173,7 +172,7 @@ def _moments(view: View) -> Iterator[float]:
     yield triggers.cooldown_until(view)
     yield triggers.limit_until(view)
     yield triggers.failback_at(view) or 0.0
-    yield foreseen.due_at(view) or 0.0
+    yield confirm_due_at(view) or 0.0
     yield state.started_at + policy.startup_grace
     yield view.paused_until or 0.0
     yield view.moving_until or 0.0

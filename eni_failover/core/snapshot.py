@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from eni_failover.core.model import PauseRecord, Peer
+from eni_failover.core.model import Expected, History, NextHolder, Outage, PauseRecord, Peer
 from eni_failover.core.policy import AttachmentId, EniId, MemberName
-from eni_failover.core.told import Expected, History, NextHolder, Outage
-from eni_failover.core.vocabulary import Action, Answer, CheckResult, Phase, Reason, Role, Scope, Trigger
-
-NOBODY = "none"
-FOREIGN = "foreign"
-UNKNOWN = "unknown"
+from eni_failover.core.vocabulary import (
+    Action,
+    Answer,
+    CheckResult,
+    Phase,
+    Reason,
+    Role,
+    Scope,
+    Trigger,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import assert_never
 
 from eni_failover.core.health import Health
 from eni_failover.core.model import Instance, InstanceSurvey, PauseRecord, PeerEni, TakeoverRequest
-from eni_failover.core.policy import AttachmentId, EniId, InstanceId
+from eni_failover.core.policy import AttachmentId, EniId, InstanceId, Policy
 from eni_failover.core.vocabulary import Reason, Role, Trigger
 
 PeerView = tuple[InstanceId, bool, str, tuple[PeerEni, ...]]
+SHORTEST_UNATTACHED = 10.0  # EC2 is not asked again and again for what it refuses
+LONGEST_UNATTACHED = 60.0
 """Another member: whether it answers, its role, the ENIs as it shows them."""
 
 
@@ -279,3 +282,28 @@ class State:
     here: tuple[EniId, ...] = ()
     was_paused: bool = False
     reported_cause: str = ""
+
+
+def _rest_seconds(rest: Rest, policy: Policy) -> float:
+    match rest:
+        case Rest.RESCUE:
+            return max(SHORTEST_UNATTACHED, min(policy.cooldown, LONGEST_UNATTACHED))
+        case Rest.SPLIT:
+            return min(policy.cooldown, LONGEST_UNATTACHED)
+        case Rest.FENCE:
+            return policy.cooldown
+        case Rest.KEEP:
+            return 60.0
+        case _:
+            assert_never(rest)
+
+
+def begin_rest(state: State, rest: Rest, policy: Policy, now: float) -> State:
+    """The state in which this rests from now on."""
+    others = tuple((kind, until) for kind, until in state.rests if kind is not rest and until > now)
+    return replace(state, rests=(*others, (rest, now + _rest_seconds(rest, policy))))
+
+
+def rests_until(state: State, rest: Rest) -> float:
+    """Until when this rests; 0 when it does not."""
+    return dict(state.rests).get(rest, 0.0)

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from eni_failover.core import rests
-from eni_failover.core.fences import is_being_stopped
 from eni_failover.core.fitness import why_not_able, why_not_fit
 from eni_failover.core.frozen import changed
 from eni_failover.core.health import Health
-from eni_failover.core.model import Attachment, AttachmentStatus
-from eni_failover.core.policy import AttachmentId, FailbackMode
-from eni_failover.core.state import Rest, State, Takeover
+from eni_failover.core.model import Attachment, AttachmentStatus, InstanceState
+from eni_failover.core.policy import AttachmentId, FailbackMode, FenceMode
+from eni_failover.core.state import Rest, State, Takeover, rests_until
 from eni_failover.core.view import RESCUE_AFTER, View, is_operators
 from eni_failover.core.vocabulary import Reason, Scope, Trigger
 
@@ -66,7 +64,7 @@ def _why_unowned(attachment: Attachment | None) -> Reason:
 
 
 def _unowned_block(view: View) -> Reason | None:
-    if rests.until(view.state, Rest.RESCUE) > view.now:
+    if rests_until(view.state, Rest.RESCUE) > view.now:
         return Reason.COOLDOWN
     me = view.state.me
     if is_rescue_due(view) and (me is None or not me.state.is_ended):
@@ -92,7 +90,7 @@ def split(view: View) -> Cause | None:
     block = why_not_able(view)
     if view.is_moving or (moved_at is not None and view.now - moved_at < SPLIT_AFTER):
         block = Reason.MOVING
-    elif rests.until(view.state, Rest.SPLIT) > view.now:
+    elif rests_until(view.state, Rest.SPLIT) > view.now:
         block = Reason.COOLDOWN
     elif not peers_agree(view):
         block = Reason.PEERS_DIFFER
@@ -141,6 +139,17 @@ def is_freed_by_ec2(view: View, takeover: Takeover) -> bool:
         return False
     instance = survey.find(last_had)
     return instance is not None and instance.state.is_ended
+
+
+def is_being_stopped(view: View) -> bool:
+    """Whether the holder's instance is on its way to the stop that has to be seen before anything moves.
+
+    Without this the stop that one member asks for would be the cause of another's takeover.
+    """
+    if view.policy.fence is not FenceMode.STOP or view.holder is None:
+        return False
+    instance = view.instances.find(view.holder.instance_id)
+    return instance is not None and instance.state in {InstanceState.STOPPING, InstanceState.SHUTTING_DOWN}
 
 
 def _ec2_block(view: View) -> Reason | None:
@@ -204,7 +213,7 @@ def _probes_blocks(view: View) -> Iterator[Reason]:
     if unproven_until(view) > view.now:
         yield Reason.UNPROVEN_HOLDER
     yield from _automatic_blocks(view)
-    if rests.until(view.state, Rest.FENCE) > view.now:
+    if rests_until(view.state, Rest.FENCE) > view.now:
         yield Reason.FENCE_REFUSED
 
 

@@ -13,7 +13,6 @@ from eni_failover.core.fitness import is_impaired, why_not_fit
 from eni_failover.core.frozen import changed
 from eni_failover.core.health import Health
 from eni_failover.core.idle import is_idle, shown
-from eni_failover.core.links import not_ready
 from eni_failover.core.model import (
     AttachmentStatus,
     Attempt,
@@ -27,7 +26,7 @@ from eni_failover.core.model import (
 )
 from eni_failover.core.policy import AttachmentId, InstanceId, Member, Policy, question_of
 from eni_failover.core.state import AbsentHolder, Durable, EniObservation, HolderRecord, State
-from eni_failover.core.view import CONFIRM_AFTER, View, is_operators
+from eni_failover.core.view import CONFIRM_AFTER, View, is_operators, not_ready
 from eni_failover.core.vocabulary import Answer, Scope
 
 # An ENI that is detaching is had by nobody any more.

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 
 from eni_failover.core.model import PauseKind
-from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN, Snapshot
-from eni_failover.core.vocabulary import Answer, CheckResult, Role, Trigger
+from eni_failover.core.snapshot import Snapshot
+from eni_failover.core.vocabulary import FOREIGN, NOBODY, UNKNOWN, Answer, CheckResult, Role, Trigger
 from eni_failover.metrics.families import Gauges
 from eni_failover.metrics.series import Labels, Series, one_of, show, show_time
 from eni_failover.metrics.vocabulary import OWN_FILES

@@ -13,10 +13,9 @@ from prometheus_client import (
     generate_latest,
 )
 
-from eni_failover.core.model import Attempt
+from eni_failover.core.model import Attempt, History
 from eni_failover.core.policy import Policy
 from eni_failover.core.snapshot import Snapshot
-from eni_failover.core.told import History
 from eni_failover.core.vocabulary import Action, Answer, Reason, Result, Scope, Trigger
 from eni_failover.metrics import vocabulary
 from eni_failover.metrics.board import Board

@@ -20,14 +20,8 @@ from eni_failover.cli.drill_eyes import Eyes
 from eni_failover.cli.drill_report import where_document, where_line
 from eni_failover.config import load
 from eni_failover.control import TakeoverAnswer, TakeoverState
-from eni_failover.core.model import Peer
-from eni_failover.core.snapshot import (
-    DecisionLine,
-    EniLine,
-    ProbeLine,
-    TakeoverLine,
-)
-from eni_failover.core.told import History
+from eni_failover.core.model import History, Peer
+from eni_failover.core.snapshot import DecisionLine, EniLine, ProbeLine, TakeoverLine
 from eni_failover.core.vocabulary import Action, Answer, Phase, Reason, Result, Role, Scope, Trigger
 from eni_failover.lab import demo_places
 from eni_failover.status import to_document

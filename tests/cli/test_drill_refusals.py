@@ -6,16 +6,9 @@ import pytest
 
 from eni_failover.cli.drill_eyes import as_status
 from eni_failover.cli.drill_refusals import why_not_back, why_not_here
-from eni_failover.core.model import PauseKind, PauseRecord, Peer
+from eni_failover.core.model import History, PauseKind, PauseRecord, Peer
 from eni_failover.core.policy import Member
-from eni_failover.core.snapshot import (
-    Check,
-    DecisionLine,
-    EniLine,
-    ProbeLine,
-    TakeoverLine,
-)
-from eni_failover.core.told import History
+from eni_failover.core.snapshot import Check, DecisionLine, EniLine, ProbeLine, TakeoverLine
 from eni_failover.core.vocabulary import (
     Action,
     Answer,

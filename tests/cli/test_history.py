@@ -13,7 +13,7 @@ from rich.text import Text
 
 from eni_failover.cli.paragraphs import Paragraph, rows
 from eni_failover.cli.takeover_lines import takeover_lines
-from eni_failover.core.told import History
+from eni_failover.core.model import History
 from eni_failover.core.vocabulary import Phase, Reason, Result, Trigger
 from eni_failover.history import Journal, Moment
 from eni_failover.status import history_document

@@ -12,9 +12,8 @@ import sys
 import pytest
 
 from eni_failover.cli import status as command
-from eni_failover.core.model import PauseKind, PauseRecord, Peer
+from eni_failover.core.model import History, PauseKind, PauseRecord, Peer
 from eni_failover.core.snapshot import Check, ProbeLine, TakeoverLine
-from eni_failover.core.told import History
 from eni_failover.core.vocabulary import Answer, CheckResult, Phase, Reason, Result, Role, Scope, Trigger
 from eni_failover.status import to_document
 

@@ -12,13 +12,8 @@ import pytest
 
 from eni_failover.cli import takeover as command
 from eni_failover.control import TakeoverAnswer, TakeoverState
-from eni_failover.core.snapshot import (
-    Check,
-    DecisionLine,
-    ProbeLine,
-    TakeoverLine,
-)
-from eni_failover.core.told import History
+from eni_failover.core.model import History
+from eni_failover.core.snapshot import Check, DecisionLine, ProbeLine, TakeoverLine
 from eni_failover.core.vocabulary import (
     Action,
     Answer,

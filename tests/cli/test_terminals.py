@@ -19,8 +19,7 @@ from pathlib import Path
 import pytest
 
 from eni_failover.__main__ import main
-from eni_failover.core.model import PauseKind, PauseRecord
-from eni_failover.core.told import History
+from eni_failover.core.model import History, PauseKind, PauseRecord
 from eni_failover.history import Journal
 from tests.cli.test_app import COMMANDS
 from tests.cli.test_history import Moment, took_over

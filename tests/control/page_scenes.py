@@ -4,17 +4,9 @@ import dataclasses
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from eni_failover.core.model import PauseKind, PauseRecord, Peer
+from eni_failover.core.model import Expected, History, NextHolder, Outage, PauseKind, PauseRecord, Peer
 from eni_failover.core.policy import AttachmentId, EniId, InstanceId, MemberName
-from eni_failover.core.snapshot import (
-    Check,
-    DecisionLine,
-    EniLine,
-    ProbeLine,
-    Snapshot,
-    TakeoverLine,
-)
-from eni_failover.core.told import Expected, History, NextHolder, Outage
+from eni_failover.core.snapshot import Check, DecisionLine, EniLine, ProbeLine, Snapshot, TakeoverLine
 from eni_failover.core.vocabulary import (
     Action,
     Answer,

@@ -11,11 +11,10 @@ from typing import Any
 
 from eni_failover.core.decide import step
 from eni_failover.core.decision import Attach, Call, Decision, Detach, RequestAnswer, StopInstance
-from eni_failover.core.model import Attempt, Eni, Link, Mutation, Observation, Outcome, Peer, Verdict
+from eni_failover.core.model import Attempt, Eni, History, Link, Mutation, Observation, Outcome, Peer, Verdict
 from eni_failover.core.publish import snapshot, with_role
 from eni_failover.core.snapshot import DecisionLine, Snapshot
 from eni_failover.core.state import Durable, State, Takeover
-from eni_failover.core.told import History
 from eni_failover.core.view import View
 from eni_failover.core.vocabulary import Action, Reason, Role, Scope, Trigger
 from tests.core import builders

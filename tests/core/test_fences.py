@@ -7,10 +7,10 @@ from unittest.mock import ANY
 
 import pytest
 
-from eni_failover.core.fences import Fenced, fence
 from eni_failover.core.model import PauseKind, PauseRecord, PauseRequest
 from eni_failover.core.policy import FailbackMode, FenceMode
 from eni_failover.core.state import Durable, Sent, State
+from eni_failover.core.takeover import Fenced, fence
 from eni_failover.core.view import View
 from eni_failover.core.vocabulary import Action, Reason, Trigger
 from tests.core.bench import Bench

@@ -2,9 +2,9 @@
 
 import pytest
 
-from eni_failover.core import foreseen
 from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.policy import TakeoverMode
+from eni_failover.core.takeover import CONFIRM_LEAD
 from eni_failover.core.vocabulary import Action, Reason, Scope
 from tests.core.bench import Bench
 from tests.core.builders import attached, detaching, probe, takeover_request
@@ -29,7 +29,7 @@ def test_a_takeover_begins_in_the_pass_that_judges_the_holder_down():
     verdict_at = bench.state.health[0].newest_at
 
     assert len(bench.describes) == 1
-    assert verdict_at - foreseen.LEAD - 0.02 <= bench.describes[0] < verdict_at
+    assert verdict_at - CONFIRM_LEAD - 0.02 <= bench.describes[0] < verdict_at
     assert bench.takeover.matched_at == bench.now
     assert (Action.CONFIRM, Reason.HOLDER_DOWN) not in bench.seen
 

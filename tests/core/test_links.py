@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.core.links import lost_at, not_ready
 from eni_failover.core.model import Link
 from eni_failover.core.state import EniObservation, State
-from eni_failover.core.view import View
+from eni_failover.core.view import View, lost_at, not_ready
 from tests.core.builders import attached, attaching, detaching, free, obs, policy
 
 

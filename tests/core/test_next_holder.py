@@ -2,11 +2,10 @@
 
 import pytest
 
-from eni_failover.core.model import PauseKind, PauseRequest
-from eni_failover.core.next_holder import reasons
+from eni_failover.core.model import NextHolder, PauseKind, PauseRequest
+from eni_failover.core.outage import reasons
 from eni_failover.core.policy import TakeoverMode
 from eni_failover.core.snapshot import Check
-from eni_failover.core.told import NextHolder
 from eni_failover.core.vocabulary import CheckResult
 from tests.core.bench import Bench
 from tests.core.builders import SELF, WEB, attached, free, peer

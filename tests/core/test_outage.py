@@ -2,10 +2,9 @@
 
 import pytest
 
-from eni_failover.core.model import PauseKind, PauseRequest
+from eni_failover.core.model import Outage, PauseKind, PauseRequest
 from eni_failover.core.outage import detection
 from eni_failover.core.policy import TakeoverMode
-from eni_failover.core.told import Outage
 from eni_failover.core.vocabulary import Reason, Trigger
 from tests.core.bench import Bench
 from tests.core.builders import (

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from eni_failover.core.endings import end
 from eni_failover.core.model import PauseKind, PauseRequest
 from eni_failover.core.publish import snapshot
 from eni_failover.core.snapshot import DecisionLine, EniLine, ProbeLine
+from eni_failover.core.takeover import end_takeover
 from eni_failover.core.vocabulary import Action, Answer, CheckResult, Phase, Reason, Result, Scope, Trigger
 from tests.core.bench import Bench, taking
 from tests.core.builders import (
@@ -286,7 +286,7 @@ def test_the_peers_and_the_last_takeover_are_shown():
     bench.peers = (peer("alpha"),)
     bench.peek()
     over = taking().view
-    ended = end(over, over.takeover, Result.LOST, Reason.LOST_TO_ANOTHER)[1].ended
+    ended = end_takeover(over, over.takeover, Result.LOST, Reason.LOST_TO_ANOTHER)[1].ended
     line = DecisionLine(action=Action.WAIT, reason=Reason.HOLDER_UP, at_wall=0.0)
 
     assert bench.snapshot().peers == (peer("alpha"),)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from eni_failover.core import rests
-from eni_failover.core.state import Rest, State
+from eni_failover.core.state import Rest, State, begin_rest, rests_until
 from tests.core.builders import policy
 
 NOW = 2000.0
@@ -27,29 +26,29 @@ STATE = State(started_at=0.0)
 )
 def test_each_rest_has_its_time(rest, cooldown, seconds):
     """Where an ENI may be without a holder, a minute at most; a refused fence leaves it with one."""
-    resting = rests.begin(STATE, rest, policy(cooldown=cooldown), NOW)
+    resting = begin_rest(STATE, rest, policy(cooldown=cooldown), NOW)
 
-    assert rests.until(resting, rest) == NOW + seconds
+    assert rests_until(resting, rest) == NOW + seconds
 
 
 def test_what_does_not_rest_may_be_tried():
     """Each for itself."""
-    resting = rests.begin(STATE, Rest.FENCE, policy(), NOW)
+    resting = begin_rest(STATE, Rest.FENCE, policy(), NOW)
 
-    assert [rests.until(resting, one) for one in Rest] == [0.0, 0.0, NOW + 60.0, 0.0]
+    assert [rests_until(resting, one) for one in Rest] == [0.0, 0.0, NOW + 60.0, 0.0]
 
 
 def test_a_rest_that_begins_again_is_the_newer_one():
     """From now on, not from before."""
-    resting = rests.begin(STATE, Rest.SPLIT, policy(), NOW)
-    again = rests.begin(resting, Rest.SPLIT, policy(), NOW + 30.0)
+    resting = begin_rest(STATE, Rest.SPLIT, policy(), NOW)
+    again = begin_rest(resting, Rest.SPLIT, policy(), NOW + 30.0)
 
     assert again.rests == ((Rest.SPLIT, NOW + 90.0),)
 
 
 def test_rests_that_are_over_are_forgotten():
     """Those that are not go on beside the new one."""
-    resting = rests.begin(rests.begin(STATE, Rest.SPLIT, policy(cooldown=5.0), NOW), Rest.KEEP, policy(), NOW)
-    later = rests.begin(resting, Rest.FENCE, policy(), NOW + 30.0)
+    resting = begin_rest(begin_rest(STATE, Rest.SPLIT, policy(cooldown=5.0), NOW), Rest.KEEP, policy(), NOW)
+    later = begin_rest(resting, Rest.FENCE, policy(), NOW + 30.0)
 
     assert later.rests == ((Rest.KEEP, NOW + 60.0), (Rest.FENCE, NOW + 90.0))

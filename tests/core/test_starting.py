@@ -3,8 +3,8 @@
 import pytest
 
 from eni_failover.core.policy import TakeoverMode
-from eni_failover.core.starting import begin
 from eni_failover.core.state import Confirm, Move, Sent, Takeover
+from eni_failover.core.takeover import begin
 from eni_failover.core.triggers import Cause
 from eni_failover.core.vocabulary import Action, Reason, Trigger
 from tests.core.bench import Bench

@@ -11,6 +11,7 @@ from eni_failover.core.decision import Attach, Call, Decision, Detach, KeepOnTer
 from eni_failover.core.frozen import rebase
 from eni_failover.core.model import (
     Attempt,
+    History,
     InstanceState,
     Observation,
     Outcome,
@@ -23,7 +24,6 @@ from eni_failover.core.model import (
 from eni_failover.core.policy import AttachmentId, Policy
 from eni_failover.core.publish import with_role
 from eni_failover.core.state import Durable, State
-from eni_failover.core.told import History
 from eni_failover.core.view import View
 from eni_failover.core.vocabulary import Action, Reason, Role, Trigger
 from tests.core import builders, world_looks

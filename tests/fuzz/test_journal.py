@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eni_failover.core.model import PauseKind, PauseRecord
+from eni_failover.core.model import History, PauseKind, PauseRecord
 from eni_failover.core.state import Durable
-from eni_failover.core.told import History
 from eni_failover.history import Journal, Moment, Recovered
 from eni_failover.journal_file import FILE
 from eni_failover.journal_lines import read_history

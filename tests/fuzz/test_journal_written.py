@@ -11,11 +11,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eni_failover.core.model import PauseKind, PauseRequest
+from eni_failover.core.model import History, PauseKind, PauseRequest
 from eni_failover.core.pause import LONGEST, adopt
 from eni_failover.core.policy import Member
 from eni_failover.core.state import Durable, RecentTakeover
-from eni_failover.core.told import History
 from eni_failover.core.vocabulary import Reason, Result, Trigger
 from eni_failover.history import Journal, Moment
 from eni_failover.status import peer_from_document

@@ -130,7 +130,7 @@ MUTANTS = (
     Mutant(
         name="no_confirmation",
         says="a takeover starts without one more describe",
-        edits=((CORE + "starting.py", "    if not fresh or too_old:\n", "    if too_old:\n"),),
+        edits=((CORE + "takeover.py", "    if not fresh or too_old:\n", "    if too_old:\n"),),
     ),
     Mutant(
         name="taken_away_unseen",
@@ -140,12 +140,12 @@ MUTANTS = (
     Mutant(
         name="everybody_confirms_early",
         says="a member confirms before the verdict that it will act on later, in its turn",
-        edits=((CORE + "foreseen.py", "or view.turn != 0 or", "or view.turn is None or"),),
+        edits=((CORE + "takeover.py", "or view.turn != 0 or", "or view.turn is None or"),),
     ),
     Mutant(
         name="early_confirmation_never_ages",
         says="a describe from long before the verdict confirms it",
-        edits=((CORE + "starting.py", "foreseen.LATEST if confirm.early else ", ""),),
+        edits=((CORE + "takeover.py", "CONFIRM_LATEST if confirm.early else ", ""),),
     ),
     Mutant(
         name="moving_ignored",
@@ -201,7 +201,7 @@ MUTANTS = (
         says="observe mode takes over",
         edits=(
             (
-                CORE + "starting.py",
+                CORE + "takeover.py",
                 "    if trigger is not Trigger.MANUAL and view.policy.takeover is TakeoverMode.OBSERVE:",
                 "    if False:",
             ),
@@ -440,7 +440,7 @@ MUTANTS = (
         name="a_rest_of_a_whole_cooldown",
         says="an attach that hung twice is left for a whole cooldown, though nobody has the ENI",
         edits=(
-            (CORE + "rests.py", "return min(policy.cooldown, LONGEST_UNATTACHED)", "return policy.cooldown"),
+            (CORE + "state.py", "return min(policy.cooldown, LONGEST_UNATTACHED)", "return policy.cooldown"),
         ),
     ),
     Mutant(
@@ -541,7 +541,7 @@ MUTANTS = (
         says="a holder that came back and died again meanwhile counts as confirmed",
         edits=(
             (
-                CORE + "starting.py",
+                CORE + "takeover.py",
                 "not is_same or confirm.since < cause.cause_at < view.now:\n",
                 "not is_same:\n",
             ),

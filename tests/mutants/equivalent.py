@@ -42,10 +42,10 @@ EQUIVALENT = (
         new="health=kept, turn_ec2=None, turn_probes=None",
         because="a pause has held that clock at none, but for a rescue, which has no turn",
     ),
-    Equivalent(function="causes.unproven_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
-    Equivalent(function="causes.cooldown_until", old="else 0.0", new="else 1.0", because=LONG_OVER),
-    Equivalent(function="causes.limit_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
-    Equivalent(function="causes.turn_at", old='float("inf")', new='float("INF")', because=SAME_NUMBER),
+    Equivalent(function="triggers.unproven_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
+    Equivalent(function="triggers.cooldown_until", old="else 0.0", new="else 1.0", because=LONG_OVER),
+    Equivalent(function="triggers.limit_until", old="return 0.0", new="return 1.0", because=LONG_OVER),
+    Equivalent(function="triggers.turn_at", old='float("inf")', new='float("INF")', because=SAME_NUMBER),
     Equivalent(function="schedule._moments", old="or 0.0", new="or 1.0", because=LONG_OVER),
     Equivalent(
         function="view.View.paused_until_value", old='float("inf")', new='float("INF")', because=SAME_NUMBER
@@ -62,7 +62,7 @@ EQUIVALENT = (
         new="planned_indexes(view, None)",
         because="a refused index is passed over only while another is free: none is free either way",
     ),
-    Equivalent(function="links._here_since", old='float("-inf")', new='float("-INF")', because=SAME_NUMBER),
+    Equivalent(function="view._here_since", old='float("-inf")', new='float("-INF")', because=SAME_NUMBER),
     Equivalent(
         function="outcomes._answered",
         old="assert_never(outcome.mutation)",
@@ -81,7 +81,7 @@ EQUIVALENT = (
         because="the longest delay is reached long before; the bound keeps the power small",
     ),
     Equivalent(
-        function="fences.fence",
+        function="takeover.fence",
         old="fence_sent_at=None",
         new="fence=Sent.NO, )",
         because=f"{READ_LATER}: `fence` says that none was sent",

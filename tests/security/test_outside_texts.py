@@ -16,15 +16,8 @@ import pytest
 import structlog
 
 from eni_failover.control import Limits
-from eni_failover.core.model import PauseKind, PauseRecord, Peer
-from eni_failover.core.snapshot import (
-    Check,
-    DecisionLine,
-    EniLine,
-    ProbeLine,
-    TakeoverLine,
-)
-from eni_failover.core.told import History
+from eni_failover.core.model import History, PauseKind, PauseRecord, Peer
+from eni_failover.core.snapshot import Check, DecisionLine, EniLine, ProbeLine, TakeoverLine
 from eni_failover.core.vocabulary import (
     Action,
     Answer,

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from eni_failover.core.decision import Attach, Detach, StopInstance
-from eni_failover.core.links import READY_BOUND, not_ready
 from eni_failover.core.model import AttachmentStatus, Eni, InstanceState, PauseKind
 from eni_failover.core.moves import ATTACH_BOUND
 from eni_failover.core.policy import FailbackMode, FenceMode, MemberName, TakeoverMode
-from eni_failover.core.view import View
+from eni_failover.core.view import READY_BOUND, View, not_ready
 from eni_failover.core.vocabulary import Answer, Reason, Result, Role, Scope, Trigger
 from tests.core import invariants as of_a_pass
 from tests.core.invariants import Pass

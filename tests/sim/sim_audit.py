@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from eni_failover.adapters.ec2_model import Operation
-from eni_failover.core.model import Attempt, PauseKind, PauseRecord
+from eni_failover.core.model import Attempt, History, PauseKind, PauseRecord
 from eni_failover.core.policy import Policy
-from eni_failover.core.snapshot import FOREIGN, Snapshot
+from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.state import State, Takeover
-from eni_failover.core.told import History
-from eni_failover.core.vocabulary import Result, Trigger
+from eni_failover.core.vocabulary import FOREIGN, Result, Trigger
 from tests.sim import sim_invariants as invariants
 from tests.sim.sim_ec2 import Answer, Flight
 from tests.sim.sim_facts import NEVER, SAME_RECORD, Attachments, Counted, Life, Taking, is_paused, records_of

@@ -21,10 +21,9 @@ from eni_failover.adapters.quota import Quota
 from eni_failover.assembly import Bell, Parts
 from eni_failover.broadcast import Broadcast
 from eni_failover.config import Config
-from eni_failover.core.model import Attempt, Peer
+from eni_failover.core.model import Attempt, History, Peer
 from eni_failover.core.snapshot import Snapshot
 from eni_failover.core.state import State
-from eni_failover.core.told import History
 from eni_failover.desk import LoopDesk
 from eni_failover.errors import EniFailoverError
 from eni_failover.history import Journal, Moment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eni_failover.core import decide, fences, health, moves, triggers
+from eni_failover.core import decide, health, moves, takeover, triggers
 from eni_failover.core.vocabulary import Answer
 from tests.sim.explore_configs import CONFIGS
 from tests.sim.explore_search import Finding, Limits, Search, is_confirmed
@@ -86,7 +86,7 @@ def test_a_limit_that_is_not_kept_is_found(monkeypatch):
 
 def test_a_detach_that_does_not_wait_for_the_fence_is_found(monkeypatch):
     """The instance has been told to stop, and runs."""
-    monkeypatch.setattr(fences, "_is_stopped", lambda view, takeover: True)
+    monkeypatch.setattr(takeover, "_is_stopped", lambda view, takeover: True)
 
     assert found("fence").name == "nothing_is_detached_before_the_fence"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from eni_failover.control.page.markup import Html, element
 from eni_failover.control.page.moments import Tone, badge
-from eni_failover.core.snapshot import NOBODY, Check, ProbeLine, Snapshot
-from eni_failover.core.vocabulary import Answer, CheckResult, Role
+from eni_failover.core.snapshot import Check, ProbeLine, Snapshot
+from eni_failover.core.vocabulary import NOBODY, Answer, CheckResult, Role
 
 _ANSWERS = {Answer.UP: Tone.GOOD, Answer.DOWN: Tone.BAD, Answer.UNKNOWN: Tone.QUIET}
 _RESULTS = {CheckResult.PASS: Tone.GOOD, CheckResult.WARN: Tone.WARN, CheckResult.FAIL: Tone.BAD}

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from eni_failover.control.page.markup import Html, element, spaced
 from eni_failover.control.page.moments import Tone, badge, when
 from eni_failover.core.model import AttachmentStatus, Peer
-from eni_failover.core.snapshot import FOREIGN, NOBODY, UNKNOWN, EniLine, Snapshot
-from eni_failover.core.vocabulary import Role
+from eni_failover.core.snapshot import EniLine, Snapshot
+from eni_failover.core.vocabulary import FOREIGN, NOBODY, UNKNOWN, Role
 
 _ROLES = {Role.ACTIVE: Tone.GOOD, Role.STANDBY: Tone.QUIET, Role.TAKING: Tone.BUSY, Role.FAULT: Tone.BAD}
 _STRAYS = {

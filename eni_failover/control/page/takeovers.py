@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from eni_failover.control.page.markup import Html, element
 from eni_failover.control.page.moments import Tone, badge, length, when
-from eni_failover.core.snapshot import NOBODY, Snapshot
-from eni_failover.core.told import SHOWN_TAKEOVERS, History
-from eni_failover.core.vocabulary import Phase, Result
+from eni_failover.core.model import SHOWN_TAKEOVERS, History
+from eni_failover.core.snapshot import Snapshot
+from eni_failover.core.vocabulary import NOBODY, Phase, Result
 from eni_failover.status import time_text
 
 _RESULTS = {Result.SUCCESS: Tone.GOOD, Result.FAILED: Tone.BAD, Result.LOST: Tone.WARN}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from eni_failover.control.page.moments import Tone
-from eni_failover.core.clauses import NO_MEMBER, clause, wrong
 from eni_failover.core.model import AttachmentStatus
 from eni_failover.core.snapshot import Snapshot
-from eni_failover.core.vocabulary import Answer, CheckResult, Role, Scope
+from eni_failover.core.vocabulary import NO_MEMBER, Answer, CheckResult, Role, Scope, clause, wrong
 
 _MOVING = frozenset({AttachmentStatus.ATTACHING, AttachmentStatus.DETACHING})
 
