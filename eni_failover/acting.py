@@ -63,7 +63,7 @@ class Actor:
         """
         age = self._clock() - decided_at
         if decision.calls and age > DECISION_TTL:
-            self._log.warning("decision.too_old", seconds=round(age, 3))
+            self._log.warning("decision.stale", seconds=round(age, 3))
             return [self._unsent(call) for call in decision.calls]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._make(call), name=type(call).__name__) for call in decision.calls]

@@ -86,7 +86,7 @@ async def warm(ec2: Ec2) -> None:
     except TerminalError as error:
         raise StartError(str(error)) from error
     except AdapterError as error:
-        structlog.get_logger().warning("ec2.not_warm", error=str(error), code=error.code)
+        structlog.get_logger().warning("ec2.client_not_ready", error=str(error), code=error.code)
 
 
 def configure_log(config: Config, env: Mapping[str, str], *, member: str = "") -> None:
@@ -231,9 +231,9 @@ def _reconciler(
     recovered = journal.load(Moment(now=CLOCK(), wall=WALL()), me=policy.me.instance_id)
     logger = structlog.get_logger()
     for problem in recovered.problems:
-        logger.warning("journal.ignored", detail=problem)
+        logger.warning("journal.read_problem", detail=problem)
     if recovered.durable.takeover is not None:
-        logger.warning("takeover.found", takeover_id=recovered.durable.takeover.takeover_id)
+        logger.warning("takeover.resumed", takeover_id=recovered.durable.takeover.takeover_id)
     durable = recovered.durable
     return Reconciler(
         policy=policy,

@@ -76,7 +76,7 @@ class Broadcast:
         self._metrics.decision(decision.action, decision.reason)
         if decision.would is not None:
             self._metrics.would_take_over(decision.would)
-            self._log.warning("takeover.would", trigger=str(decision.would), reason=str(decision.reason))
+            self._log.warning("takeover.suppressed", trigger=str(decision.would), reason=str(decision.reason))
         takeover = state.durable.takeover
         if decision.action is Action.TAKE_OVER and takeover is not None:
             self._narration.started(takeover)
@@ -112,7 +112,7 @@ class Broadcast:
         if problem and problem != self.role_problem:
             self._log.error("role_file.failed", error=problem)
         elif self.role_problem and not problem:
-            self._log.info("role_file.works_again")
+            self._log.info("role_file.recovered")
         self.role_problem = problem
 
     def _remove_old(self) -> None:

@@ -279,7 +279,9 @@ async def _refresh_credentials(parts: Parts) -> None:
             await parts.ec2.refresh_credentials()
         except AdapterError as error:
             if not failing:
-                structlog.get_logger().warning("credentials.not_refreshed", error=str(error), code=error.code)
+                structlog.get_logger().warning(
+                    "credentials.refresh_failed", error=str(error), code=error.code
+                )
             failing = True
         else:
             failing = False

@@ -132,7 +132,7 @@ async def first_members(
             found = await roster.describe_tagged(tag, group)
         except AdapterError as error:
             if remembered:
-                structlog.get_logger().warning("discovery.remembered", error=str(error), code=error.code)
+                structlog.get_logger().warning("discovery.cache_used", error=str(error), code=error.code)
                 return remembered
             why = f"waiting for EC2 to tell the members: {error}"
         else:

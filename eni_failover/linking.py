@@ -207,7 +207,7 @@ class Linking:
             try:
                 announce(link, eni.private_addresses)
             except OSError as error:
-                self._log.warning("network.not_announced", eni_id=eni.eni_id, error=str(error))
+                self._log.warning("network.announce_failed", eni_id=eni.eni_id, error=str(error))
 
     def _repaired(self, eni_id: EniId, what: str) -> None:
         self._on_repair(what)
@@ -222,7 +222,7 @@ class Linking:
         self._blamed[eni_id, what] = now
         manager = find_manager()
         self._log.warning(
-            "network.repairs_repeat",
+            "network.repair_conflict",
             eni_id=eni_id,
             what=what,
             suspect=str(manager) if manager else "an unknown program or person",
@@ -250,4 +250,4 @@ class Linking:
         )
 
     def _report(self, error: AdapterError) -> None:
-        self._log.warning("network.links_unread", error=str(error))
+        self._log.warning("network.read_failed", error=str(error))

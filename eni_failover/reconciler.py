@@ -308,7 +308,7 @@ class Reconciler:
             if self._journal_problem:
                 self._log.error("journal.failed", error=self._journal_problem)
             else:
-                self._log.info("journal.works_again")
+                self._log.info("journal.recovered")
 
     def _moment(self) -> Moment:
         return Moment(now=self._clock(), wall=self._wall())

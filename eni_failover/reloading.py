@@ -81,7 +81,7 @@ class Reloader:
             finally:
                 self._notifier.ready()
             parts.metrics.config_reload(WALL(), ok=True)
-            self._log.info("config.taken", config_hash=config.config_hash, file_hash=config.file_hash)
+            self._log.info("config.accepted", config_hash=config.config_hash, file_hash=config.file_hash)
             return ()
 
     def take_members(self, members: tuple[Member, ...]) -> None:

@@ -29,7 +29,7 @@ def remember(directory: Path, me: InstanceId, members: tuple[Member, ...]) -> No
             json.dump({"instance_id": me, "members": written}, file)
         fresh.replace(directory / FILE)
     except OSError as error:
-        structlog.get_logger().warning("discovery.not_remembered", error=error.strerror or str(error))
+        structlog.get_logger().warning("discovery.cache_write_failed", error=error.strerror or str(error))
 
 
 def remembered(directory: Path, me: InstanceId) -> tuple[Member, ...]:

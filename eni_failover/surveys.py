@@ -115,8 +115,10 @@ class Surveys:
         self._wake = wake
         self._enis_due = _Due(clock)
         self._instances_due = _Due(clock)
-        self._eni_trouble = _Trouble(failed="ec2.enis_unknown", ended="ec2.enis_known_again")
-        self._instance_trouble = _Trouble(failed="ec2.instances_unknown", ended="ec2.instances_known_again")
+        self._eni_trouble = _Trouble(failed="ec2.describe_enis_failed", ended="ec2.describe_enis_recovered")
+        self._instance_trouble = _Trouble(
+            failed="ec2.describe_instances_failed", ended="ec2.describe_instances_recovered"
+        )
         self._macs: tuple[str, ...] = ()
         self._subnets: dict[str, Subnet] = {}
         self._permission_due = _Due(clock)
@@ -169,7 +171,7 @@ class Surveys:
 
     async def follow_subnets(self, changed: Callable[[], None]) -> None:
         """Asks for each subnet that an ENI of the group is in, once, until cancelled."""
-        trouble = _Trouble(failed="ec2.subnets_unknown", ended="ec2.subnets_known_again")
+        trouble = _Trouble(failed="ec2.describe_subnets_failed", ended="ec2.describe_subnets_recovered")
         await self._answered.wait()
         while True:
             unknown = {eni.subnet_id for eni in self.enis.enis if eni.subnet_id} - self._subnets.keys()

@@ -393,7 +393,7 @@ def test_stop_gives_a_running_program_two_seconds(tmp_path, script) -> None:
     assert (tmp_path / "ended").exists()
     assert [(one["event"], one.get("waiting")) for one in logs] == [
         ("hook.ended", None),
-        ("hook.never_ran", 1),
+        ("hook.discarded", 1),
     ]
 
 

@@ -57,9 +57,9 @@ def test_a_fight_is_reported_once(told, monkeypatch):
     with structlog.testing.capture_logs() as again:
         links._repaired(ENI.eni_id, "route")
 
-    assert first == ["network.link_repaired"] * 2 + ["network.repairs_repeat"]
+    assert first == ["network.link_repaired"] * 2 + ["network.repair_conflict"]
     assert len(told.counted) == 501
-    assert [entry["event"] for entry in again] == ["network.repairs_repeat"]
+    assert [entry["event"] for entry in again] == ["network.repair_conflict"]
     assert again[0]["suspect"] == "systemd-networkd"
     assert "Unmanaged=yes" in again[0]["remedy"]
 

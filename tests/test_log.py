@@ -167,9 +167,9 @@ def test_libraries_are_heard_from_warning_on() -> None:
     kept = [{key: line[key] for key in ("level", "event", "logger", "message")} for line in lines(out)]
 
     assert kept == [
-        {"level": "warning", "event": "library.said", "logger": "botocore.auth", "message": "retry in 5 s"},
-        {"level": "error", "event": "library.said", "logger": "botocore.auth", "message": "gone"},
-        {"level": "error", "event": "library.said", "logger": "aiohttp.server", "message": "bad %d"},
+        {"level": "warning", "event": "log.external", "logger": "botocore.auth", "message": "retry in 5 s"},
+        {"level": "error", "event": "log.external", "logger": "botocore.auth", "message": "gone"},
+        {"level": "error", "event": "log.external", "logger": "aiohttp.server", "message": "bad %d"},
     ]
 
 

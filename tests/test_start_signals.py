@@ -126,7 +126,7 @@ def test_a_reload_while_starting_comes_with_the_start(waiting):
     waiting.process.send_signal(signal.SIGHUP)
     waiting.wait_for("reload.waiting")
     waiting.let_it_start()
-    taken = waiting.wait_for("config.taken")
+    taken = waiting.wait_for("config.accepted")
 
     assert taken["member"] == "beta"
     assert waiting.wait_for("daemon.started")["timestamp"] <= taken["timestamp"]
@@ -134,7 +134,7 @@ def test_a_reload_while_starting_comes_with_the_start(waiting):
     waiting.process.send_signal(signal.SIGHUP)
     waiting.process.send_signal(signal.SIGUSR1)
 
-    assert waiting.wait_for("config.taken", 2)
+    assert waiting.wait_for("config.accepted", 2)
     assert "detail" not in waiting.wait_for("status.dump")
 
 
@@ -156,7 +156,7 @@ def test_a_probes_program_ignores_no_signal(waiting, tmp_path):
     waiting.file.write_text(waiting.file.read_text() + probe)
     waiting.process.send_signal(signal.SIGHUP)
     waiting.let_it_start()
-    waiting.wait_for("config.taken")
+    waiting.wait_for("config.accepted")
     while not answer.exists():
         time.sleep(0.02)
     ignored = int(answer.read_text().split()[1], 16)

@@ -174,7 +174,7 @@ class Guard:
 
     def _refuse(self, caller: Caller, bound: str) -> bool:
         self._refused += 1
-        if self._tell("control.connections_exhausted", bound=bound, caller=caller.key, refused=self._refused):
+        if self._tell("control.connections_refused", bound=bound, caller=caller.key, refused=self._refused):
             self._refused = 0
         return False
 
@@ -222,7 +222,7 @@ class Guard:
             async with asyncio.timeout(_CLOSING_BOUND):
                 await self._empty.wait()
         except TimeoutError:
-            self._log.warning("control.connections_left", count=len(self._connections))
+            self._log.warning("control.connections_not_closed", count=len(self._connections))
 
 
 class _Connection(asyncio.Protocol):

@@ -94,7 +94,7 @@ class Servers:
             try:
                 self._unix.unlink()
             except OSError as error:
-                self._log.warning("control.socket_left", path=str(self._socket_path), error=str(error))
+                self._log.warning("control.socket_not_removed", path=str(self._socket_path), error=str(error))
         try:
             await self._operators.close()
             await self._readers.close()

@@ -108,7 +108,7 @@ class HookRunner:
                     await self._tell(self._waiting.popleft())
         finally:
             if self._waiting:
-                self._log.warning("hook.never_ran", waiting=len(self._waiting))
+                self._log.warning("hook.discarded", waiting=len(self._waiting))
 
     async def _tell(self, change: _Change) -> None:
         hook = _HOOK_OF[change.role]

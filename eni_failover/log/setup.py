@@ -86,7 +86,7 @@ class _Bridge(logging.Handler):
             message = str(record.msg)
         log = structlog.get_logger()
         say = log.error if record.levelno >= logging.ERROR else log.warning
-        say("library.said", logger=record.name, message=message, exc_info=record.exc_info)
+        say("log.external", logger=record.name, message=message, exc_info=record.exc_info)
 
 
 def _console(*, colors: bool) -> Processor:

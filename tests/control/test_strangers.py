@@ -254,7 +254,7 @@ def test_whoever_is_served_is_not_ended_for_another(tmp_path: Path) -> None:
                 assert await read_all(reader) == b""
 
         assert [(line["event"], line["bound"]) for line in logs] == [
-            ("control.connections_exhausted", "places of one caller")
+            ("control.connections_refused", "places of one caller")
         ]
 
     serve(tmp_path, desk, scenario, limits=Limits(per_known=1))

@@ -111,6 +111,31 @@ def test_every_metric_exists(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_make_target_exists(page):
+    """Each `make TARGET` in the page is one of the Makefile's."""
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = "\n".join((*spans(page), *shell_lines(page)))
+
+    assert set(re.findall(r"\bmake ([a-z][a-z0-9-]*)", text)) - targets == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_path_exists(page):
+    """Each path within this repository in the page is there, from its root, the package or the tests."""
+    bases = (ROOT, ROOT / "eni_failover", ROOT / "tests")
+    lost = []
+    for span in spans(page):
+        if not re.fullmatch(r"(?:[\w.*-]+/)+[\w.*-]*", span):
+            continue
+        first = span.split("/")[0]
+        known = [base for base in bases if (base / first).is_dir()]
+        if known and not any(list(base.glob(span)) for base in known):
+            lost.append(span)
+
+    assert lost == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_test_that_a_page_names_exists(page):
     """A claim that names its test names one that is there."""
     lost, file = [], None

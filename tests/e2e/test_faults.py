@@ -98,7 +98,7 @@ def test_the_journal_of_another_machines_image_is_ignored(idle_pair):
     idle_pair.alpha.start()
     idle_pair.alpha.until(lambda one: one["holder"] == "beta", "known")
 
-    assert any("another machine" in line["detail"] for line in idle_pair.alpha.events("journal.ignored"))
+    assert any("another machine" in line["detail"] for line in idle_pair.alpha.events("journal.read_problem"))
 
 
 @pytest.mark.slow
@@ -247,7 +247,7 @@ def test_a_pause_given_while_the_disk_refused_survives_a_restart(idle_pair):
     assert beta.events("journal.failed")
 
     beta.state.unlink()
-    beta.until(lambda _: beta.events("journal.works_again"), "written")
+    beta.until(lambda _: beta.events("journal.recovered"), "written")
     beta.stop()
     beta.start()
 
@@ -373,4 +373,4 @@ def test_a_role_file_that_could_not_be_written_is_written_later(idle_pair):
 
     assert (run / "role").read_text() == "standby\n"
     assert len(idle_pair.beta.events("role_file.failed")) == 1
-    wait(lambda: idle_pair.beta.events("role_file.works_again"), "told", member=idle_pair.beta)
+    wait(lambda: idle_pair.beta.events("role_file.recovered"), "told", member=idle_pair.beta)

@@ -124,7 +124,7 @@ def test_flushed_rules_are_put_back_and_counted():
                 f"repair {times} counted",
             )
         group.answered_by("alpha")
-        blamed = group.alpha.events("network.repairs_repeat")
+        blamed = group.alpha.events("network.repair_conflict")
 
         assert group.alpha.sources() == before == {f"{FLOATING}/32"}
         assert group.mutations() == []

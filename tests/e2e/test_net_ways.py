@@ -63,7 +63,7 @@ def test_a_host_without_ipv6_serves_ipv4_after_a_takeover(scope):
         status = group.moved_to("beta")
 
         assert status["last_takeover"]["result"] == "success"
-        assert group.beta.events("network.links_unread") == []
+        assert group.beta.events("network.read_failed") == []
 
 
 def test_a_holder_whose_ipv6_is_switched_off_lacks_nothing():

@@ -39,6 +39,6 @@ def test_an_unwritable_journal_is_seen_and_mended_without_a_restart(tmp_path):
         assert beta.metric("eni_failover_writable", file="journal") == 1.0
         assert [line["event"] for line in beta.logs() if line["event"].startswith("journal.")] == [
             "journal.failed",
-            "journal.works_again",
+            "journal.recovered",
         ]
         assert '"kind":"memory"' in journal.read_text()

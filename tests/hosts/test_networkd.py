@@ -54,7 +54,7 @@ def setup_of_links(machine):
 
 def repairs(machine):
     """What the daemon has said of repairs."""
-    names = ("network.link_repaired", "network.repairs_repeat")
+    names = ("network.link_repaired", "network.repair_conflict")
     lines = [entry["MESSAGE"] for entry in machine.journal(UNIT)]
     return [json.loads(line) for line in lines if any(f'"{name}"' in line for name in names)]
 

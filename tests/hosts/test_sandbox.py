@@ -210,7 +210,9 @@ def test_icmp_needs_the_drop_in_of_the_units_comment(pair):
     pair.until(pair.beta, lambda one: probe(one, "gateway")["state"] == "up", "the witness is up")
     pair.until(pair.beta, lambda one: one["ready"], "beta is ready")
     pair.beta.run("eni-failover takeover --yes")
-    warnings = [entry["MESSAGE"] for entry in pair.beta.journal(UNIT) if "not_announced" in entry["MESSAGE"]]
+    warnings = [
+        entry["MESSAGE"] for entry in pair.beta.journal(UNIT) if "announce_failed" in entry["MESSAGE"]
+    ]
 
     assert without.returncode != 0
     assert "CAP_NET_RAW" in said

@@ -248,9 +248,9 @@ class Daemon:
         recovered = self.journal.load(Moment(now=clock(), wall=around.wall()), me=me.instance_id)
         logger = structlog.get_logger()
         for problem in recovered.problems:
-            logger.warning("journal.ignored", detail=problem)
+            logger.warning("journal.read_problem", detail=problem)
         if recovered.durable.takeover is not None:
-            logger.warning("takeover.found", trigger=str(recovered.durable.takeover.trigger))
+            logger.warning("takeover.resumed", trigger=str(recovered.durable.takeover.trigger))
         return Reconciler(
             policy=policy,
             state=State(started_at=clock(), durable=recovered.durable),
