@@ -16,9 +16,9 @@ from eni_failover.core.policy import AttachmentId, EniId, InstanceId, Policy
 from eni_failover.core.vocabulary import Reason, Role, Trigger
 
 PeerView = tuple[InstanceId, bool, str, tuple[PeerEni, ...]]
+"""Another member: whether it answers, its role, the ENIs as it shows them."""
 SHORTEST_UNATTACHED = 10.0  # EC2 is not asked again and again for what it refuses
 LONGEST_UNATTACHED = 60.0
-"""Another member: whether it answers, its role, the ENIs as it shows them."""
 
 
 class Rest(StrEnum):
