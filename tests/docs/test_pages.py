@@ -121,7 +121,7 @@ def test_every_make_target_exists(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_path_exists(page):
-    """Each path within this repository is there, from its root, the package or the tests; what is built is not."""
+    """Each path within this repository is there, seen from its root, the package or the tests."""
     bases = (ROOT, ROOT / "eni_failover", ROOT / "tests")
     lost = []
     for span in spans(page):
